@@ -1,0 +1,138 @@
+# Threatline. `make help` lists the targets.
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+SHELL := /bin/bash
+
+VERSION := $(shell sed -n 's/^\#\# \[\?\([0-9][0-9.]*\).*/\1/p' CHANGELOG.md | head -1)
+CC ?= gcc
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+PKG_CONFIG ?= pkg-config
+
+# VARIANT picks the flavour of a build; each has its own folder, so they do not disturb each other.
+VARIANT ?= release
+FLAGS_release := -O2 -g
+FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+FLAGS_valgrind := -O1 -g
+FLAGS_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-omit-frame-pointer
+ifeq ($(VARIANT),fuzz)
+CC := clang
+endif
+B := build/$(VARIANT)
+WARN := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+        -Wpointer-arith -Wcast-qual -Wwrite-strings -Werror
+HARDEN := -fstack-protector-strong -fPIE $(if $(filter release,$(VARIANT)),-D_FORTIFY_SOURCE=2)
+CFLAGS_ALL := $(WARN) $(HARDEN) $(FLAGS_$(VARIANT)) -DTHREATLINE_VERSION='"$(VERSION)"' -I. -pthread $(CFLAGS)
+LDFLAGS_ALL := $(FLAGS_$(VARIANT)) -pie -pthread -Wl,-z,relro,-z,now $(LDFLAGS)
+
+# A library is a name of its own: its headers, its flags, and the modules that may include it. Every other module is
+# compiled with a fence in front that makes the include fail.
+LIBRARIES := civetweb curl pcap sqlite mongoc jwt sodium maxminddb zlib zstd cap seccomp
+HEADERS_civetweb := civetweb.h
+HEADERS_curl := curl/curl.h
+HEADERS_pcap := pcap.h pcap/pcap.h
+HEADERS_sqlite := sqlite3.h
+HEADERS_mongoc := mongoc/mongoc.h mongoc.h bson/bson.h bson.h
+HEADERS_jwt := jwt.h
+HEADERS_sodium := sodium.h
+HEADERS_maxminddb := maxminddb.h
+HEADERS_zlib := zlib.h
+HEADERS_zstd := zstd.h
+HEADERS_cap := sys/capability.h
+HEADERS_seccomp := seccomp.h
+MAY_civetweb := common/http_server
+MAY_curl := common/http_client backend/mail
+MAY_pcap := detector/capture
+MAY_sqlite := detector/spool backend/store_sqlite%
+MAY_mongoc := backend/store_mongo% backend/securitylog
+MAY_jwt := backend/auth
+MAY_sodium := common/token common/signature backend/auth backend/users
+MAY_maxminddb := backend/geo
+MAY_zlib := detector/capture%
+MAY_zstd := detector/capture%
+MAY_cap := detector/privilege
+MAY_seccomp := detector/privilege
+CFLAGS_mongoc = $(shell $(PKG_CONFIG) --cflags libmongoc-1.0)
+
+COMMON_LIBS = -lcivetweb $(shell $(PKG_CONFIG) --libs libcjson libcurl libsodium) -lm
+DETECTOR_LIBS = $(shell $(PKG_CONFIG) --libs libpcap sqlite3 zlib libzstd libcap libseccomp) $(COMMON_LIBS)
+BACKEND_LIBS = $(shell $(PKG_CONFIG) --libs libmongoc-1.0 sqlite3 libjwt libmaxminddb) $(COMMON_LIBS)
+
+fence = $(foreach l,$(LIBRARIES),$(if $(filter $(MAY_$(l)),$(1)),$(CFLAGS_$(l)),-Ibuild/fence/$(l)))
+
+ROOMS := common detector backend
+SRC_common := $(wildcard common/*.c)
+SRC_detector := $(filter-out detector/main.c,$(wildcard detector/*.c))
+SRC_backend := $(filter-out backend/main.c,$(wildcard backend/*.c))
+objects = $(patsubst %.c,$(B)/%.o,$(1))
+ARCHIVES := $(foreach r,$(ROOMS),$(B)/lib$(r).a)
+PROGRAMS := $(B)/bin/threatline-detector $(B)/bin/threatline-backend
+ifeq ($(VARIANT),release)
+PROGRAMS += build/bin/threatline-detector build/bin/threatline-backend
+endif
+
+.PHONY: all
+all: $(PROGRAMS) ## build both programs into build/bin
+
+build/fence/stamp: Makefile
+	@rm -rf build/fence; $(foreach l,$(LIBRARIES),$(foreach h,$(HEADERS_$(l)),mkdir -p build/fence/$(l)/$(dir $(h)); \
+	  echo '#error "only $(MAY_$(l)) may include $(h)"' > build/fence/$(l)/$(h);))
+	@touch $@
+
+$(B)/%.o: %.c build/fence/stamp Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
+
+define archive_rule
+$(B)/lib$(1).a: $(call objects,$(SRC_$(1)))
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
+
+$(B)/bin/threatline-detector: $(B)/detector/main.o $(B)/libdetector.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
+
+$(B)/bin/threatline-backend: $(B)/backend/main.o $(B)/libbackend.a $(B)/libcommon.a
+	@mkdir -p $(@D)
+	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
+
+build/bin/%: build/release/bin/%
+	@mkdir -p $(@D)
+	@cp -f $< $@.new && mv -f $@.new $@
+
+# Unit tests: tests/unit/ROOM/X_test.c becomes one program. It may define functions of the room itself (a fake): the
+# archive's own member is then never linked.
+UNIT_SRC := $(wildcard tests/unit/*/*_test.c)
+UNIT := $(patsubst tests/%.c,$(B)/tests/%,$(UNIT_SRC))
+LIBS_common = $(COMMON_LIBS)
+LIBS_detector = $(DETECTOR_LIBS)
+LIBS_backend = $(BACKEND_LIBS)
+define unit_rule
+$(B)/tests/unit/$(1)/%_test: $(B)/tests/unit/$(1)/%_test.o $(if $(filter-out common,$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
+	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(LIBS_$(1))
+endef
+$(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
+$(B)/tests/%.o: tests/%.c build/fence/stamp Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(CFLAGS_mongoc) -MMD -MP -c -o $@ $<
+.SECONDARY:
+
+.PHONY: unit
+unit: $(UNIT) ## run the unit tests (cmocka)
+	@scripts/run_unit.sh $(UNIT)
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+-include Makefile.more
+-include $(shell find build/$(VARIANT) -name '*.d' 2>/dev/null)
+
+.PHONY: help
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(wildcard $(MAKEFILE_LIST)) | expand -t 24 | sort -u

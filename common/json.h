@@ -1,0 +1,45 @@
+/* json.h: cJSON with its doors closed (RFC 8259).
+ *
+ * json_parse refuses what cJSON lets pass: more than 32 levels (a worker has
+ * 100 KiB of stack), trailing bytes, a byte-order mark, invalid UTF-8, raw control
+ * characters, NUL (also as \u0000), numbers that are no JSON or not finite, and
+ * doubled keys. Readers name the field and what was expected. */
+#ifndef COMMON_JSON_H
+#define COMMON_JSON_H
+
+#include "common/err.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { JSON_DEPTH_MAX = 32 };
+
+/* The caller frees with cJSON_Delete. NULL: err says what and at which byte. */
+cJSON *json_parse(const char *text, size_t length, struct err *err);
+
+/* Unformatted text, or NULL when memory is out; the caller frees it with free(). */
+char *json_print(const cJSON *json);
+
+/* Readers of one member: false with "name: expected ..." when it is missing or wrong. */
+bool json_text(const cJSON *object, const char *name, char *out, size_t size, struct err *err);
+bool json_number(const cJSON *object, const char *name, double min, double max, double *out, struct err *err);
+bool json_integer(const cJSON *object, const char *name, int64_t min, int64_t max, int64_t *out, struct err *err);
+bool json_flag(const cJSON *object, const char *name, bool *out, struct err *err);
+
+/* The member, or NULL when it is missing or null (names compare exactly). */
+const cJSON *json_member(const cJSON *object, const char *name);
+
+/* A text buffer that grows to at most max bytes; for building JSON and CSV without a tree. */
+struct text {
+    char *bytes; /* NUL-terminated once something was added; free() it */
+    size_t length, room, max;
+    bool failed; /* memory was out or max was reached; later adds do nothing */
+};
+void text_add(struct text *text, const char *bytes, size_t length);
+void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_add_json(struct text *text, const char *value); /* quoted and escaped */
+void text_add_number(struct text *text, double value);    /* shortest text that reads back the same */
+
+#endif

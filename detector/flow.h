@@ -1,0 +1,84 @@
+/* flow.h: packets of the same two ends and protocol become one flow.
+ *
+ * Bidirectional; forward is the direction of the initiator (a SYN without ACK wins over
+ * first seen). A flow ends by FIN both ways and the final ACK, by RST, by 120 s without a packet, by
+ * the active time-out, by eviction or at the end of the input. Time is the packets' own: live and
+ * from a file give the same flows; flow_table_tick lets it go on when no packet comes.
+ *
+ * Memory is fixed at creation. Sums are kept in one pass; no packet is kept. The owner's
+ * thread alone calls. */
+#ifndef DETECTOR_FLOW_H
+#define DETECTOR_FLOW_H
+
+#include "common/err.h"
+#include "detector/packet.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum flow_end {
+    FLOW_OPEN,
+    FLOW_END_FIN, FLOW_END_RST, FLOW_END_IDLE, FLOW_END_ACTIVE, FLOW_END_EVICTED, FLOW_END_INPUT
+};
+
+enum { FLOW_FORWARD = 0, FLOW_BACKWARD = 1 };
+
+/* One flow's sums; read by features, hosts, classify. [0] forward, [1] backward. */
+struct flow {
+    uint8_t address[2][16];  /* [0] the initiator */
+    uint16_t port[2];
+    uint8_t protocol, version;
+    uint8_t icmp_type, icmp_code; /* of the first packet */
+    uint8_t end;             /* enum flow_end */
+    uint8_t flags_seen[2];   /* TCP flags ever seen in each direction */
+    uint8_t step;            /* how often it was judged already */
+    int64_t first_ns, last_ns;
+    int64_t first_dir_ns[2], last_dir_ns[2];
+    uint64_t packets[2];
+    uint64_t payload_bytes[2];
+    uint64_t ip_bytes[2];
+    uint64_t header_bytes[2]; /* transport headers */
+    double length_mean, length_m2; /* Welford over payload bytes of both directions */
+    uint32_t psh[2], urg[2];
+    uint32_t syn, rst, ack, fin;   /* both directions */
+    uint32_t id;             /* of the slot; stable while the flow is open; for evidence */
+};
+
+/* What the sink is told, in packet-time order. */
+enum flow_event {
+    FLOW_NEW,      /* first packet counted */
+    FLOW_ANSWERED, /* first packet of the other direction counted */
+    FLOW_STEP,     /* 8 packets or 10 s, then at growing steps (32, 128, ... packets; 60 s, 600 s) */
+    FLOW_ENDED     /* gone after the call */
+};
+typedef void flow_sink(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet);
+/* packet is the one that caused the event; NULL when time did. */
+
+struct flow_settings {
+    size_t max_flows;        /* ceiling; memory is taken at creation */
+    int64_t idle_ns;         /* 0: 120 s */
+    int64_t active_ns;       /* 0: 1800 s */
+    uint8_t key[16];         /* secret of the hash; all zero: a random one is made */
+    flow_sink *sink;
+    void *context;
+};
+
+struct flow_counters {
+    uint64_t packets, flows, ended[FLOW_END_INPUT + 1], evicted;
+    uint64_t open, peak;
+};
+
+struct flow_table;
+struct flow_table *flow_table_create(const struct flow_settings *settings, struct err *err);
+void flow_table_free(struct flow_table *table);
+void flow_table_add(struct flow_table *table, const struct packet *packet);
+void flow_table_tick(struct flow_table *table, int64_t now_ns); /* expires and steps what is due */
+void flow_table_finish(struct flow_table *table); /* ends every open flow with FLOW_END_INPUT, oldest first */
+void flow_table_counters(const struct flow_table *table, struct flow_counters *out);
+size_t flow_table_memory(const struct flow_table *table); /* bytes taken in all */
+
+/* Community ID v1 (https://github.com/corelight/community-id-spec), seed 0, base64: "1:..." */
+void flow_community_id(const struct flow *flow, char out[32]);
+
+#endif

@@ -1,0 +1,42 @@
+/* forest.h: the two forests of a model file, read once, walked for every flow.
+ *
+ * The file is described in docs/model-format.md: named features, extractor version, thresholds, benign
+ * quantiles, checksum. A damaged, older or foreign file is refused. Scores equal scikit-learn's: P(attack) of
+ * RandomForestClassifier.predict_proba exactly, IsolationForest.decision_function to 1e-12. Immutable
+ * after loading: any thread may score. */
+#ifndef DETECTOR_FOREST_H
+#define DETECTOR_FOREST_H
+
+#include "common/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { MODEL_FEATURES_MAX = 64, MODEL_NAME = 48 };
+
+struct model;
+/* path: a file, or a folder that holds "threatline.model". */
+struct model *model_load(const char *path, struct err *err);
+void model_free(struct model *model);
+
+size_t model_features(const struct model *model);
+const char *model_feature_name(const struct model *model, size_t index);
+const char *model_name(const struct model *model);      /* short hash of the file, shown with each threat */
+double model_rf_threshold(const struct model *model);   /* P(attack) from which "rf says attack" */
+double model_iso_threshold(const struct model *model);  /* decision value below which "iso says anomaly" */
+/* Benign quantiles of a feature: 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99. */
+void model_quantiles(const struct model *model, size_t index, double out[7]);
+/* Share of benign training flows whose isolation score was higher (0..1): the percentile shown. */
+double model_iso_percentile(const struct model *model, double decision);
+
+struct score {
+    double rf;  /* P(attack), 0..1 */
+    double iso; /* decision function: below 0 for an anomaly at training's offset */
+};
+void model_score(const struct model *model, const float *row, struct score *out);
+void model_score_rows(const struct model *model, const float *rows, size_t count, struct score *out);
+/* Path contributions of the random forest: sum of out[] = P(attack) - *base (Saabas 2014). */
+void model_contributions(const struct model *model, const float *row, double *base, double *out);
+
+#endif

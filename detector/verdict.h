@@ -1,0 +1,42 @@
+/* verdict.h: flow events in, threats out.
+ *
+ * Joins features, windows, both forests, the type and the incident: the seed's rule (rf says attack or iso
+ * says anomaly) with calibrated thresholds, evidence of windows first, ports last. One scan, flood or guessing
+ * run is one incident that keeps its threat_id and grows by revisions (1, 10, 100, ... and at its end).
+ * Deterministic: the same events give the same threats. One thread. */
+#ifndef DETECTOR_VERDICT_H
+#define DETECTOR_VERDICT_H
+
+#include "common/err.h"
+#include "common/threat.h"
+#include "detector/flow.h"
+#include "detector/forest.h"
+
+struct verdict;
+
+struct verdict_settings {
+    const struct model *model;
+    const char *sensor;      /* name of this sensor */
+    const char *source;      /* "live", "pcap" or "simulator": details.source */
+    const char *origin;      /* hashed into the threat_id: sensor name, or the file's SHA-256 */
+    size_t max_hosts;        /* 0: a default */
+    size_t max_incidents;    /* 0: a default */
+    /* Called for each notice (new threat or higher revision); the threat is the caller's to keep or not,
+     * freed after the call. flow may be NULL for closing updates. */
+    void (*sink)(void *context, const struct threat *threat, const struct flow *flow);
+    void *context;
+};
+
+struct verdict *verdict_create(const struct verdict_settings *settings, struct err *err);
+void verdict_free(struct verdict *verdict);
+void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow, const struct packet *packet);
+void verdict_packet(struct verdict *verdict, const struct packet *packet); /* ARP and such that make no flow */
+void verdict_tick(struct verdict *verdict, int64_t now_ns); /* closes incidents that are over */
+void verdict_finish(struct verdict *verdict);
+
+struct verdict_counters {
+    uint64_t judged, rf_attacks, iso_anomalies, threats, updates, folded;
+};
+void verdict_counters(const struct verdict *verdict, struct verdict_counters *out);
+
+#endif
