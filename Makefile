@@ -197,11 +197,11 @@ compose-test: ## run docker compose for real and look at it from outside (root)
 
 .PHONY: asan tsan valgrind
 asan: ## unit tests and programs under AddressSanitizer and UBSan
-	@scripts/with_mongo.sh $(MAKE) --no-print-directory VARIANT=asan unit
+	@$(MAKE) --no-print-directory VARIANT=asan unit
 tsan: ## the same under ThreadSanitizer
-	@scripts/with_mongo.sh $(MAKE) --no-print-directory VARIANT=tsan unit
+	@$(MAKE) --no-print-directory VARIANT=tsan unit
 valgrind: ## the same under valgrind
-	@scripts/with_mongo.sh $(MAKE) --no-print-directory VARIANT=valgrind unit
+	@$(MAKE) --no-print-directory VARIANT=valgrind unit
 
 .PHONY: lint
 lint: ## rooms, includes, formatting, static checks, manuals

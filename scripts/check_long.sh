@@ -2,7 +2,7 @@
 # The full counts, too long for every change: sanitizers, valgrind, a minute of fuzzing a target, 200 crashes, a 30-minute soak.
 # Writes docs/check-long.md, dated; stops at the first part that fails.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 report=$(mktemp)
 part() { # part TITLE COMMAND...
     local title=$1

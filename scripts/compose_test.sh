@@ -3,7 +3,7 @@
 # docker; without one the engine script that THREATLINE_ENGINE names (up prints DOCKER_HOST). Only the mongo service is
 # replaced, and only where its image cannot be pulled.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 engine=
 if ! docker info >/dev/null 2>&1; then
     [ -n "${THREATLINE_ENGINE:-}" ] || { echo "compose-test: no docker engine, and THREATLINE_ENGINE is not set" >&2; exit 1; }

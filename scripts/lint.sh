@@ -1,7 +1,7 @@
 #!/bin/bash
 # What the compiler does not see: arrows between rooms, file sizes, formatting, static checks, scripts, manuals.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 status=0
 bad() { echo "lint: $*" >&2; status=1; }
 

@@ -3,7 +3,7 @@
 # Settings by environment: THREATLINE_DATA (./data), THREATLINE_BIND (127.0.0.1), BACKEND_PORT (5000), DASHBOARD_PORT (3000),
 # DETECTOR_PORT (8000), THREATLINE_SOURCE (simulator; live:eth0 needs CAP_NET_RAW).
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 data=${THREATLINE_DATA:-data} bind=${THREATLINE_BIND:-127.0.0.1}
 port=${BACKEND_PORT:-5000} page=${DASHBOARD_PORT:-3000} control=${DETECTOR_PORT:-8000}
 mkdir -p "$data/backend" "$data/detector"

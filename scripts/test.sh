@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that needs no privilege: unit, behaviour and browser tests; a closing line counts them.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 passed=0 failed=0
 count() { # count FILE: adds up the closing lines of cmocka runs and pytest
     while read -r number word; do

@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes build/venv from tests/requirements.txt, once for each content of that file. Prints the folder.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 1
 list=${1:-tests/requirements.txt} dir=${2:-build/venv}
 sum=$(sha256sum "$list" | cut -c1-16)
 if [ "$(cat "$dir/made-from" 2>/dev/null)" != "$sum" ]; then
