@@ -68,7 +68,7 @@ def test_every_flow_of_the_captures_agrees(label):
     assert sum(assert_alike(path) for path in files) > 0
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(traffic.conversations(), st.sampled_from(traffic.LINKS))
 def test_random_traffic_agrees(frames, link):
     with tempfile.TemporaryDirectory() as folder:
