@@ -31,6 +31,8 @@ struct committer {
     pthread_cond_t work;
     struct request *first, **last;
     size_t waiting; /* items of the list that have no answer yet */
+    size_t inside;  /* submitters that have not left yet */
+    pthread_cond_t left;
     bool stopping, away;
     struct err why; /* why it is away */
     struct committer_figures figures;
@@ -248,6 +250,7 @@ struct committer *committer_start(struct store *store, const struct committer_se
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&c->work, &monotonic);
+    pthread_cond_init(&c->left, NULL);
     pthread_condattr_destroy(&monotonic);
     if (pthread_create(&c->thread, NULL, run, c) == 0) {
         pthread_setname_np(c->thread, "committer");
@@ -256,6 +259,7 @@ struct committer *committer_start(struct store *store, const struct committer_se
     err_set(err, ERR_SYSTEM, "committer: no thread could be started");
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->work);
+    pthread_cond_destroy(&c->left);
     free(c);
     return NULL;
 }
@@ -297,10 +301,13 @@ bool committer_submit(struct committer *c, struct store_item *items, size_t coun
     *c->last = &request;
     c->last = &request.next;
     c->waiting += count;
+    c->inside++;
     if (c->first == &request)
         pthread_cond_signal(&c->work);
     while (request.settled < request.count)
         pthread_cond_wait(&request.done, &c->lock);
+    if (--c->inside == 0 && c->stopping)
+        pthread_cond_signal(&c->left);
     pthread_mutex_unlock(&c->lock);
     pthread_cond_destroy(&request.done);
     if (request.failed)
@@ -326,7 +333,12 @@ void committer_stop(struct committer *c)
     pthread_cond_broadcast(&c->work);
     pthread_mutex_unlock(&c->lock);
     pthread_join(c->thread, NULL);
+    pthread_mutex_lock(&c->lock);
+    while (c->inside > 0)
+        pthread_cond_wait(&c->left, &c->lock);
+    pthread_mutex_unlock(&c->lock);
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->work);
+    pthread_cond_destroy(&c->left);
     free(c);
 }
