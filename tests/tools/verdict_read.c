@@ -83,7 +83,6 @@ static bool read_file(struct job *job, const struct model *model, struct err *er
 
         if (frame.time_ns / 1000000000 > second) {
             second = frame.time_ns / 1000000000;
-            flow_table_tick(table, second * 1000000000);
             verdict_tick(job->verdict, second * 1000000000);
         }
         if (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet.arp))
