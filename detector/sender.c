@@ -179,7 +179,7 @@ static void count_settled(struct sender *sender, size_t settled, int status)
 static void set_trouble(struct sender *sender, const char *text)
 {
     pthread_mutex_lock(&sender->lock);
-    snprintf(sender->counters.trouble, sizeof sender->counters.trouble, "%s", text);
+    snprintf(sender->counters.trouble, sizeof sender->counters.trouble, "%.199s", text);
     pthread_mutex_unlock(&sender->lock);
 }
 
