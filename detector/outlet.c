@@ -1,6 +1,7 @@
 /* outlet.c: see outlet.h. */
 #include "detector/outlet.h"
 
+#include "common/clock.h"
 #include "common/log.h"
 
 #include <pthread.h>
@@ -18,7 +19,7 @@ struct outlet {
     struct outlet_counters counters;
 };
 
-struct outlet *outlet_create(struct spool *spool, struct sender *sender, struct err *err)
+struct outlet *outlet_create(struct spool *spool, struct err *err)
 {
     struct outlet *outlet = calloc(1, sizeof *outlet);
 
@@ -27,9 +28,13 @@ struct outlet *outlet_create(struct spool *spool, struct sender *sender, struct 
         return NULL;
     }
     outlet->spool = spool;
-    outlet->sender = sender;
     pthread_mutex_init(&outlet->lock, NULL);
     return outlet;
+}
+
+void outlet_attach(struct outlet *outlet, struct sender *sender)
+{
+    outlet->sender = sender;
 }
 
 void outlet_free(struct outlet *outlet)
@@ -130,6 +135,23 @@ bool outlet_take(struct outlet *outlet, const struct threat *threat, const char 
     remember(outlet, threat, json);
     if (outlet->sender != NULL)
         sender_wake(outlet->sender);
+    return true;
+}
+
+bool outlet_room(struct outlet *outlet, int64_t ms)
+{
+    int64_t until = clock_monotonic_ms() + ms;
+    struct spool_counts counts;
+
+    if (outlet->spool == NULL)
+        return true;
+    spool_counts(outlet->spool, &counts);
+    while (counts.max_bytes > 0 && counts.bytes > counts.max_bytes / 10 * 9) {
+        if (outlet->sender == NULL || clock_monotonic_ms() >= until)
+            return false;
+        sender_drain(outlet->sender, 200); /* returns when something moved or the time is over */
+        spool_counts(outlet->spool, &counts);
+    }
     return true;
 }
 

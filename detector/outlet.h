@@ -14,12 +14,15 @@
 enum { OUTLET_RECENT = 1000 };
 
 struct outlet;
-/* Both are borrowed; without a spool threats are only remembered, without a sender only kept. */
-struct outlet *outlet_create(struct spool *spool, struct sender *sender, struct err *err);
+/* Borrowed; without a spool threats are only remembered. */
+struct outlet *outlet_create(struct spool *spool, struct err *err);
+void outlet_attach(struct outlet *outlet, struct sender *sender); /* who is woken; before the first threat */
 void outlet_free(struct outlet *outlet);
 
 /* file (base name) and job become members of details; NULL: none. */
 bool outlet_take(struct outlet *outlet, const struct threat *threat, const char *file, const char *job);
+/* Waits at most ms until the spool has room (for files, which can wait; an interface cannot). */
+bool outlet_room(struct outlet *outlet, int64_t ms);
 /* The record as sent; the caller frees it; NULL: out of memory. */
 char *outlet_json(const struct threat *threat, const char *file, const char *job);
 
