@@ -21,11 +21,15 @@ struct pipeline {
 static void on_flow(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet)
 {
     struct pipeline *pipeline = context;
+    double counts[HOSTS_CONTEXT] = {0};
 
-    if (event == FLOW_ENDED && pipeline->settings.each_flow != NULL)
-        pipeline->settings.each_flow(pipeline->settings.context, flow);
     if (pipeline->verdict != NULL)
         verdict_event(pipeline->verdict, event, flow, packet);
+    if (event != FLOW_ENDED || pipeline->settings.each_flow == NULL)
+        return;
+    if (pipeline->verdict != NULL)
+        verdict_context(pipeline->verdict, flow, counts);
+    pipeline->settings.each_flow(pipeline->settings.context, flow, counts);
 }
 
 static void show(struct pipeline *pipeline)
@@ -90,10 +94,10 @@ void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame
         pipeline->second = frame->time_ns / NS_PER_S;
         verdict_tick(pipeline->verdict, pipeline->second * NS_PER_S);
     }
+    if (pipeline->verdict != NULL && (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet.arp)))
+        verdict_packet(pipeline->verdict, &packet);
     if (reason == PACKET_OK)
         flow_table_add(pipeline->flows, &packet);
-    else if (reason == PACKET_NOT_IP && packet.arp && pipeline->verdict != NULL)
-        verdict_packet(pipeline->verdict, &packet);
     if (++pipeline->stale >= PIPELINE_STALE)
         show(pipeline);
 }
@@ -140,6 +144,9 @@ void pipeline_counters_add(struct pipeline_counters *a, const struct pipeline_co
         a->flow.ended[e] += b->flow.ended[e];
     a->flow.evicted += b->flow.evicted;
     a->flow.open = b->flow.open;
+    a->flow.late += b->flow.late;
+    a->flow.astray += b->flow.astray;
+    a->flow.jumps += b->flow.jumps;
     a->flow.peak = b->flow.peak > a->flow.peak ? b->flow.peak : a->flow.peak;
     a->verdict.judged += b->verdict.judged;
     a->verdict.rf_attacks += b->verdict.rf_attacks;

@@ -19,8 +19,9 @@ struct pipeline_settings {
     struct verdict_settings verdict; /* model may be NULL: flows only */
     bool inner_flows;
     bool no_verdict;                 /* flows only: verdict is not looked at */
-    /* Called for every ended flow, before the verdict; for --features. NULL: not wanted. */
-    void (*each_flow)(void *context, const struct flow *flow);
+    /* Called for every ended flow, after the verdict, with the window counts as a model gets them (zeros without a
+     * verdict). For --features. NULL: not wanted. */
+    void (*each_flow)(void *context, const struct flow *flow, const double counts[HOSTS_CONTEXT]);
     void *context;
 };
 

@@ -64,14 +64,14 @@ static enum meaning meaning_of(int status)
 /* --- signing --- */
 
 /* The line of this sensor, else one that is for everybody. */
-static bool load_key(struct sender *sender, struct err *err)
+static bool load_key(const struct sender_settings *settings, struct signature_key *out, struct err *err)
 {
     struct signature_key *keys = calloc(KEYS_MAX, sizeof *keys);
     size_t count = 0, pick = KEYS_MAX;
-    bool ok = keys != NULL && signature_read_keys(sender->settings.secret_file, keys, KEYS_MAX, &count, err);
+    bool ok = keys != NULL && signature_read_keys(settings->secret_file, keys, KEYS_MAX, &count, err);
 
     for (size_t i = 0; ok && i < count; i++) {
-        bool own = strcmp(keys[i].sensor, sender->settings.sensor) == 0;
+        bool own = strcmp(keys[i].sensor, settings->sensor) == 0;
 
         if (own || (keys[i].sensor[0] == '\0' && pick == KEYS_MAX))
             pick = i;
@@ -79,10 +79,10 @@ static bool load_key(struct sender *sender, struct err *err)
             break;
     }
     if (ok && pick == KEYS_MAX)
-        ok = err_set(err, ERR_INVALID, "%s: no secret for the sensor \"%s\"", sender->settings.secret_file,
-                     sender->settings.sensor);
+        ok = err_set(err, ERR_INVALID, "%s: no secret for the sensor \"%s\"", settings->secret_file,
+                     settings->sensor);
     if (ok)
-        sender->key = keys[pick];
+        *out = keys[pick];
     if (keys != NULL)
         memset(keys, 0, KEYS_MAX * sizeof *keys);
     free(keys);
@@ -231,7 +231,7 @@ static void tell_kept(struct sender *sender, int status)
     log_error("sender.refused", "status=%d url=\"%s\" advice=\"check secret, clock, URL\"", status,
               sender->settings.url);
     set_trouble(sender, why);
-    if (sender->signs && !load_key(sender, &err)) /* the file may hold a new secret by now */
+    if (sender->signs && !load_key(&sender->settings, &sender->key, &err)) /* the file may hold a new secret by now */
         log_warn("sender.secret", "error=\"%s\"", err.text);
 }
 
@@ -456,6 +456,15 @@ static void defaults(struct sender_settings *s)
     s->heartbeat_ms = s->heartbeat_ms ? s->heartbeat_ms : HEARTBEAT_MS;
 }
 
+bool sender_check(const struct sender_settings *settings, struct err *err)
+{
+    struct signature_key key;
+    bool ok = settings->secret_file == NULL || load_key(settings, &key, err);
+
+    memset(&key, 0, sizeof key);
+    return ok;
+}
+
 struct sender *sender_start(const struct sender_settings *settings, struct err *err)
 {
     struct sender *sender = calloc(1, sizeof *sender);
@@ -469,7 +478,7 @@ struct sender *sender_start(const struct sender_settings *settings, struct err *
     defaults(&sender->settings);
     heartbeat_url(sender);
     sender->signs = settings->secret_file != NULL;
-    if (sender->signs && !load_key(sender, err)) {
+    if (sender->signs && !load_key(settings, &sender->key, err)) {
         free(sender);
         return NULL;
     }

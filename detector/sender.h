@@ -32,6 +32,7 @@ struct sender_settings { /* texts are borrowed and outlive the sender */
 };
 
 struct sender;
+bool sender_check(const struct sender_settings *settings, struct err *err); /* is there a secret for the sensor */
 struct sender *sender_start(const struct sender_settings *settings, struct err *err);
 void sender_wake(struct sender *sender); /* the spool has something new */
 /* Waits at most ms for the moment when nothing waits any more (kept and refused rows do not count); true: reached. */

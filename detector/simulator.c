@@ -199,7 +199,7 @@ static void port_scan(struct simulator *s, int64_t when)
 static void guessing(struct simulator *s, int64_t when)
 {
     struct ends e = ends_between(s, 100, 200, 22);
-    int64_t sessions = between(s, 25, 40);
+    int64_t sessions = between(s, 36, 48);
 
     for (int64_t i = 0; i < sessions; i++) {
         int64_t t = open_up(s, &e, when);
@@ -223,7 +223,7 @@ static void udp_flood(struct simulator *s, int64_t when)
 {
     static const uint16_t ports[] = {80, 443, 53, 123};
     struct ends e = ends_between(s, 100, 200, ports[between(s, 0, 3)]);
-    int64_t packets = between(s, 1500, 3000), length = between(s, 400, 1200);
+    int64_t packets = between(s, 10000, 14000), length = between(s, 400, 1200);
 
     for (int64_t i = 0; i < packets; i++) {
         struct step step = {.time_ns = when, .source = e.client, .destination = e.server,
@@ -231,7 +231,7 @@ static void udp_flood(struct simulator *s, int64_t when)
                             .payload = (uint16_t)length, .protocol = PROTOCOL_UDP};
 
         push(s, &step);
-        when += between(s, 200, 1200) * 1000;
+        when += between(s, 60, 160) * 1000;
     }
 }
 
@@ -242,6 +242,7 @@ static void syn_flood(struct simulator *s, int64_t when)
     int64_t packets = between(s, 1500, 3000);
 
     for (int64_t i = 0; i < packets; i++) {
+        e.client = address(between(s, 100, 200)); /* the sources are made up */
         e.client_port = (uint16_t)(1024 + (e.client_port + 7919 - 1024) % 64512);
         e.seq[0] = (uint32_t)random_next(s);
         tcp(s, &e, 0, when, TCP_SYN, 0);
