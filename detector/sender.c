@@ -96,7 +96,7 @@ static bool post(struct sender *sender, const char *url, const char *id, const c
     const char *headers[6] = {"Content-Type: application/json", "User-Agent: threatline-detector/" THREATLINE_VERSION};
     int64_t now_s = clock_now_ms() / 1000;
     struct http_call call = {.method = "POST", .url = url, .headers = headers, .body = body, .length = length,
-                             .timeout_ms = timeout_ms};
+                             .timeout_ms = timeout_ms, .again = true};
 
     if (sender->signs) {
         signature_make(&sender->key, id, now_s, body, length, signature);
