@@ -392,7 +392,9 @@ static int64_t next_look(const struct sender *sender)
 
     spool_counts(sender->settings.spool, &counts);
     if (counts.waiting + counts.kept > 0)
-        until = sender->pause_until > now ? sender->pause_until : now + LOOK_MS;
+        until = sender->pause_until > now               ? sender->pause_until
+                : sender->settings.kept_ms < LOOK_MS ? now + sender->settings.kept_ms
+                                                     : now + LOOK_MS;
     if (sender->heartbeat_url[0] != '\0' && sender->next_heartbeat < until)
         until = sender->next_heartbeat;
     return until;
