@@ -20,8 +20,11 @@ struct committer;
 struct bus;
 struct hub;
 struct auth;
+struct watch;
 struct suppressions;
 struct blocklist;
+struct notify;
+struct assets;
 struct sensors;
 struct metrics;
 struct detectors;
@@ -34,9 +37,12 @@ struct api {
     struct committer *committer;
     struct bus *bus;
     struct hub *hub;
+    struct watch *watch;               /* this and the next five: people_open, people_close (people.h) */
     struct auth *auth;                 /* people, sessions, keys (auth.h) */
     struct suppressions *suppressions; /* NULL until that room exists */
     struct blocklist *blocklist;       /* the same */
+    struct notify *notify;             /* the same */
+    struct assets *assets;             /* the same */
     struct sensors *sensors;
     struct metrics *metrics;
     struct detectors *detectors;
