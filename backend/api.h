@@ -10,6 +10,7 @@
 #include "common/err.h"
 #include "common/http_server.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -49,6 +50,7 @@ struct api {
     struct webhook *webhook;
     struct networks trusted, proxies;
     int64_t started_ms;
+    atomic_int export_places; /* exports that may still begin */
 };
 
 /* Rising rights from viewer on: a route's role is the least that is needed. */
@@ -90,6 +92,8 @@ extern const struct http_route control_routes[];
 extern const size_t control_route_count;
 extern const struct http_route upload_routes[];
 extern const size_t upload_route_count;
+extern const struct http_route metrics_routes[]; /* /healthz, /readyz, /metrics, /openapi.yaml */
+extern const size_t metrics_route_count;
 
 /* All tables as one, made once at start; the caller frees. NULL when memory is out. */
 struct http_route *api_routes(size_t *count);
@@ -111,6 +115,8 @@ void api_emit(struct api *api, const char *type, int64_t seq, const char *json);
 void api_fail(struct http_request *request, const struct err *err);
 /* The body as a JSON object; answers 400 itself and gives NULL when it is none. The caller deletes. */
 cJSON *api_body(struct http_request *request);
+/* A text of the query. False (and answered with 400) when it is there and does not fit; *given: it is there. */
+bool api_query_text(struct http_request *request, const char *name, char *out, size_t size, bool *given);
 /* A whole number of the query. False (and answered with 400) when it is there and wrong; *out is untouched when missing. */
 bool api_query_number(struct http_request *request, const char *name, int64_t min, int64_t max, int64_t *out);
 
