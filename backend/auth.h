@@ -1,9 +1,9 @@
 /* auth.h: who asks, and may they.
  *
  * A login makes a session (sessions.h) and two tokens that name it: an access token of 15 minutes for programs
- * (Authorization: Bearer, or ?token= on the stream) and a session token that only ever travels in the HttpOnly cookie.
- * Both are JWT, HS256 and nothing else, with a key of at least 32 bytes that every backend reads from the store. A token
- * alone opens nothing: each request looks up its session and its user. API keys are in keys.h. */
+ * (Authorization: Bearer, or ?token= on the stream) and a session token that only ever travels in the HttpOnly
+ * cookie. Both are JWT, HS256 and nothing else, with a key of at least 32 bytes that every backend reads from the
+ * store. A token alone opens nothing: each request looks up its session and its user. API keys are in keys.h. */
 #ifndef BACKEND_AUTH_H
 #define BACKEND_AUTH_H
 
@@ -63,8 +63,8 @@ void auth_close(struct auth *auth); /* after the watch's thread has ended */
 bool auth_authorize(struct http_request *request, const struct http_route *route, struct api *api);
 bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], struct err *err);
 
-/* A request that came with an Origin is from a page: it must be ours or an allowed one. needed: none at all is refused,
- * too. False: it has answered 403. */
+/* A request that came with an Origin is from a page: it must be ours or an allowed one. needed: none at all is
+ * refused, too. False: it has answered 403. */
 bool auth_origin_fits(struct http_request *request, struct api *api, bool needed);
 void auth_clear_cookie(struct http_request *request, const struct api *api);
 

@@ -1,7 +1,7 @@
 /* limiter.h: counts attempts by key (an address and a name) in a table that cannot grow.
  *
- * A try is counted before it is made, so that many at once cannot slip through; one that succeeded is taken back. When
- * the table is full, the oldest row makes room. Any thread may call. */
+ * A try is counted before it is made, so that many at once cannot slip through; one that succeeded is taken back.
+ * When the table is full, the oldest row makes room. Any thread may call. */
 #ifndef BACKEND_LIMITER_H
 #define BACKEND_LIMITER_H
 

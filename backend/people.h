@@ -1,4 +1,5 @@
-/* people.h: puts the rooms about people and their rules together: opened after store, bus and hub, closed before them.
+/* people.h: puts the rooms about people and their rules together: opened after store, bus and hub, closed before
+ * them.
  *
  * people_open fills api->watch, api->auth, api->suppressions, api->blocklist, api->notify and what else its
  * modules have; people_close empties them. The routes are people_routes and the others in api.h. */

@@ -1,5 +1,5 @@
-/* sessions.h: who is logged in. Sessions live in the store (kind "session"), so that every backend honours them; a copy
- * in memory answers requests.
+/* sessions.h: who is logged in. Sessions live in the store (kind "session"), so that every backend honours them; a
+ * copy in memory answers requests.
  *
  * A session ends at logout, when its user is disabled, when it was idle for too long, and at the latest
  * SESSION_LIFE_MS after its login. Its streams end with it. Any thread may call. */
@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum { SESSION_ID = 33, SESSION_USER = 65, SESSIONS_KEPT = 65536 };
-#define SESSION_LIFE_MS (30LL * 24 * 3600 * 1000)
+#define SESSION_LIFE_MS  (30LL * 24 * 3600 * 1000)
 #define SESSION_SLIDE_MS (5LL * 60 * 1000) /* use moves the end at most this often: each move is a write */
 
 struct hub;

@@ -19,8 +19,8 @@ struct watch;
 typedef bool watch_read(void *context, struct err *err);
 
 struct watch *watch_create(struct store *store); /* NULL when memory is out */
-void watch_stop(struct watch *watch);            /* ends the thread: after it no read is called but by watch_changed */
-void watch_free(struct watch *watch);            /* NULL is fine */
+void watch_stop(struct watch *watch); /* ends the thread: after it no read is called but by watch_changed */
+void watch_free(struct watch *watch); /* NULL is fine */
 
 /* Before watch_start. Reads once at once; false when that failed. kind NULL: called every round (and not at once). */
 bool watch_add(struct watch *watch, const char *kind, watch_read *read, void *context, struct err *err);
