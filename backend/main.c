@@ -123,6 +123,7 @@ static void serve(struct service *service, const sigset_t *signals)
 static int run(const struct settings *settings)
 {
     struct err err = {0};
+    int64_t begun = clock_monotonic_ms();
     struct service *service;
     sigset_t signals;
 
@@ -139,7 +140,7 @@ static int run(const struct settings *settings)
     greet(settings, service);
     serve(service, &signals);
     service_close(service);
-    log_info("backend.stopped", "");
+    log_info("backend.stopped", "uptime=%llds", (long long)(clock_monotonic_ms() - begun) / 1000);
     return EXIT_FINE;
 }
 

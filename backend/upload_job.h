@@ -15,7 +15,7 @@ struct upload_job {
     char user[65];
     char sha256[TOKEN_HASH];
     char path[1100];
-    char message[256];
+    char message[320];
     enum upload_state state;
     int64_t bytes, packets, flows, threats;
     int64_t created_ms, ended_ms;
