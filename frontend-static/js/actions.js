@@ -16,6 +16,7 @@ export function createActions(store, makeLink) {
   let recount = 0;
   let refreshTimer = 0;
   let noticeId = 0;
+  let deciding = Promise.resolve();
   const undos = new Map();
   const noticeTimers = new Map();
 
@@ -96,6 +97,30 @@ export function createActions(store, makeLink) {
       return null;
     }
   };
+
+  const moveAll = shield(async (threats, status) => {
+    const moved = threats.filter((t) => (t.triage?.status ?? "new") !== status);
+    if (!moved.length) return;
+    const before = new Map(moved.map((t) => [t.threat_id, t.triage?.status ?? "new"]));
+    let done = 0;
+    if (moved.length >= BULK_FROM) {
+      done = await actions.bulk([...before.keys()], { status });
+    } else {
+      for (const threat of moved) {
+        const result = await actions.change(threat, { status });
+        if (result.ok) done += 1;
+        else {
+          before.delete(threat.threat_id);
+          actions.notify(T.inbox.lost(result.who), { kind: "bad" });
+        }
+      }
+    }
+    dispatch({ type: "choose", ids: [] });
+    if (!done) return;
+    const word = T.status[status].toLowerCase();
+    const text = done < moved.length ? `${T.inbox.done(done, word)} · ${T.inbox.partly(done, moved.length)}` : T.inbox.done(done, word);
+    actions.notify(text, { undo: () => actions.restore(before) });
+  });
 
   const actions = {
     // --- session ---
@@ -232,29 +257,10 @@ export function createActions(store, makeLink) {
       }
     },
     // Moves threats to a status, with an undo.
-    setStatus: shield(async (threats, status) => {
-      const moved = threats.filter((t) => (t.triage?.status ?? "new") !== status);
-      if (!moved.length) return;
-      const before = new Map(moved.map((t) => [t.threat_id, t.triage?.status ?? "new"]));
-      let done = 0;
-      if (moved.length >= BULK_FROM) {
-        done = await actions.bulk([...before.keys()], { status });
-      } else {
-        for (const threat of moved) {
-          const result = await actions.change(threat, { status });
-          if (result.ok) done += 1;
-          else {
-            before.delete(threat.threat_id);
-            actions.notify(T.inbox.lost(result.who), { kind: "bad" });
-          }
-        }
-      }
-      dispatch({ type: "choose", ids: [] });
-      if (!done) return;
-      const word = T.status[status].toLowerCase();
-      const text = done < moved.length ? `${T.inbox.done(done, word)} · ${T.inbox.partly(done, moved.length)}` : T.inbox.done(done, word);
-      actions.notify(text, { undo: () => actions.restore(before) });
-    }),
+    setStatus(threats, status) {
+      deciding = deciding.then(() => moveAll(threats, status));
+      return deciding;
+    },
     restore: shield(async (before) => {
       const groups = Map.groupBy([...before.keys()], (id) => before.get(id));
       for (const [status, ids] of groups) await actions.bulk(ids, { status });
@@ -264,7 +270,9 @@ export function createActions(store, makeLink) {
       const answer = await api.post(`${NETWORK}/threats/bulk`, { ids, set });
       return answer.changed ?? answer.count ?? 0;
     },
-    undoLast() {
+    // A key may come before the answer to the one before it.
+    async undoLast() {
+      await deciding;
       const id = [...undos.keys()].at(-1);
       if (id !== undefined) actions.undo(id);
     },

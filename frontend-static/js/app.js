@@ -12,8 +12,14 @@ import { failure } from "./parts.js";
 import * as login from "./views/login.js";
 import * as shell from "./views/shell.js";
 import * as live from "./views/live.js";
+import * as inbox from "./views/inbox.js";
+import * as history from "./views/history.js";
+import * as threat from "./views/threat.js";
+import * as detail from "./views/detail.js";
+import { showKeys, typing } from "./views/cursor.js";
 
-const VIEWS = { live };
+const VIEWS = { live, inbox, history, threat };
+const WITH_DETAIL = ["live", "inbox", "history"];
 const SPEAK_MS = 4000;
 
 const root = document.getElementById("app");
@@ -23,6 +29,7 @@ const actions = createActions(store, createLink);
 
 let frame = null; // the shell, while someone is signed in
 let leaveView = () => {};
+let leaveDetail = () => {};
 let leaveLogin = () => {};
 let shown = { phase: "", view: "", id: "" };
 
@@ -34,25 +41,64 @@ function draw(state) {
   }
   shown.phase = phase;
   if (phase !== "in") return;
-  const { view, id } = state.route;
+  const { view, id, query } = state.route;
   if (shown.view !== view || shown.id !== id) {
     shown = { ...shown, view, id };
     leaveView();
     leaveView = (VIEWS[view] ?? live).mount(frame.main, store, actions);
     document.title = `${T.views[view] ?? T.detail.title} · ${T.name}`;
   }
+  const open = (WITH_DETAIL.includes(view) && query.t) || "";
+  if (open !== shown.open) {
+    shown.open = open;
+    leaveDetail();
+    leaveDetail = () => {};
+    frame.aside.hidden = !open;
+    frame.aside.scrollTop = 0;
+    if (open) leaveDetail = detail.mount(frame.aside, store, actions, { id: open, onClose: closeDetail });
+    else frame.aside.replaceChildren();
+  }
 }
+
+const closeDetail = () => route.amend({ t: null }, true);
+
+// Keys that hold everywhere; those of a list are its own.
+document.addEventListener("keydown", (e) => {
+  if (!frame || e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
+  if (e.key === "Escape" && route.current().query.t) return closeDetail();
+  if (typing(e.target)) return e.key === "Escape" && e.target.blur();
+  if (e.key === "?") showKeys();
+  else if (e.key === "/") {
+    e.preventDefault();
+    (document.querySelector("#query") ?? frame.query).focus();
+  }
+});
+
+// A menu closes when one leaves it, whichever way.
+const closeMenus = (node) => {
+  for (const box of document.querySelectorAll("details.menu[open]")) if (!box.contains(node)) box.open = false;
+};
+document.addEventListener("click", (e) => e.target.isConnected && closeMenus(e.target));
+document.addEventListener("focusin", (e) => closeMenus(e.target));
+document.addEventListener("keydown", (e) => {
+  const box = e.key === "Escape" && e.target.closest?.("details.menu[open]");
+  if (!box) return;
+  e.stopImmediatePropagation();
+  box.open = false;
+  box.querySelector("summary").focus();
+}, true);
 
 function enter() {
   leaveLogin();
   leaveLogin = () => {};
   frame = shell.mount(root, store, actions);
-  shown = { phase: "in", view: "", id: "" };
+  shown = { phase: "in", view: "", id: "", open: "" };
 }
 
 function exit() {
   leaveView();
-  leaveView = () => {};
+  leaveDetail();
+  leaveView = leaveDetail = () => {};
   frame?.unmount();
   frame = null;
   for (const box of document.querySelectorAll("dialog")) box.close();

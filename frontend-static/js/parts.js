@@ -16,7 +16,7 @@ export const fullWhen = (text) => h("time", { datetime: text, title: f.utc(text)
 
 export function marks(threat) {
   const list = [];
-  if (simulated(threat)) list.push(h("span", { class: "chip sim", title: T.simulatedTitle }, T.simulated));
+  if (simulated(threat)) list.push(h("span", { class: "chip sim", title: T.simulatedTitle }, T.simulated[0], h("span", { class: "long" }, T.simulated[1])));
   if (threat.details?.source === "pcap") list.push(h("span", { class: "chip" }, T.fromFile));
   return list;
 }

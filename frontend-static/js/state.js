@@ -49,6 +49,23 @@ const replace = (items, t) => {
   return next === items[at] ? items : items.toSpliced(at, 1, next);
 };
 
+const statusOf = (t) => t.triage?.status ?? "new";
+const arrival = (t) => String(t.receivedAt ?? t.timestamp ?? "");
+
+// A threat whose status fits again (an undo, someone else's change) takes its old place in the list.
+function comeBack(items, updates, { status, next }) {
+  const had = new Set(items.map((t) => t.threat_id));
+  const back = updates.filter((t) => !had.has(t.threat_id) && (!status || statusOf(t) === status) &&
+    (!next || !items.length || arrival(t) >= arrival(items.at(-1))));
+  if (!back.length) return items;
+  const all = [...items];
+  for (const t of back) {
+    const at = all.findIndex((o) => arrival(o) < arrival(t));
+    all.splice(at < 0 ? all.length : at, 0, t);
+  }
+  return all.slice(0, LIST_MAX);
+}
+
 function counted(statistics, was, now, severity, type) {
   const next = { ...statistics };
   if (was) next[was] = Math.max(0, (next[was] ?? 0) - 1);
@@ -132,7 +149,8 @@ function takeEvents(state, events) {
   const { inbox, history } = state.lists;
   let inboxItems = change(inbox.items);
   if (inbox.loaded && inbox.takesNew) inboxItems = prepend(inboxItems, LIST_MAX);
-  inboxItems = inbox.status ? inboxItems.filter((t) => (t.triage?.status ?? "new") === inbox.status) : inboxItems;
+  if (inbox.status) inboxItems = inboxItems.filter((t) => statusOf(t) === inbox.status);
+  if (inbox.loaded) inboxItems = comeBack(inboxItems, [...updates.values()].filter((t) => !gone(t)), inbox);
   const historyItems = change(history.items);
   const lists = {
     inbox: inboxItems.length === inbox.items.length && inboxItems.every((t, i) => t === inbox.items[i])

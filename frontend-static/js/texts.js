@@ -42,7 +42,7 @@ export const T = {
     severity: "Severity", type: "Type", source: "Source", destination: "Destination", confidence: "Confidence",
     time: "Time", sensor: "Sensor", status: "Status", assignee: "Assignee", protocol: "Protocol", flows: "Flows", id: "Id",
   },
-  simulated: "simulated", simulatedTitle: "Made by the simulator, not seen on a network",
+  simulated: ["sim", "ulated"], simulatedTitle: "Made by the simulator, not seen on a network",
   fromFile: "file",
   statistics: {
     title: "Totals", total: "Total", critical: "Critical", high: "High", medium: "Medium", low: "Low",

@@ -93,7 +93,7 @@ class World:
             entry = {"at": now(), "actor": actor, **change}
             triage = {**triage, **{k: v or "" for k, v in change.items() if k != "comment"},
                       "version": triage["version"] + 1, "history": [*triage["history"], entry]}
-            record = {**record, "triage": triage, "seq": self.seq + 1}
+            record = {**record, "triage": triage}
             self.threats[ident] = record
             self.publish("threat_updated", data=record)
             return record

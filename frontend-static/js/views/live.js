@@ -7,6 +7,7 @@ import { button, failure, loading, nothing } from "../parts.js";
 import { threatTable } from "./table.js";
 import { monitorBar } from "./monitor.js";
 import { bars, timeline } from "./charts.js";
+import { listCursor, toggleDetail } from "./cursor.js";
 
 const CARDS = ["total", ...f.SEVERITIES];
 
@@ -22,8 +23,12 @@ export function mount(root, store, actions) {
   const held = h("span", { class: "held" });
   const table = threatTable({
     caption: T.live.caption, columns: ["severity", "type", "source", "destination", "confidence", "time"],
-    onOpen: (t) => route.amend({ t: route.current().query.t === t.threat_id ? null : t.threat_id }, true),
+    onOpen: (t) => {
+      cursor.set(t.threat_id);
+      toggleDetail(t.threat_id);
+    },
   });
+  const cursor = listCursor({ store, actions, items: () => store.get().live.shown, table, redraw: () => drawList(store.get()) });
   const state = h("div");
   const list = h("section", { class: "panel list", "aria-labelledby": "latest" },
     h("header", { class: "panel-head" }, h("h2", { id: "latest" }, T.live.latest), h("span", { class: "spacer" }), held, pause),
@@ -36,6 +41,7 @@ export function mount(root, store, actions) {
     h("header", { class: "view-head" }, h("h1", {}, T.live.title), h("span", { class: "spacer" }), monitor.node),
     cards, wrong, h("div", { class: "split" }, list, charts.node)));
 
+  const drawList = ({ live, route: { query } }) => table.draw(live.shown, { open: query.t, cursor: cursor.id() });
   const draw = (now, before) => {
     const { statistics, live } = now;
     if (statistics !== before?.statistics) {
@@ -44,7 +50,7 @@ export function mount(root, store, actions) {
       setText(wrong, statistics.error ? `${T.statistics.error} ${statistics.error}` : "");
     }
     if (live !== before?.live || now.route !== before?.route || now.monitor !== before?.monitor) {
-      table.draw(live.shown, { open: now.route.query.t });
+      drawList(now);
       table.node.hidden = live.shown.length === 0;
       setText(pause, live.paused ? T.live.resume : T.live.pause);
       setAttr(pause, "aria-pressed", String(live.paused));
@@ -64,7 +70,7 @@ export function mount(root, store, actions) {
   };
   draw(store.get());
   const leave = store.subscribe(draw);
-  return () => (leave(), monitor.unmount());
+  return () => (leave(), cursor.unmount(), monitor.unmount());
 }
 
 function chartColumn() {

@@ -106,9 +106,6 @@ function menu(store, actions) {
       h("p", { class: "menu-name" }, user.username, h("span", { class: "chip" }, T.settings.roles[user.role] ?? user.role)),
       h("label", { class: "menu-row" }, T.user.theme, themes),
       button(T.user.out, () => actions.logout(), { kind: "wide" })));
-  box.addEventListener("keydown", (e) => e.key === "Escape" && box.open && (box.open = false, e.stopPropagation(), box.firstChild.focus()));
-  box.addEventListener("focusout", (e) => e.relatedTarget && !box.contains(e.relatedTarget) && (box.open = false));
-  document.addEventListener("click", (e) => !box.contains(e.target) && (box.open = false));
   return box;
 }
 
