@@ -24,7 +24,8 @@ endif
 B := build/$(VARIANT)
 WARN := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
         -Wpointer-arith -Wcast-qual -Wwrite-strings -Werror
-HARDEN := -fstack-protector-strong -fPIE $(if $(filter release,$(VARIANT)),-D_FORTIFY_SOURCE=2)
+# Hidden: a name of ours must not take the place of a library's (libjwt's JSON library has a json_integer, too).
+HARDEN := -fstack-protector-strong -fPIE -fvisibility=hidden $(if $(filter release,$(VARIANT)),-D_FORTIFY_SOURCE=2)
 CFLAGS_ALL := $(WARN) $(HARDEN) $(FLAGS_$(VARIANT)) -DTHREATLINE_VERSION='"$(VERSION)"' -I. -pthread $(CFLAGS)
 LDFLAGS_ALL := $(FLAGS_$(VARIANT)) -pie -pthread -Wl,-z,relro,-z,now $(LDFLAGS)
 
@@ -49,7 +50,7 @@ MAY_pcap := detector/capture
 MAY_sqlite := detector/spool backend/store_sqlite%
 MAY_mongoc := backend/store_mongo% backend/securitylog
 MAY_jwt := backend/auth
-MAY_sodium := common/token common/signature backend/auth backend/users
+MAY_sodium := common/token common/signature backend/password
 MAY_maxminddb := backend/geo
 MAY_zlib := detector/capture%
 MAY_zstd := detector/capture%

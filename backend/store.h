@@ -136,4 +136,10 @@ bool store_follow(struct store *store, int64_t after_seq,
                   void (*each)(void *context, int64_t seq, enum store_event event, const char *json), void *context,
                   struct err *err);
 
+/* --- upkeep --- */
+
+/* A whole copy of the running store into a new file, while it goes on working. SQLite only: MongoDB has mongodump
+ * (ERR_DENIED says so). */
+bool store_backup(struct store *store, const char *path, struct err *err);
+
 #endif
