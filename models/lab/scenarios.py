@@ -39,7 +39,7 @@ def scans():
         yield Run(f"nmap-{way}", "port_scan", ["nginx", "sshd"], [WEB_NOISE, f"nmap -n -Pn {arguments}{target}" if way not in ("ping", "arp", "tcpping")
                   else f"nmap -n {arguments}{target}"], 30, SHAPES[n % 4], (0, 128, 255)[n % 3], "nmap")
     yield Run("masscan-wide", "port_scan", ["nginx"], ["masscan --rate 300 -p 1-2000 {s} --wait 2 -e wire --router-mac $(ip -n {server} -br link show wire | awk '{{print $3}}')"], 20, tool="masscan")
-    yield Run("masscan-net", "port_scan", ["nginx"], ["masscan --rate 100 -p 80,445,3389 {net}.1-55 --wait 2 -e wire --router-mac $(ip -n {server} -br link show wire | awk '{{print $3}}')"], 20, tool="masscan")
+    yield Run("masscan-net", "port_scan", ["nginx"], ["masscan --rate 100 -p 80,445,3389 {net}.1-{net}.55 --wait 2 -e wire --router-mac $(ip -n {server} -br link show wire | awk '{{print $3}}')"], 20, tool="masscan")
     yield Run("hping-scan", "port_scan", [], ["hping3 --scan 1-200 -S {s}"], 20, tool="hping3")
     yield Run("bash-scan", "port_scan", ["sshd"], ["for p in $(seq 1 250); do timeout 0.2 bash -c \"exec 3<>/dev/tcp/{s}/$p\"; done"], 20, tool="bash")
     yield Run("nc-scan", "port_scan", ["nginx"], ["nc -z -w1 -v {s} 70-180"], 20, tool="nc")
