@@ -167,15 +167,22 @@ void capture_close(struct capture *capture)
     free(capture);
 }
 
+/* Classic pcap has 32 bits of seconds; libpcap takes them as signed, but they count on to 2106. A fraction may be
+ * any number in a damaged file. */
 static int64_t frame_time(const struct capture *capture, const struct pcap_pkthdr *head)
 {
     int64_t seconds = head->ts.tv_sec, fraction = head->ts.tv_usec;
+    const int64_t unit = capture->nano ? 1 : 1000;
 
     if (seconds < 0)
-        return 0;
+        seconds = seconds >= INT32_MIN ? (int64_t)(uint32_t)seconds : 0;
     if (seconds >= latest / 1000000000)
         return latest;
-    return seconds * 1000000000 + (capture->nano ? fraction : fraction * 1000);
+    if (fraction < 0)
+        fraction = 0;
+    if (fraction >= 1000000000 / unit)
+        fraction = 1000000000 / unit - 1;
+    return seconds * 1000000000 + fraction * unit;
 }
 
 static enum capture_news failed(struct capture *capture, struct err *err)

@@ -261,6 +261,25 @@ static void what_is_no_capture_is_refused_by_name(void **state)
     assert_int_equal(err.code, ERR_INVALID);
 }
 
+static void seconds_count_on_after_2038(void **state)
+{
+    struct bytes b = pcap(false, true);
+    struct capture_frame last;
+    enum capture_news news;
+    (void)state;
+    b.at[24 + 3] = 0xf0; /* the first packet's seconds: the highest byte */
+    memset(&b.at[24 + 76 + 4], 0xff, 4); /* the second's fraction: more than a second */
+    write_file(b.at, 24 + 76);
+    assert_int_equal(read_all(&news, &last, NULL), 1);
+    assert_int_equal(last.time_ns / 1000000000, (1700000000 & 0xffffff) | 0xf0000000);
+    write_file(b.at, b.n);
+    struct capture *capture = capture_open_file(path, NULL, NULL);
+    assert_int_equal(capture_next(capture, 0, &last, NULL), CAPTURE_FRAME);
+    assert_int_equal(capture_next(capture, 0, &last, NULL), CAPTURE_FRAME);
+    assert_int_equal(last.time_ns / 1000000000, 1700000001);
+    capture_close(capture);
+}
+
 static void a_filter_lets_through_what_it_names(void **state)
 {
     struct bytes b = pcap(false, false);
@@ -330,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_file_that_ends_inside_a_packet_gives_what_it_held),
         cmocka_unit_test(cut_compressed_files_are_short_and_damaged_ones_are_said_to_be),
         cmocka_unit_test(what_is_no_capture_is_refused_by_name),
+        cmocka_unit_test(seconds_count_on_after_2038),
         cmocka_unit_test(a_filter_lets_through_what_it_names),
         cmocka_unit_test(progress_ends_at_the_size_of_the_file),
         cmocka_unit_test(an_interface_that_is_not_there_is_named),
