@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct err err;
     struct capture_frame frame;
     struct packet packet;
-    static volatile uint8_t sum;
+    uint8_t sum = 0;
 
     if (file < 0)
         file = memfd_create("capture", 0);
@@ -42,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (done < 0 || done > total || total != (int64_t)size)
             abort();
     }
+    __asm__ volatile("" : : "r"(sum)); /* keeps the reads above */
     packet_decoder_free(decoder);
     capture_close(capture);
     return 0;
