@@ -93,8 +93,9 @@ static bool activated(struct capture *capture, int status, struct err *err)
                          : status == PCAP_ERROR_NO_SUCH_DEVICE                                        ? ERR_NOT_FOUND
                          : status == PCAP_ERROR_IFACE_NOT_UP ? ERR_UNAVAILABLE
                                                              : ERR_SYSTEM;
-    return err_set(err, code, "%s: %s%s%s", capture->name, pcap_statustostr(status), more[0] != '\0' ? ": " : "",
-                   more);
+    const char *what = pcap_statustostr(status);
+    return strcmp(more, what) == 0 || more[0] == '\0' ? err_set(err, code, "%s: %s", capture->name, what)
+                                                      : err_set(err, code, "%s: %s: %s", capture->name, what, more);
 }
 
 /* "auto": the first interface that is up, has an address and is no loopback, else the loopback. */
