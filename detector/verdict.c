@@ -115,6 +115,11 @@ void verdict_context(const struct verdict *verdict, const struct flow *flow, dou
     hosts_context(verdict->hosts, flow, out);
 }
 
+void verdict_greatest(const struct verdict *verdict, double out[COUNTERS])
+{
+    hosts_greatest(verdict->hosts, out);
+}
+
 static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
 {
     const struct model *model = verdict->settings.model;
