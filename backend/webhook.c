@@ -201,7 +201,7 @@ static void take_one(struct intake *intake, const cJSON *json)
     if (!may_speak(intake, &threat, &err)) {
         api_fail(intake->request, &err);
     } else {
-        fill_item(intake, &threat, &item);
+        fill_item(intake, &threat, &item, rule);
         if (committer_submit(intake->api->committer, &item, 1, &err))
             answer_one(intake->request, &item);
         else
