@@ -88,6 +88,8 @@ $(B)/%.o: %.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
 	@echo '  CC  $@'; $(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
 
+$(B)/backend/openapi.o: backend/openapi.yaml
+
 define archive_rule
 $(B)/lib$(1).a: $(call objects,$(SRC_$(1)))
 	@rm -f $$@
