@@ -2,6 +2,7 @@
 
 import * as api from "./api.js";
 import { T } from "./texts.js";
+import { noticeCritical } from "./desktop.js";
 
 const NETWORK = "/api/network";
 const RECOUNT_MS = 5000;
@@ -24,6 +25,7 @@ export function createActions(store, makeLink) {
     onEvents(events) {
       dispatch({ type: "events", events });
       for (const event of events) follow(event);
+      noticeCritical(events);
     },
     onStatus(status) {
       dispatch({ type: "connection", status });
@@ -206,9 +208,9 @@ export function createActions(store, makeLink) {
       }
     },
     async loadUsers() {
-      if (store.get().session.user?.role !== "admin") return;
-      const { users } = await api.get("/api/users").catch(() => ({ users: [] }));
-      dispatch({ type: "users", items: users ?? [] });
+      if (store.get().session.user?.role === "viewer") return;
+      const { assignees } = await api.get("/api/assignees").catch(() => ({ assignees: [] }));
+      dispatch({ type: "users", items: assignees ?? [] });
     },
 
     // --- lists ---
@@ -217,7 +219,7 @@ export function createActions(store, makeLink) {
       const cursor = append ? store.get().lists[name].next : undefined;
       dispatch({ type: "listLoading", name, key, fresh: !append, status, takesNew });
       try {
-        const answer = await api.get(api.path(`${NETWORK}/threats`, { ...query, cursor }));
+        const answer = await api.get(api.path(`${NETWORK}/threats`, { ...query, cursor, total: append ? undefined : 1 }));
         dispatch({ type: "list", name, key, threats: answer.threats, next: answer.next, total: answer.total, append });
       } catch (error) {
         dispatch({ type: "listError", name, key, error });
@@ -253,7 +255,7 @@ export function createActions(store, makeLink) {
         const { success, threat: now, ...rest } = await api.get(url);
         const record = now ?? rest;
         dispatch({ type: "threat", threat: record });
-        return { ok: false, lost: true, who: record.triage?.history?.at(-1)?.actor ?? record.triage?.history?.at(-1)?.by };
+        return { ok: false, lost: true, who: record.triage?.history?.at(-1)?.by };
       }
     },
     // Moves threats to a status, with an undo.

@@ -28,10 +28,10 @@ def fill(site):
     old.sort(key=lambda t: t["timestamp"])
     site.send(*old)
     site.test("set", sensors=[
-        {"name": "edge-1", "state": "ok", "lastHeard": datetime.now(timezone.utc).isoformat(), "version": "0.1.0", "source": "live:eth0",
-         "packets": 18234871, "drops": 0, "flows": 91823, "evictions": 0, "spoolDepth": 0, "model": "lab-1"},
-        {"name": "dc-2", "state": "late", "lastHeard": (datetime.now(timezone.utc) - timedelta(seconds=48)).isoformat(), "version": "0.1.0",
-         "source": "live:eth1", "packets": 8234871, "drops": 120, "flows": 41823, "evictions": 3, "spoolDepth": 12, "model": "lab-1"}])
+        {"name": "edge-1", "state": "ok", "lastHeard": datetime.now(timezone.utc).isoformat(), "report": {"version": "0.1.0", "source": "live:eth0",
+         "packets": 18234871, "drops": 0, "flows": 91823, "evictions": 0, "waiting": 0, "model": "lab-1"}},
+        {"name": "dc-2", "state": "late", "lastHeard": (datetime.now(timezone.utc) - timedelta(seconds=48)).isoformat(), "report": {
+         "version": "0.1.0", "source": "live:eth1", "packets": 8234871, "drops": 120, "flows": 41823, "evictions": 3, "waiting": 12, "model": "lab-1"}}])
 
 
 def main():
