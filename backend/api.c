@@ -1,6 +1,7 @@
 /* api.c: the plumbing that all handlers share, and the joined route table. */
 #include "backend/api.h"
 
+#include "backend/blocklist.h"
 #include "backend/bus.h"
 #include "backend/store.h"
 #include "common/json.h"
@@ -24,6 +25,8 @@ struct http_route *api_routes(size_t *count)
         {threats_routes, &threats_route_count}, {sensors_routes, &sensors_route_count},
         {control_routes, &control_route_count}, {upload_routes, &upload_route_count},
         {people_routes, &people_route_count},   {metrics_routes, &metrics_route_count},
+        {triage_routes, &triage_route_count},   {suppression_routes, &suppression_route_count},
+        {blocklist_routes, &blocklist_route_count},
     };
     size_t all = 0, at = 0;
     struct http_route *routes;
@@ -44,7 +47,7 @@ struct http_route *api_routes(size_t *count)
 
 bool api_authorize(struct http_request *request, const struct http_route *route, void *context)
 {
-    return auth_authorize(request, route, context);
+    return blocklist_lets(context, request) && auth_authorize(request, route, context);
 }
 
 bool api_origin_allowed(const char *origin, void *context)

@@ -80,6 +80,10 @@ extern const struct http_route suppression_routes[];
 extern const size_t suppression_route_count;
 extern const struct http_route blocklist_routes[];
 extern const size_t blocklist_route_count;
+extern const struct http_route notify_routes[]; /* targets, dead letters */
+extern const size_t notify_route_count;
+extern const struct http_route assets_routes[]; /* names of addresses, saved searches */
+extern const size_t assets_route_count;
 extern const struct http_route threats_routes[]; /* history, list, export, statistics, clear, evidence */
 extern const size_t threats_route_count;
 extern const struct http_route stream_routes[];

@@ -385,6 +385,39 @@ bool auth_authorize(struct http_request *request, const struct http_route *route
     return true;
 }
 
+struct admin_search {
+    struct auth *auth;
+    const struct network *network;
+    bool found;
+};
+
+static bool admin_row(void *context, const struct session *session)
+{
+    struct admin_search *search = context;
+    uint8_t address[16];
+    struct user user;
+
+    search->found = network_address(session->address, address) && network_has(search->network, address) &&
+                    users_find(search->auth->users, session->user, &user, NULL) && user.role == ROLE_ADMIN &&
+                    !user.disabled;
+    return !search->found;
+}
+
+bool auth_admin_within(struct auth *auth, const struct network *network)
+{
+    struct admin_search search = {.auth = auth, .network = network};
+
+    sessions_each(auth->sessions, clock_now_ms(), admin_row, &search);
+    return search.found;
+}
+
+bool auth_admin_at(struct auth *auth, const char *address)
+{
+    struct network network;
+
+    return network_parse(address, &network, NULL) && auth_admin_within(auth, &network);
+}
+
 bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], struct err *err)
 {
     return keys_allow(api->auth->keys, key, scope, who, err);

@@ -66,6 +66,9 @@ bool auth_key_allows(struct api *api, const char *key, const char *scope, char w
 /* A request that came with an Origin is from a page: it must be ours or an allowed one. needed: none at all is
  * refused, too. False: it has answered 403. */
 bool auth_origin_fits(struct http_request *request, struct api *api, bool needed);
+/* True when an admin is logged in from that address; from anywhere within that network. */
+bool auth_admin_at(struct auth *auth, const char *address);
+bool auth_admin_within(struct auth *auth, const struct network *network);
 void auth_clear_cookie(struct http_request *request, const struct api *api);
 
 #endif

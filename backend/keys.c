@@ -3,6 +3,7 @@
 
 #include "backend/audit.h"
 #include "backend/auth.h"
+#include "backend/doc.h"
 #include "backend/form.h"
 #include "backend/hub.h"
 #include "backend/store.h"
@@ -20,7 +21,7 @@ enum { KEYS_MAX = 1000, KEY_TEXT = 45, KEY_NAME = 65 };
 static const char kind[] = "key", prefix[] = "tlk_";
 
 struct key {
-    char id[40];
+    char id[DOC_ID];
     char name[KEY_NAME];
     char sensor[KEY_NAME];
     char hash[TOKEN_HASH];
@@ -107,9 +108,6 @@ static bool key_read(struct key *out, const char *id, const char *json)
 static bool key_write(struct store *store, const struct key *key, struct err *err)
 {
     cJSON *o = cJSON_CreateObject();
-    char *json;
-    int64_t version;
-    bool ok;
 
     cJSON_AddStringToObject(o, "name", key->name);
     cJSON_AddStringToObject(o, "sensor", key->sensor);
@@ -118,12 +116,7 @@ static bool key_write(struct store *store, const struct key *key, struct err *er
     cJSON_AddStringToObject(o, "author", key->author);
     cJSON_AddNumberToObject(o, "expires", (double)key->expires_ms);
     cJSON_AddItemToObject(o, "scopes", scopes_to_json(key->scopes));
-    json = json_print(o);
-    ok = json != NULL || err_set(err, ERR_MEMORY, "key: out of memory");
-    ok = ok && store_doc_put(store, kind, key->id, key->hash, json, key->expires_ms, 0, &version, err);
-    free(json);
-    cJSON_Delete(o);
-    return ok;
+    return doc_put(store, kind, key->id, key->hash, o, key->expires_ms, 0, NULL, err);
 }
 
 static bool key_row(void *context, const char *id, int64_t version, const char *json)
@@ -270,7 +263,6 @@ bool keys_allow(struct keys *keys, const char *text, const char *scope, char who
 static cJSON *key_to_json(const struct key *key)
 {
     cJSON *o = cJSON_CreateObject();
-    char time[CLOCK_TEXT];
 
     cJSON_AddStringToObject(o, "id", key->id);
     cJSON_AddStringToObject(o, "name", key->name);
@@ -279,16 +271,14 @@ static cJSON *key_to_json(const struct key *key)
         cJSON_AddStringToObject(o, "sensor", key->sensor);
     cJSON_AddStringToObject(o, "createdAt", key->created);
     cJSON_AddStringToObject(o, "author", key->author);
-    if (key->expires_ms != 0)
-        clock_text_ms(key->expires_ms, time);
-    cJSON_AddItemToObject(o, "expiresAt", key->expires_ms != 0 ? cJSON_CreateString(time) : cJSON_CreateNull());
+    doc_add_time(o, "expiresAt", key->expires_ms);
     return o;
 }
 
 void keys_get(struct http_request *request, void *context)
 {
     struct keys *keys = ((struct api *)context)->auth->keys;
-    cJSON *answer = cJSON_CreateObject(), *list = cJSON_CreateArray();
+    cJSON *list = cJSON_CreateArray();
     int64_t now = clock_now_ms();
 
     pthread_mutex_lock(&keys->lock);
@@ -296,10 +286,7 @@ void keys_get(struct http_request *request, void *context)
         if (keys->list.items[i].expires_ms == 0 || keys->list.items[i].expires_ms > now)
             cJSON_AddItemToArray(list, key_to_json(&keys->list.items[i]));
     pthread_mutex_unlock(&keys->lock);
-    cJSON_AddTrueToObject(answer, "success");
-    cJSON_AddNumberToObject(answer, "count", cJSON_GetArraySize(list));
-    cJSON_AddItemToObject(answer, "keys", list);
-    http_answer_json(request, 200, answer);
+    doc_answer_list(request, "keys", list);
 }
 
 static bool key_from_form(struct http_request *request, struct key *key)
@@ -318,16 +305,6 @@ static bool key_from_form(struct http_request *request, struct key *key)
         return false;
     form_free(&form);
     return true;
-}
-
-static void new_id(const char *front, int64_t now, char *out, size_t size)
-{
-    uint8_t rest[10];
-    char ulid[TOKEN_ULID];
-
-    token_random(rest, sizeof rest);
-    token_ulid(now, rest, ulid);
-    snprintf(out, size, "%s_%s", front, ulid);
 }
 
 void keys_post(struct http_request *request, void *context)
@@ -352,7 +329,7 @@ void keys_post(struct http_request *request, void *context)
     snprintf(text, sizeof text, "%s", prefix);
     token_text(text + sizeof prefix - 1, sizeof text - (sizeof prefix - 1));
     token_hash(text, strlen(text), key.hash);
-    new_id("key", clock_now_ms(), key.id, sizeof key.id);
+    doc_new_id("key", clock_now_ms(), key.id);
     clock_text_ms(clock_now_ms(), key.created);
     snprintf(key.author, sizeof key.author, "%s", api_caller(request)->name);
     if (!key_write(keys->store, &key, &err)) {

@@ -3,8 +3,10 @@
 
 #include "backend/audit.h"
 #include "backend/auth.h"
+#include "backend/blocklist.h"
 #include "backend/keys.h"
 #include "backend/login.h"
+#include "backend/suppression.h"
 #include "backend/users_api.h"
 #include "backend/watch.h"
 
@@ -32,7 +34,11 @@ bool people_open(struct api *api, struct err *err)
     if (api->watch == NULL)
         return err_set(err, ERR_MEMORY, "people: out of memory");
     api->auth = auth_open(api->settings, api->store, api->hub, api->watch, err);
-    if (api->auth == NULL) {
+    if (api->auth != NULL)
+        api->suppressions = suppressions_create(api->store, api->watch, err);
+    if (api->suppressions != NULL)
+        api->blocklist = blocklist_create(api->store, api->watch, err);
+    if (api->blocklist == NULL) {
         people_close(api);
         return false;
     }
@@ -48,8 +54,12 @@ void people_close(struct api *api)
 {
     if (api->watch != NULL)
         watch_stop(api->watch);
+    blocklist_free(api->blocklist);
+    suppressions_free(api->suppressions);
     auth_close(api->auth);
     watch_free(api->watch);
+    api->blocklist = NULL;
+    api->suppressions = NULL;
     api->auth = NULL;
     api->watch = NULL;
 }

@@ -383,3 +383,20 @@ bool sessions_end_user(struct sessions *sessions, const char *user, const char *
     watch_changed(sessions->watch, kind);
     return ok;
 }
+
+void sessions_each(struct sessions *sessions, int64_t now_ms,
+                   bool (*each)(void *context, const struct session *session), void *context)
+{
+    struct session session;
+    bool go_on = true;
+
+    for (size_t i = 0; go_on; i++) {
+        pthread_mutex_lock(&sessions->lock);
+        go_on = i < sessions->list.count;
+        if (go_on)
+            session = sessions->list.items[i];
+        pthread_mutex_unlock(&sessions->lock);
+        if (go_on && session.expires_ms > now_ms)
+            go_on = each(context, &session);
+    }
+}

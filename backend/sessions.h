@@ -41,4 +41,8 @@ bool sessions_end(struct sessions *sessions, const char *id, struct err *err);
 /* All of a user's but one (except NULL: all). */
 bool sessions_end_user(struct sessions *sessions, const char *user, const char *except, struct err *err);
 
+/* Calls each with a copy of every live one that is in memory; false ends it. */
+void sessions_each(struct sessions *sessions, int64_t now_ms,
+                   bool (*each)(void *context, const struct session *session), void *context);
+
 #endif

@@ -3,6 +3,7 @@
 
 #include "backend/audit.h"
 #include "backend/auth.h"
+#include "backend/doc.h"
 #include "backend/form.h"
 #include "backend/password.h"
 #include "backend/users.h"
@@ -26,25 +27,6 @@ static cJSON *user_to_json(const struct user *user)
     return o;
 }
 
-static void answer_user(struct http_request *request, int status, const struct user *user)
-{
-    cJSON *answer = cJSON_CreateObject();
-
-    cJSON_AddTrueToObject(answer, "success");
-    cJSON_AddItemToObject(answer, "user", user_to_json(user));
-    http_answer_json(request, status, answer);
-}
-
-static void answer_list(struct http_request *request, const char *name, cJSON *list)
-{
-    cJSON *answer = cJSON_CreateObject();
-
-    cJSON_AddTrueToObject(answer, "success");
-    cJSON_AddNumberToObject(answer, "count", cJSON_GetArraySize(list));
-    cJSON_AddItemToObject(answer, name, list);
-    http_answer_json(request, 200, answer);
-}
-
 static void add_user(void *context, const struct user *user)
 {
     cJSON_AddItemToArray(context, user_to_json(user));
@@ -55,7 +37,7 @@ void users_get(struct http_request *request, void *context)
     cJSON *list = cJSON_CreateArray();
 
     users_each(((struct api *)context)->auth->users, add_user, list);
-    answer_list(request, "users", list);
+    doc_answer_list(request, "users", list);
 }
 
 static void add_assignee(void *context, const struct user *user)
@@ -69,7 +51,7 @@ void assignees_get(struct http_request *request, void *context)
     cJSON *list = cJSON_CreateArray();
 
     users_each(((struct api *)context)->auth->users, add_assignee, list);
-    answer_list(request, "assignees", list);
+    doc_answer_list(request, "assignees", list);
 }
 
 /* What POST and PATCH have in common. */
@@ -113,7 +95,7 @@ void users_post(struct http_request *request, void *context)
     form_free(&form);
     if (passwords_hash(api->auth->passwords, password, user.hash, &err) && users_add(api->auth->users, &user, &err)) {
         audit_write(api, request, NULL, "user_created", "success", details_of(&user, true));
-        answer_user(request, 201, &user);
+        doc_answer_one(request, 201, "user", user_to_json(&user));
     } else {
         api_fail(request, &err);
     }
@@ -149,7 +131,7 @@ void users_patch(struct http_request *request, void *context)
     form_free(&form);
     if (change(api, &user, password, &err)) {
         audit_write(api, request, NULL, "user_changed", "success", details_of(&user, password[0] != '\0'));
-        answer_user(request, 200, &user);
+        doc_answer_one(request, 200, "user", user_to_json(&user));
     } else {
         api_fail(request, &err);
     }

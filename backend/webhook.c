@@ -3,6 +3,7 @@
 
 #include "backend/committer.h"
 #include "backend/store.h"
+#include "backend/suppression.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/threat.h"
@@ -124,6 +125,8 @@ static void fill_item(const struct intake *intake, const struct threat *threat, 
     };
     if (item->user_agent == NULL)
         item->user_agent = "";
+    if (suppression_match(intake->api->suppressions, threat, item->mark))
+        item->suppressed_by = item->mark;
 }
 
 static const char *result_text(enum store_result result)
@@ -189,12 +192,16 @@ static void take_one(struct intake *intake, const cJSON *json)
         answer_faults(intake->request, faults, count, &err);
         return;
     }
-    fill_item(intake, &threat, &item);
-    if (!may_speak(intake, &threat, &err) || !committer_submit(intake->api->committer, &item, 1, &err))
+    if (!may_speak(intake, &threat, &err)) {
         api_fail(intake->request, &err);
-    else
-        answer_one(intake->request, &item);
-    free(item.json);
+    } else {
+        fill_item(intake, &threat, &item);
+        if (committer_submit(intake->api->committer, &item, 1, &err))
+            answer_one(intake->request, &item);
+        else
+            api_fail(intake->request, &err);
+        free(item.json);
+    }
     threat_clear(&threat);
 }
 
