@@ -39,7 +39,7 @@ export const T = {
     said: (n, high) => `${n} new ${n === 1 ? "threat" : "threats"}${high ? `, ${high} high or critical` : ""}`,
   },
   columns: {
-    severity: "Severity", type: "Type", source: "Source", destination: "Destination", confidence: "Confidence",
+    severity: "Severity", type: "Type", source: "Source", destination: "Destination", confidence: ["Conf", "idence"],
     time: "Time", sensor: "Sensor", status: "Status", assignee: "Assignee", protocol: "Protocol", flows: "Flows", id: "Id",
   },
   simulated: ["sim", "ulated"], simulatedTitle: "Made by the simulator, not seen on a network",

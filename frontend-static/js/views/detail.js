@@ -132,7 +132,7 @@ function logLine({ at, by, status, verdict, assignee, comment }) {
 function drawFacts(root, t) {
   const d = t.details ?? {};
   const rows = [
-    [T.columns.confidence, h("span", { class: "num" }, f.confidence(t.confidence))],
+    [T.columns.confidence.join(""), h("span", { class: "num" }, f.confidence(t.confidence))],
     [T.columns.time, fullWhen(t.timestamp)],
     [T.columns.protocol, t.protocol],
     [T.columns.sensor, t.sensor],

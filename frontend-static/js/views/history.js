@@ -93,7 +93,7 @@ export function mount(root, store, actions) {
       remember("columns", columns);
       makeTable();
       draw(store.get());
-    } }), T.columns[c]));
+    } }), [T.columns[c]].flat().join("")));
     return h("details", { class: "menu" }, h("summary", {}, T.history.columns), h("div", { class: "menu-body checks" }, boxes));
   }
 

@@ -55,7 +55,7 @@ function sensorCard(o) {
     r.trouble || r.delivery?.trouble ? h("p", { class: "wrong" }, r.trouble || r.delivery.trouble) : null);
 }
 
-const share = (part, all) => (all > 0 ? new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 2 }).format(part / all) : "–");
+const share = (part, all) => (part > 0 && part < all / 10000 ? "< 0.01%" : all > 0 ? new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 2 }).format(part / all) : "–");
 
 function drawDetector(root, value) {
   if (!value) return put(root, loading());
