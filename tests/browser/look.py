@@ -6,7 +6,7 @@ import time
 from playwright.sync_api import sync_playwright
 
 import conftest
-import standin
+import sites
 from records import threat
 
 SIZES = {"dark": (1440, 900, "dark"), "light": (1440, 900, "light"), "phone": (390, 844, "dark")}
@@ -38,7 +38,7 @@ def main():
     out = pathlib.Path(sys.argv[1])
     views = sys.argv[2:] or ["live"]
     out.mkdir(parents=True, exist_ok=True)
-    site = conftest.Site(standin.start())
+    site = sites.StandIn()
     fill(site)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=conftest.CHROMIUM, args=conftest.ARGS)

@@ -37,7 +37,7 @@ class World:
     def __init__(self):
         self.lock = threading.RLock()
         self.store = "standin"
-        self.users = {name: {"id": name, "username": name, "email": "", "role": name, "password": "correct horse"}
+        self.users = {name: {"id": name, "username": name, "email": "", "role": name, "password": "correct horse battery"}
                       for name in ROLES}
         self.sessions = {}
         self.threats = {}
