@@ -197,8 +197,9 @@ static uint64_t attempt_extra(const struct mark *mark)
 
 static enum counter hosts_counter(const struct mark *mark)
 {
-    return mark->protocol == PROTOCOL_TCP && is_admin_port(mark->target_port) ? COUNT_HOSTS_FAILED_ADMIN
-                                                                              : COUNT_HOSTS_FAILED;
+    if (mark->protocol == PROTOCOL_TCP && is_admin_port(mark->target_port))
+        return COUNT_HOSTS_FAILED_ADMIN;
+    return mark->target_port < PRIVILEGED ? COUNT_HOSTS_FAILED : COUNT_HOSTS_FAILED_HIGH;
 }
 
 /* Ports of programs that look for each other, or for the way: many of them fail without harm. */

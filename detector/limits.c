@@ -14,6 +14,8 @@ const struct limit limits[COUNTERS] = {
                          "different rare IP protocols tried on one host"},
     [COUNT_HOSTS_FAILED] = {"failed_hosts", "port_scan", LIMIT_SOURCE, LIMIT_DISTINCT, 60, 30, 0,
                             "hosts that did not open the same port to one source"},
+    [COUNT_HOSTS_FAILED_HIGH] = {"failed_hosts", "port_scan", LIMIT_SOURCE, LIMIT_DISTINCT, 60, 160, 79,
+                                 "the same on a port above 1023, where peers look for peers"},
     [COUNT_HOSTS_FAILED_ADMIN] = {"failed_hosts_admin_port", "port_scan", LIMIT_SOURCE, LIMIT_DISTINCT, 60, 10, 0,
                                   "the same on a port that is used to take over machines: telnet, SMB, RDP, ..."},
     [COUNT_HOSTS_PINGED] = {"pinged_hosts", "port_scan", LIMIT_SOURCE, LIMIT_DISTINCT, 10, 12, 0,
