@@ -216,11 +216,12 @@ static int serve(struct program *p, const sigset_t *signals)
     struct err err = {0};
     int status = EXIT_FAILED, signal_number;
 
-    if (!open_delivery(p, true, &err) || !open_control(p, &err))
-        goto done;
     if (strncmp(source, "live:", 5) == 0)
         source += 5;
-    if (strcmp(source, "none") != 0 && !monitor_start(p->monitor, source, p->settings.duration, NULL, &err))
+    /* the control API comes last: when it answers, the source runs */
+    if (!open_delivery(p, true, &err) ||
+        (strcmp(source, "none") != 0 && !monitor_start(p->monitor, source, p->settings.duration, NULL, &err)) ||
+        !open_control(p, &err))
         goto done;
     log_info("detector.ready", "api=http://%s:%d sensor=%s source=%s webhook=%s version=%s", p->settings.bind,
              api_port(p->api), p->settings.sensor_name, p->settings.source, p->settings.webhook, THREATLINE_VERSION);
