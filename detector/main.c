@@ -12,6 +12,7 @@
 #include "detector/forest.h"
 #include "detector/monitor.h"
 #include "detector/privilege.h"
+#include "detector/selftest.h"
 #include "detector/settings.h"
 
 #include <dirent.h>
@@ -311,6 +312,10 @@ int main(int argc, char **argv)
 
     if (p == NULL)
         return EXIT_FAILED;
+    if (argc == 2 && strcmp(argv[1], "selftest") == 0) {
+        status = token_setup() ? selftest_run() : EXIT_FAILED;
+        goto done;
+    }
     result = settings_read(&p->settings, argc, argv, &p->files, &err);
     if (result == CONFIG_DONE || result == CONFIG_WRONG) {
         status = result == CONFIG_DONE ? EXIT_DONE : wrong(&err);
