@@ -5,7 +5,6 @@
 #include "common/json.h"
 
 #include <arpa/inet.h>
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,55 +14,6 @@ static const char *const reserved[] = {"seq", "receivedAt", "suppressedBy", "tri
 static const char *const unsearched[] = {"features", "evidence", "first_seen", "last_seen"};
 
 enum { RESERVED = sizeof reserved / sizeof reserved[0], UNSEARCHED = sizeof unsearched / sizeof unsearched[0] };
-
-static bool is_word_byte(unsigned char c)
-{
-    return isalnum(c) || c >= 0x80 || strchr("_.:/-", c) != NULL;
-}
-
-/* "port_scan" is found as a whole, as "port" and as "scan". */
-static void split_parts(const char *word, void (*take)(void *, const char *), void *context)
-{
-    char part[RECORD_WORD];
-
-    if (strpbrk(word, "_.:/-") == NULL || strpbrk(word, "abcdefghijklmnopqrstuvwxyz") == NULL)
-        return;
-    for (const char *p = word; *p != '\0';) {
-        size_t n = strcspn(p, "_.:/-");
-
-        if (n >= 2) {
-            memcpy(part, p, n);
-            part[n] = '\0';
-            take(context, part);
-        }
-        p += n;
-        p += strspn(p, "_.:/-");
-    }
-}
-
-void store_record_split(const char *text, void (*take)(void *context, const char *word), void *context)
-{
-    char word[RECORD_WORD];
-
-    for (const unsigned char *p = (const unsigned char *)text; *p != '\0';) {
-        size_t n = 0, kept = 0;
-
-        while (p[n] != '\0' && !(is_word_byte(p[n]) && strchr("_.:/-", p[n]) == NULL))
-            n++;
-        p += n;
-        for (n = 0; p[n] != '\0' && is_word_byte(p[n]); n++)
-            if (n < sizeof word - 1)
-                word[n] = p[n] < 0x80 ? (char)tolower(p[n]) : (char)p[n];
-        for (kept = n; kept > 0 && strchr("_.:/-", p[kept - 1]) != NULL; kept--)
-            ; /* "scan." at the end of a sentence is "scan" */
-        p += n;
-        if (kept < 2 || kept >= sizeof word)
-            continue;
-        word[kept] = '\0';
-        take(context, word);
-        split_parts(word, take, context);
-    }
-}
 
 static void take_word(void *context, const char *word)
 {
@@ -82,7 +32,7 @@ static void take_word(void *context, const char *word)
 
 void store_record_add_words(struct store_record *record, const char *text)
 {
-    store_record_split(text, take_word, record);
+    search_split(text, true, take_word, record);
 }
 
 static bool is_unsearched(const char *name)

@@ -56,7 +56,4 @@ bool store_record_change(struct triage *triage, const char *history, const struc
 /* False when text is no address. */
 bool store_record_address(const char *text, uint8_t out[16]);
 
-/* Writes the words of a text in the order they stand: each is told to take, lower case. */
-void store_record_split(const char *text, void (*take)(void *context, const char *word), void *context);
-
 #endif

@@ -210,7 +210,7 @@ static bool add_new(struct sqlite_store *store, struct store_item *item, const s
         "INSERT INTO threat (seq, event_seq, threat_id, revision, digest, type, severity, status, verdict, assignee, "
         "source, destination, source_port, destination_port, protocol, sensor, confidence, timestamp_us, received_ms, "
         "suppressed_by, simulated, commented, job, version) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, 'new', '', '', ?7, ?8, "
-        "?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, 0, ?18, 1) ON CONFLICT (threat_id) DO NOTHING";
+        "?9, ?10, upper(?11), ?12, ?13, ?14, ?15, ?16, ?17, 0, ?18, 1) ON CONFLICT (threat_id) DO NOTHING";
     struct store_envelope envelope = {.seq = store->last_seq + 1,
                                       .received_ms = item->received_ms,
                                       .suppressed_by = item->suppressed_by,

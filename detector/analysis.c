@@ -63,6 +63,14 @@ static bool on_progress(void *context, const struct reader_progress *progress)
     return go_on;
 }
 
+/* Without the place where the upload lies: that is nobody's business. */
+static const char *without_path(const char *text, const char *path)
+{
+    size_t length = strlen(path);
+
+    return strncmp(text, path, length) == 0 && strncmp(text + length, ": ", 2) == 0 ? text + length + 2 : text;
+}
+
 static void *analyse(void *argument)
 {
     struct analyses *a = argument;
@@ -70,20 +78,22 @@ static void *analyse(void *argument)
                                              .on_progress = on_progress, .context = a};
     struct pipeline_counters counters;
     struct err err = {0};
+    char problem[sizeof err.text];
     enum reader_end end = reader_file(a->path, &settings, &counters, &err);
 
+    snprintf(problem, sizeof problem, "%s", without_path(err.text, a->path));
     if (a->order.temporary)
         unlink(a->path);
     free(a->path);
     a->path = NULL;
     log_info("analysis.ended", "file=\"%s\" job=\"%s\" packets=%llu flows=%llu threats=%llu end=%d error=\"%s\"",
              a->order.name, a->order.job, (unsigned long long)counters.packets, (unsigned long long)counters.flow.flows,
-             (unsigned long long)counters.verdict.threats, (int)end, err.text);
+             (unsigned long long)counters.verdict.threats, (int)end, problem);
     pthread_mutex_lock(&a->lock);
     a->report.over = true;
     a->report.end = end;
     a->report.progress.counters = counters;
-    snprintf(a->report.problem, sizeof a->report.problem, "%s", err.text);
+    snprintf(a->report.problem, sizeof a->report.problem, "%s", problem);
     pthread_cond_broadcast(&a->news);
     pthread_mutex_unlock(&a->lock);
     return NULL;

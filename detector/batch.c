@@ -161,10 +161,10 @@ static bool read_one(void *context, const char *path)
     if (batch->progress && clock_monotonic_ms() - batch->started_ms >= 1000)
         fputs("\r\033[K", stderr);
     if (end == READER_SHORT) {
-        log_warn("read.short", "file=\"%s\" error=\"%s\"", path, err.text);
+        log_warn("read.short", "error=\"%s\"", err.text);
         batch->short_input = true;
     } else if (end == READER_FAILED) {
-        log_error("read.failed", "file=\"%s\" error=\"%s\"", path, err.text);
+        log_error("read.failed", "error=\"%s\"", err.text);
         batch->failed = true;
     }
     return !batch->stopped && !told_to_stop();

@@ -222,6 +222,14 @@ static void advance(struct flow_table *table, int64_t now)
         table->wheel.passed = last;
 }
 
+/* Why an open flow ends now: what was over by the clock, though not told yet, keeps its reason. */
+static enum flow_end reason_now(const struct flow_table *table, const struct flow_record *record, enum flow_end other)
+{
+    if (end_due(table, record) > table->now)
+        return other;
+    return active_due(table, record) < idle_due(table, record) ? FLOW_END_ACTIVE : FLOW_END_IDLE;
+}
+
 /* Ends every open flow, the longest quiet first, and empties the table. */
 static void drain(struct flow_table *table, enum flow_end reason)
 {
@@ -232,7 +240,7 @@ static void drain(struct flow_table *table, enum flow_end reason)
             uint32_t id = list;
             list = table->records[id].next;
             if (table->records[id].state == FLOW_STATE_OPEN)
-                end(table, &table->records[id], reason, FLOW_STATE_OPEN, NULL);
+                end(table, &table->records[id], reason_now(table, &table->records[id], reason), FLOW_STATE_OPEN, NULL);
             release(table, id);
         }
     }

@@ -191,7 +191,8 @@ static void take_apart(struct program *p)
 {
     api_stop(p->api);
     analyses_free(p->analyses);
-    monitor_stop(p->monitor, NULL);
+    if (p->monitor != NULL)
+        monitor_stop(p->monitor, NULL);
     if (p->sender != NULL && p->api != NULL)
         sender_drain(p->sender, PARTING_MS);
     sender_stop(p->sender);

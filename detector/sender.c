@@ -96,7 +96,7 @@ static bool post(struct sender *sender, const char *url, const char *id, const c
     const char *headers[6] = {"Content-Type: application/json", "User-Agent: threatline-detector/" THREATLINE_VERSION};
     int64_t now_s = clock_now_ms() / 1000;
     struct http_call call = {.method = "POST", .url = url, .headers = headers, .body = body, .length = length,
-                             .timeout_ms = timeout_ms};
+                             .timeout_ms = timeout_ms, .again = true};
 
     if (sender->signs) {
         signature_make(&sender->key, id, now_s, body, length, signature);
@@ -392,7 +392,9 @@ static int64_t next_look(const struct sender *sender)
 
     spool_counts(sender->settings.spool, &counts);
     if (counts.waiting + counts.kept > 0)
-        until = sender->pause_until > now ? sender->pause_until : now + LOOK_MS;
+        until = sender->pause_until > now               ? sender->pause_until
+                : sender->settings.kept_ms < LOOK_MS ? now + sender->settings.kept_ms
+                                                     : now + LOOK_MS;
     if (sender->heartbeat_url[0] != '\0' && sender->next_heartbeat < until)
         until = sender->next_heartbeat;
     return until;

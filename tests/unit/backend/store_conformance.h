@@ -481,6 +481,175 @@ static void replay_gives_threats_and_monitoring_in_one_order(void **state)
     assert_int_equal(found.seqs[1], 3);
 }
 
+/* --- search --- */
+
+static void finds(struct store *store, const char *query, const char *ids)
+{
+    struct err err = {0};
+    struct search *search = search_parse(query, NULL, &err);
+    struct found found = {0};
+    int64_t total = 0;
+
+    if (search == NULL)
+        fail_msg("%s: %s", query, err.text);
+    if (!store_find(store, &(struct store_query){.search = search, .limit = 100}, collect, &found, &total, &err))
+        fail_msg("%s: %s", query, err.text);
+    if (strcmp(found.ids, ids) != 0)
+        fail_msg("%s: found \"%s\", expected \"%s\"", query, found.ids, ids);
+    if (total != -1 && total != (int64_t)found.count)
+        fail_msg("%s: found %zu, told %lld", query, found.count, (long long)total);
+    cJSON_Delete(found.last);
+    found = (struct found){0};
+    assert_true(store_find(store, &(struct store_query){.search = search, .limit = 100, .before_seq = 3}, collect, &found,
+                           NULL, &err));
+    for (size_t i = 0; i < found.count; i++)
+        assert_true(found.seqs[i] < 3);
+    cJSON_Delete(found.last);
+    search_free(search);
+}
+
+/* a: scan of 10.0.0.5 on port 80; b: web attack, critical; c: over IPv6, no ports, by the simulator; d: closed and commented. */
+static void put_variety(struct store *store)
+{
+    struct store_change close = {.status = "closed", .verdict = "true_positive", .assignee = "ana", .actor = "ana",
+                                 .comment = "Printer in the lobby", .version = -1};
+    struct threat t[4] = {make_threat("idA1"), make_threat("idB2"), make_threat("idC3"), make_threat("idD4")};
+    char *json = NULL;
+    int64_t seq = 0;
+
+    strcpy(t[1].type, "web_attack");
+    t[1].severity = SEVERITY_CRITICAL;
+    t[1].confidence = 0.95;
+    strcpy(t[1].source_ip, "10.1.2.3");
+    t[1].destination_port = 8080;
+    t[1].timestamp_us += 3600000000LL;
+    t[1].extra = strdup("{\"note\":\"Payload seen in login form\"}");
+    strcpy(t[2].source_ip, "2001:db8::7");
+    strcpy(t[2].destination_ip, "2001:db8::8");
+    strcpy(t[2].protocol, "ICMP");
+    strcpy(t[2].sensor, "edge-2");
+    t[2].source_port = t[2].destination_port = -1;
+    t[2].details = strdup("{\"source\":\"simulator\",\"job\":\"upload_7\"}");
+    strcpy(t[3].source_ip, "192.168.1.4");
+    strcpy(t[3].destination_ip, "10.0.0.5");
+    t[3].severity = SEVERITY_LOW;
+    for (int i = 0; i < 4; i++) {
+        struct store_item item = put_threat(store, &t[i]);
+
+        assert_int_equal(item.result, STORE_STORED);
+        free(item.json);
+        threat_clear(&t[i]);
+    }
+    assert_true(store_triage(store, "idD4", &close, &seq, &json, NULL));
+    free(json);
+}
+
+static void every_field_can_be_searched(void **state)
+{
+    put_variety(*state);
+    finds(*state, "", "idD4 idC3 idB2 idA1");
+    finds(*state, "type:web_attack", "idB2");
+    finds(*state, "type:web*", "idB2");
+    finds(*state, "severity:critical", "idB2");
+    finds(*state, "severity:>=high", "idC3 idB2 idA1");
+    finds(*state, "status:new", "idC3 idB2 idA1");
+    finds(*state, "status:closed", "idD4");
+    finds(*state, "verdict:true_positive", "idD4");
+    finds(*state, "verdict:none", "idC3 idB2 idA1");
+    finds(*state, "assignee:ana", "idD4");
+    finds(*state, "assignee:none", "idC3 idB2 idA1");
+    finds(*state, "source:10.0.0.5", "idA1");
+    finds(*state, "source:10.0.0.0/8", "idB2 idA1");
+    finds(*state, "source:2001:db8::/32", "idC3");
+    finds(*state, "destination:192.168.1.4", "idB2 idA1");
+    finds(*state, "address:10.0.0.5", "idD4 idA1");
+    finds(*state, "address:10.1.*", "idB2");
+    finds(*state, "source:0.0.0.0/0", "idD4 idB2 idA1");
+    finds(*state, "port:8080", "idB2");
+    finds(*state, "port:50000", "idD4 idB2 idA1");
+    finds(*state, "destination_port:1-100", "idD4 idA1");
+    finds(*state, "destination_port:>80", "idB2");
+    finds(*state, "source_port:<100", "");
+    finds(*state, "protocol:icmp", "idC3");
+    finds(*state, "sensor:edge-2", "idC3");
+    finds(*state, "sensor:edge*", "idD4 idC3 idB2 idA1");
+    finds(*state, "confidence:>0.75", "idB2");
+    finds(*state, "confidence:0.75-0.95", "idD4 idC3 idB2 idA1");
+    finds(*state, "id:idC3", "idC3");
+    finds(*state, "id:id*", "idD4 idC3 idB2 idA1");
+    finds(*state, "time:>2026-11-23T00:30:00Z", "idB2");
+    finds(*state, "time:2026-11-23", "idD4 idC3 idB2 idA1");
+    finds(*state, "time:2026-11-22", "");
+    finds(*state, "is:simulated", "idC3");
+    finds(*state, "is:commented", "idD4");
+    finds(*state, "is:suppressed", "");
+    finds(*state, "job:upload_7", "idC3");
+}
+
+static void words_are_found_wherever_they_stand(void **state)
+{
+    put_variety(*state);
+    finds(*state, "scan", "idD4 idC3 idA1");
+    finds(*state, "PORT_SCAN", "idD4 idC3 idA1");
+    finds(*state, "payload", "idB2");
+    finds(*state, "\"payload seen\"", "idB2");
+    finds(*state, "pay*", "idB2");
+    finds(*state, "lobby", "idD4");
+    finds(*state, "10.0.0.5", "idD4 idA1");
+    finds(*state, "8080", "idB2");
+    finds(*state, "idA1", "idA1");
+    finds(*state, "edge-2", "idC3");
+    finds(*state, "nowhere", "");
+    finds(*state, "upload_7", "idC3");
+}
+
+static void conditions_are_joined(void **state)
+{
+    put_variety(*state);
+    finds(*state, "type:port_scan source:10.0.0.0/8 -status:closed", "idA1");
+    finds(*state, "scan -edge-2", "idD4 idA1");
+    finds(*state, "-port:80", "idC3 idB2");
+    finds(*state, "-is:simulated", "idD4 idB2 idA1");
+    finds(*state, "-(type:port_scan OR severity:critical)", "");
+    finds(*state, "type:web_attack OR sensor:edge-2", "idC3 idB2");
+    finds(*state, "(port:80 OR port:8080) severity:>=high", "idB2 idA1");
+    finds(*state, "-source:10.0.0.0/8 -destination:10.0.0.5", "idC3");
+    finds(*state, "-job:upload_7 -payload", "idD4 idA1");
+}
+
+static void a_search_can_be_removed(void **state)
+{
+    struct search *search = search_parse("type:port_scan", NULL, NULL);
+    int64_t count = 0;
+
+    put_variety(*state);
+    assert_true(store_remove(*state, search, 0, true, 100, NULL, NULL, &count, NULL));
+    assert_int_equal(count, 2);
+    finds(*state, "", "idD4 idB2");
+    finds(*state, "scan", "idD4");
+    search_free(search);
+}
+
+static void a_word_of_an_older_revision_is_gone(void **state)
+{
+    struct threat t = make_threat("idA1");
+    struct store_item item;
+
+    t.extra = strdup("{\"note\":\"first guess\"}");
+    item = put_threat(*state, &t);
+    free(item.json);
+    threat_clear(&t);
+    t = make_threat("idA1");
+    t.revision = 2;
+    t.extra = strdup("{\"note\":\"second guess\"}");
+    item = put_threat(*state, &t);
+    assert_int_equal(item.result, STORE_UPDATED);
+    free(item.json);
+    threat_clear(&t);
+    finds(*state, "first", "");
+    finds(*state, "second guess", "idA1");
+}
+
 /* --- triage --- */
 
 static void triage_changes_one_threat_and_makes_an_event(void **state)
@@ -909,6 +1078,9 @@ static void every_call_fits_the_stack_of_a_request(void **state)
         STORE_TEST(history_is_newest_first_by_arrival), STORE_TEST(a_cursor_pages_while_threats_arrive),               \
         STORE_TEST(a_reader_may_stop_early), STORE_TEST(suppressed_threats_are_kept_apart),                            \
         STORE_TEST(replay_gives_threats_and_monitoring_in_one_order),                                                  \
+        STORE_TEST(every_field_can_be_searched), STORE_TEST(words_are_found_wherever_they_stand),                      \
+        STORE_TEST(conditions_are_joined), STORE_TEST(a_search_can_be_removed),                                        \
+        STORE_TEST(a_word_of_an_older_revision_is_gone),                                                               \
         STORE_TEST(triage_changes_one_threat_and_makes_an_event), STORE_TEST(a_lost_race_changes_nothing),             \
         STORE_TEST(comments_and_triage_survive_a_newer_revision), STORE_TEST(statistics_follow_every_change),          \
         STORE_TEST(statistics_of_a_span_leave_out_the_rest),                                                           \
