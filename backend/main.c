@@ -132,7 +132,8 @@ static int run(const struct settings *settings)
     sigset_t signals;
 
     block_signals(&signals);
-    mallopt(M_ARENA_MAX, 4); /* else each of the many workers keeps an arena of its own */
+    mallopt(M_ARENA_MAX, 2);             /* else each of the many workers keeps an arena of its own */
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024); /* large bodies and pages go back to the system at once */
     if (!token_setup() || !http_client_setup()) {
         fprintf(stderr, "threatline-backend: a library does not start\n");
         return EXIT_FAILED;
@@ -142,6 +143,7 @@ static int run(const struct settings *settings)
         fprintf(stderr, "threatline-backend: %s\n", err.text);
         return EXIT_FAILED;
     }
+    malloc_trim(0); /* what only the start needed */
     greet(settings, service);
     serve(service, &signals);
     service_close(service);
