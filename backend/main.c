@@ -56,6 +56,10 @@ static const struct option_row rows[] = {
      "threats older than that go (0: never), escalated and commented ones stay"},
     {"retention-threats", "BACKEND_RETENTION_THREATS", OPT_NUMBER, AT(retention_threats), 0, 1e12, "10000000",
      "the oldest go beyond so many (0: no limit)"},
+    {"allow-private-targets", "BACKEND_ALLOW_PRIVATE_TARGETS", OPT_FLAG, AT(allow_private_targets), 0, 0, NULL,
+     "notices may go to loopback, private and link-local addresses"},
+    {"geo-file", "BACKEND_GEO_FILES", OPT_LIST, AT(geo_files), 0, 0, NULL,
+     ".mmdb file that tells where addresses are; may be repeated"},
     {"log-level", "BACKEND_LOG_LEVEL", OPT_TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"log-json", "BACKEND_LOG_JSON", OPT_FLAG, AT(log_json), 0, 0, NULL, "log lines as JSON"},
 };
@@ -128,7 +132,8 @@ static int run(const struct settings *settings)
     sigset_t signals;
 
     block_signals(&signals);
-    mallopt(M_ARENA_MAX, 4); /* else each of the many workers keeps an arena of its own */
+    mallopt(M_ARENA_MAX, 2);             /* else each of the many workers keeps an arena of its own */
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024); /* large bodies and pages go back to the system at once */
     if (!token_setup() || !http_client_setup()) {
         fprintf(stderr, "threatline-backend: a library does not start\n");
         return EXIT_FAILED;
@@ -138,6 +143,7 @@ static int run(const struct settings *settings)
         fprintf(stderr, "threatline-backend: %s\n", err.text);
         return EXIT_FAILED;
     }
+    malloc_trim(0); /* what only the start needed */
     greet(settings, service);
     serve(service, &signals);
     service_close(service);

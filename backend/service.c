@@ -297,7 +297,7 @@ bool service_check(const struct settings *settings, struct err *err)
         ok = (webhook = webhook_open(secrets, err)) != NULL;
     ok = ok && (detectors = detectors_open(&settings->detectors, key != NULL && key[0] != '\0' ? key : NULL, err)) !=
                    NULL;
-    if (ok && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
+    if (ok && settings->dashboard_port >= 0 && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
         (stat(settings->static_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
         ok = err_set(err, ERR_INVALID, "static-dir: %s is no directory", settings->static_dir);
     detectors_close(detectors);
