@@ -69,7 +69,7 @@ function drawHead(root, t, actions, onClose, state) {
   };
   const decide = mayDecide(state);
   put(root,
-    h("div", { class: "detail-title" }, badge(t.severity), h("h2", {}, f.typeName(t.threat_type)), ...marks(t), h("span", { class: "spacer" }),
+    h("div", { class: "detail-title" }, badge(t.severity), h(onClose ? "h2" : "h1", {}, f.typeName(t.threat_type)), ...marks(t), h("span", { class: "spacer" }),
       onClose ? closeButton(onClose) : null),
     h("p", { class: "detail-id mono" }, h("a", { href: route.format({ view: "threat", id: t.threat_id }), title: T.detail.permalink }, t.threat_id)),
     h("p", { class: "route mono" }, f.address(t.source_ip, t.source_port), h("span", { class: "muted", "aria-label": "to" }, " → "), f.address(t.destination_ip, t.destination_port)),
@@ -214,7 +214,7 @@ function drawRecord(root, t) {
 async function drawRelated(root, t, actions) {
   const lists = await actions.related(t).catch(() => null);
   if (!lists) return put(root);
-  const part = (title, q, list) => list.length ? [h("p", { class: "small muted" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
+  const part = (title, q, list) => list.length ? [h("p", { class: "small muted related-head" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
     h("ul", { class: "related" }, list.map((o) => h("li", {}, h("a", { href: `#${route.current().view === "threat" ? `/threat/${encodeURIComponent(o.threat_id)}` : ""}`, onclick: (e) => {
       if (route.current().view === "threat") return;
       e.preventDefault();
