@@ -56,7 +56,8 @@ MAY_zlib := detector/capture%
 MAY_zstd := detector/capture%
 MAY_cap := detector/privilege
 MAY_seccomp := detector/privilege
-CFLAGS_mongoc = $(shell $(PKG_CONFIG) --cflags libmongoc-1.0)
+# Its headers do not pass these warnings: they are the system's.
+CFLAGS_mongoc = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libmongoc-1.0))
 
 COMMON_LIBS = -lcivetweb $(shell $(PKG_CONFIG) --libs libcjson libcurl libsodium) -lm
 DETECTOR_LIBS = $(shell $(PKG_CONFIG) --libs libpcap sqlite3 zlib libzstd libcap libseccomp) $(COMMON_LIBS)
@@ -86,6 +87,8 @@ build/fence/stamp: Makefile
 $(B)/%.o: %.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
+
+$(B)/backend/openapi.o: backend/openapi.yaml
 
 define archive_rule
 $(B)/lib$(1).a: $(call objects,$(SRC_$(1)))
