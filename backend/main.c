@@ -56,6 +56,10 @@ static const struct option_row rows[] = {
      "threats older than that go (0: never), escalated and commented ones stay"},
     {"retention-threats", "BACKEND_RETENTION_THREATS", OPT_NUMBER, AT(retention_threats), 0, 1e12, "10000000",
      "the oldest go beyond so many (0: no limit)"},
+    {"allow-private-targets", "BACKEND_ALLOW_PRIVATE_TARGETS", OPT_FLAG, AT(allow_private_targets), 0, 0, NULL,
+     "notices may go to loopback, private and link-local addresses"},
+    {"geo-file", "BACKEND_GEO_FILES", OPT_LIST, AT(geo_files), 0, 0, NULL,
+     ".mmdb file that tells where addresses are; may be repeated"},
     {"log-level", "BACKEND_LOG_LEVEL", OPT_TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"log-json", "BACKEND_LOG_JSON", OPT_FLAG, AT(log_json), 0, 0, NULL, "log lines as JSON"},
 };
