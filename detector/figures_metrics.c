@@ -78,7 +78,8 @@ void figures_metrics(const struct figures *f, struct text *out)
     monitor_status(f->monitor, &status);
     head(out, "info", "gauge", "Version, always 1.");
     labelled(out, "info", "version", THREATLINE_VERSION, 1);
-    value(out, "uptime_seconds", "gauge", (uint64_t)(clock_now_ms() - f->started_ms) / 1000, "Seconds since the start.");
+    value(out, "uptime_seconds", "gauge", (uint64_t)(clock_now_ms() - f->started_ms) / 1000,
+          "Seconds since the start.");
     head(out, "monitoring", "gauge", "What is watched just now: 1 for the state it is in.");
     for (int s = MONITOR_IDLE; s <= MONITOR_LOST; s++)
         labelled(out, "monitoring", "state", monitor_state_text((enum monitor_state)s), s == (int)status.state);

@@ -138,8 +138,10 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
 {
     const struct settings *s = &p->settings;
     char path[PATH_ROOM];
-    struct sender_settings sender = {.url = s->webhook, .secret_file = s->webhook_secret_file,
-                                     .sensor = s->sensor_name, .figures = heartbeats ? heartbeat : NULL,
+    struct sender_settings sender = {.url = s->webhook,
+                                     .secret_file = s->webhook_secret_file,
+                                     .sensor = s->sensor_name,
+                                     .figures = heartbeats ? heartbeat : NULL,
                                      .context = &p->figures};
 
     snprintf(path, sizeof path, "%s/spool.db", s->data_dir);
@@ -150,16 +152,21 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
     sender.spool = p->spool;
     if (heartbeats) { /* who asks for figures must find everything there */
         const struct monitor_settings monitor = {
-            .pipeline = p->pipeline, .webhook = s->webhook, .simulator_seed = (uint64_t)s->simulator_seed,
+            .pipeline = p->pipeline,
+            .webhook = s->webhook,
+            .simulator_seed = (uint64_t)s->simulator_seed,
             .outlet = p->outlet,
-            .capture = {.filter = s->filter, .ring_bytes = (size_t)s->ring_mib << 20,
-                        .promiscuous = s->promiscuous}};
+            .capture = {.filter = s->filter, .ring_bytes = (size_t)s->ring_mib << 20, .promiscuous = s->promiscuous}};
 
         p->monitor = monitor_create(&monitor, err);
         if (p->monitor == NULL)
             return false;
-        p->figures = (struct figures){.sensor = s->sensor_name, .model = p->model, .model_path = s->model,
-                                      .monitor = p->monitor, .outlet = p->outlet, .spool = p->spool,
+        p->figures = (struct figures){.sensor = s->sensor_name,
+                                      .model = p->model,
+                                      .model_path = s->model,
+                                      .monitor = p->monitor,
+                                      .outlet = p->outlet,
+                                      .spool = p->spool,
                                       .started_ms = clock_now_ms()};
     }
     p->sender = sender_start(&sender, err);
@@ -172,8 +179,8 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
 static bool open_control(struct program *p, struct err *err)
 {
     const struct settings *s = &p->settings;
-    struct api_settings api = {.bind = s->bind, .port = (int)s->port, .control_key = s->control_key,
-                               .data_dir = s->data_dir};
+    struct api_settings api = {
+        .bind = s->bind, .port = (int)s->port, .control_key = s->control_key, .data_dir = s->data_dir};
 
     sweep_uploads(s->data_dir);
     p->analyses = analyses_create(&p->pipeline, p->outlet, err);
@@ -274,8 +281,8 @@ done:
 static int check(struct program *p)
 {
     const struct settings *s = &p->settings;
-    struct sender_settings sender = {.url = s->webhook, .secret_file = s->webhook_secret_file,
-                                     .sensor = s->sensor_name};
+    struct sender_settings sender = {
+        .url = s->webhook, .secret_file = s->webhook_secret_file, .sensor = s->sensor_name};
     struct err err = {0};
     struct model *model = model_load(s->model, &err);
 

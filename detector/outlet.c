@@ -13,7 +13,7 @@ enum { DETAILS_MAX = THREAT_JSON_MAX };
 struct outlet {
     struct spool *spool;
     struct sender *sender;
-    pthread_mutex_t lock; /* guards what follows; held for a copy */
+    pthread_mutex_t lock;        /* guards what follows; held for a copy */
     char *recent[OUTLET_RECENT]; /* a ring */
     size_t first, count;
     struct outlet_counters counters;

@@ -7,11 +7,19 @@
 #include <string.h>
 
 enum {
-    LINK_ETHERNET = 1, ETHERNET = 14, IPV4 = 20, TCP = 20, UDP = 8, PAYLOAD_MAX = 1400,
-    FRAME_MAX = ETHERNET + IPV4 + TCP + PAYLOAD_MAX, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17,
-    THREATS_PERCENT = 70, STEPS_MAX = 65536
+    LINK_ETHERNET = 1,
+    ETHERNET = 14,
+    IPV4 = 20,
+    TCP = 20,
+    UDP = 8,
+    PAYLOAD_MAX = 1400,
+    FRAME_MAX = ETHERNET + IPV4 + TCP + PAYLOAD_MAX,
+    PROTOCOL_TCP = 6,
+    PROTOCOL_UDP = 17,
+    THREATS_PERCENT = 70,
+    STEPS_MAX = 65536
 };
-#define MS INT64_C(1000000)
+#define MS     INT64_C(1000000)
 #define SECOND (1000 * MS)
 
 /* A packet that is still to come. */
@@ -109,20 +117,26 @@ static uint32_t address(int64_t last)
 
 static struct ends ends_between(struct simulator *s, int64_t low, int64_t high, uint16_t port)
 {
-    return (struct ends){.client = address(between(s, low, high)), .server = address(between(s, 1, 10)),
-                         .client_port = (uint16_t)between(s, 1024, 65535), .server_port = port,
+    return (struct ends){.client = address(between(s, low, high)),
+                         .server = address(between(s, 1, 10)),
+                         .client_port = (uint16_t)between(s, 1024, 65535),
+                         .server_port = port,
                          .seq = {(uint32_t)random_next(s), (uint32_t)random_next(s)}};
 }
 
 /* One segment; side 0 is the client. */
 static void tcp(struct simulator *s, struct ends *e, int side, int64_t when, uint8_t flags, int64_t payload)
 {
-    struct step step = {.time_ns = when, .source = side ? e->server : e->client,
+    struct step step = {.time_ns = when,
+                        .source = side ? e->server : e->client,
                         .destination = side ? e->client : e->server,
                         .source_port = side ? e->server_port : e->client_port,
                         .destination_port = side ? e->client_port : e->server_port,
-                        .seq = e->seq[side], .ack = flags & TCP_ACK ? e->seq[1 - side] : 0,
-                        .payload = (uint16_t)payload, .protocol = PROTOCOL_TCP, .flags = flags};
+                        .seq = e->seq[side],
+                        .ack = flags & TCP_ACK ? e->seq[1 - side] : 0,
+                        .payload = (uint16_t)payload,
+                        .protocol = PROTOCOL_TCP,
+                        .flags = flags};
 
     push(s, &step);
     e->seq[side] += (uint32_t)payload + (flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
@@ -226,9 +240,13 @@ static void udp_flood(struct simulator *s, int64_t when)
     int64_t packets = between(s, 10000, 14000), length = between(s, 400, 1200);
 
     for (int64_t i = 0; i < packets; i++) {
-        struct step step = {.time_ns = when, .source = e.client, .destination = e.server,
-                            .source_port = e.client_port, .destination_port = e.server_port,
-                            .payload = (uint16_t)length, .protocol = PROTOCOL_UDP};
+        struct step step = {.time_ns = when,
+                            .source = e.client,
+                            .destination = e.server,
+                            .source_port = e.client_port,
+                            .destination_port = e.server_port,
+                            .payload = (uint16_t)length,
+                            .protocol = PROTOCOL_UDP};
 
         push(s, &step);
         when += between(s, 60, 160) * 1000;
