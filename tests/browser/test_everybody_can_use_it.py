@@ -1,7 +1,7 @@
 import pytest
 
 import axe
-from conftest import expect, fill_in, sign_in, threat
+from browser import expect, fill_in, sign_in, threat
 
 VIEWS = ["live", "live?t=threat_000003", "inbox", "history?q=type:port_scan", "history?q=colour:red", "threat/threat_000003", "sensors", "uploads",
          "settings", "settings/users", "settings/keys", "settings/suppressions", "settings/blocklist", "settings/audit"]
