@@ -56,7 +56,8 @@ MAY_zlib := detector/capture%
 MAY_zstd := detector/capture%
 MAY_cap := detector/privilege
 MAY_seccomp := detector/privilege
-CFLAGS_mongoc = $(shell $(PKG_CONFIG) --cflags libmongoc-1.0)
+# Its headers do not pass these warnings: they are the system's.
+CFLAGS_mongoc = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libmongoc-1.0))
 
 COMMON_LIBS = -lcivetweb $(shell $(PKG_CONFIG) --libs libcjson libcurl libsodium) -lm
 DETECTOR_LIBS = $(shell $(PKG_CONFIG) --libs libpcap sqlite3 zlib libzstd libcap libseccomp) $(COMMON_LIBS)
@@ -85,22 +86,24 @@ build/fence/stamp: Makefile
 
 $(B)/%.o: %.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
+	@echo '  CC  $@'; $(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
+
+$(B)/backend/openapi.o: backend/openapi.yaml
 
 define archive_rule
 $(B)/lib$(1).a: $(call objects,$(SRC_$(1)))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
 
 $(B)/bin/threatline-detector: $(B)/detector/main.o $(B)/libdetector.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
 
 $(B)/bin/threatline-backend: $(B)/backend/main.o $(B)/libbackend.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
 
 build/bin/%: build/release/bin/%
 	@mkdir -p $(@D)
@@ -115,12 +118,12 @@ LIBS_detector = $(DETECTOR_LIBS)
 LIBS_backend = $(BACKEND_LIBS)
 define unit_rule
 $(B)/tests/unit/$(1)/%_test: $(B)/tests/unit/$(1)/%_test.o $(if $(filter-out common,$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(LIBS_$(1))
+	@echo '  LD  $$@'; $(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(LIBS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
 $(B)/tests/%.o: tests/%.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_mongoc) -MMD -MP -c -o $@ $<
+	@echo '  CC  $@'; $(CC) $(CFLAGS_ALL) $(CFLAGS_mongoc) -MMD -MP -c -o $@ $<
 .SECONDARY:
 
 .PHONY: unit
@@ -137,7 +140,7 @@ FUZZERS := $(patsubst tests/%.c,$(B)/tests/%,$(FUZZ_SRC))
 FUZZ_SECONDS ?= 60
 define fuzz_rule
 $(B)/tests/fuzz/$(1)/%_fuzz: $(B)/tests/fuzz/$(1)/%_fuzz.o $(if $(filter-out common,$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS_$(1))
+	@echo '  LD  $$@'; $(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call fuzz_rule,$(r))))
 
@@ -154,7 +157,7 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libdetector.a $(B)/libbackend.a $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS) $(BACKEND_LIBS)
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS) $(BACKEND_LIBS)
 
 .PHONY: bench
 bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here

@@ -27,6 +27,8 @@ struct http_route *api_routes(size_t *count)
         {people_routes, &people_route_count},   {metrics_routes, &metrics_route_count},
         {triage_routes, &triage_route_count},   {suppression_routes, &suppression_route_count},
         {blocklist_routes, &blocklist_route_count},
+        {triage_routes, &triage_route_count},   {suppression_routes, &suppression_route_count},
+        {blocklist_routes, &blocklist_route_count},
     };
     size_t all = 0, at = 0;
     struct http_route *routes;

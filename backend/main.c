@@ -7,7 +7,7 @@
 #include "common/log.h"
 #include "common/token.h"
 
-#include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,6 +128,7 @@ static int run(const struct settings *settings)
     sigset_t signals;
 
     block_signals(&signals);
+    mallopt(M_ARENA_MAX, 4); /* else each of the many workers keeps an arena of its own */
     if (!token_setup() || !http_client_setup()) {
         fprintf(stderr, "threatline-backend: a library does not start\n");
         return EXIT_FAILED;

@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AGREE = 5, AGREE_SLOTS = 16384 }; /* so many flows of a source the forests have to find, if none is sure */
+/* So many flows of a pair the forests have to find, if none is sure: more than a scan needs to be told by its window. */
+enum { AGREE = 20, AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
 
 struct verdict {
@@ -112,6 +113,11 @@ void verdict_free(struct verdict *verdict)
 void verdict_context(const struct verdict *verdict, const struct flow *flow, double out[HOSTS_CONTEXT])
 {
     hosts_context(verdict->hosts, flow, out);
+}
+
+void verdict_greatest(const struct verdict *verdict, double out[COUNTERS])
+{
+    hosts_greatest(verdict->hosts, out);
 }
 
 static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
@@ -255,11 +261,12 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
     start(verdict, incident);
 }
 
-/* Whether enough flows of this source were found within a minute. */
+/* Whether enough flows of this source to this target were found within a minute. Not of the source alone: whoever talks to
+ * many strangers (peer to peer, a mail server) has many odd flows, but not with one of them. */
 static bool agreed(struct verdict *verdict, const struct flow *flow)
 {
-    struct window *window = windows_at(verdict->agree, window_hash(12, flow->address[0], 16) | 1, flow->last_ns,
-                                       agree_ns, true);
+    uint64_t key = window_hash(window_hash(12, flow->address[0], 16), flow->address[1], 16) | 1;
+    struct window *window = windows_at(verdict->agree, key, flow->last_ns, agree_ns, true);
 
     window_add(window, window_mix((uint64_t)flow->first_ns, (uint64_t)flow->port[0] << 16 | flow->port[1]));
     return window_distinct(window) >= AGREE;

@@ -92,8 +92,8 @@ class Stream:
     def _read(self):
         identity, data = None, []
         try:
-            for line in self.response.iter_lines(chunk_size=1):
-                line = line.decode()
+            for line in iter(self.response.raw._fp.fp.readline, b""):  # iter_lines takes minutes for megabytes
+                line = line.decode().rstrip("\r\n")
                 if line.startswith("id: "):
                     identity = line[4:]
                 elif line.startswith("data: "):

@@ -6,7 +6,7 @@ import time
 from playwright.sync_api import sync_playwright
 
 import conftest
-import standin
+import sites
 from records import threat
 
 SIZES = {"dark": (1440, 900, "dark"), "light": (1440, 900, "light"), "phone": (390, 844, "dark")}
@@ -28,17 +28,17 @@ def fill(site):
     old.sort(key=lambda t: t["timestamp"])
     site.send(*old)
     site.test("set", sensors=[
-        {"name": "edge-1", "state": "ok", "lastHeard": datetime.now(timezone.utc).isoformat(), "version": "0.1.0", "source": "live:eth0",
-         "packets": 18234871, "drops": 0, "flows": 91823, "evictions": 0, "spoolDepth": 0, "model": "lab-1"},
-        {"name": "dc-2", "state": "late", "lastHeard": (datetime.now(timezone.utc) - timedelta(seconds=48)).isoformat(), "version": "0.1.0",
-         "source": "live:eth1", "packets": 8234871, "drops": 120, "flows": 41823, "evictions": 3, "spoolDepth": 12, "model": "lab-1"}])
+        {"name": "edge-1", "state": "ok", "lastHeard": datetime.now(timezone.utc).isoformat(), "report": {"version": "0.1.0", "source": "live:eth0",
+         "packets": 18234871, "drops": 0, "flows": 91823, "evictions": 0, "waiting": 0, "model": "lab-1"}},
+        {"name": "dc-2", "state": "late", "lastHeard": (datetime.now(timezone.utc) - timedelta(seconds=48)).isoformat(), "report": {
+         "version": "0.1.0", "source": "live:eth1", "packets": 8234871, "drops": 120, "flows": 41823, "evictions": 3, "waiting": 12, "model": "lab-1"}}])
 
 
 def main():
     out = pathlib.Path(sys.argv[1])
     views = sys.argv[2:] or ["live"]
     out.mkdir(parents=True, exist_ok=True)
-    site = conftest.Site(standin.start())
+    site = sites.StandIn()
     fill(site)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=conftest.CHROMIUM, args=conftest.ARGS)

@@ -93,7 +93,7 @@ function drawTriage(root, t, actions, state) {
   })();
   const decide = mayDecide(state);
   const me = state.session.user;
-  const names = [...new Set(["", me.username, triage.assignee ?? "", ...state.users.map((u) => u.username)])];
+  const names = [...new Set(["", me.username, triage.assignee ?? "", ...state.users])];
   const text = h("textarea", { name: "text", maxlength: "10000", rows: "1", value: draft });
   const form = h("form", { class: "comment", novalidate: true, onsubmit: async (e) => {
     e.preventDefault();
@@ -119,21 +119,20 @@ function drawTriage(root, t, actions, state) {
   }
 }
 
-function logLine(entry) {
-  const who = entry.actor ?? entry.by ?? entry.user ?? "";
+// What someone did: a change is told by what it became.
+function logLine({ at, by, status, verdict, assignee, comment }) {
   const said = [];
-  if (entry.status) said.push(T.status[entry.status] ?? entry.status);
-  if (entry.verdict !== undefined) said.push(T.verdict[entry.verdict ?? ""] ?? entry.verdict);
-  if (entry.assignee !== undefined) said.push(`${T.detail.assignee}: ${entry.assignee || T.detail.nobody}`);
-  const comment = entry.comment ?? entry.text;
-  return h("li", {}, h("p", { class: "small muted" }, h("b", {}, who), said.length ? ` · ${said.join(" · ")}` : "", " · ", when(entry.at ?? entry.time ?? entry.timestamp)),
+  if (status) said.push(T.status[status.to] ?? status.to);
+  if (verdict) said.push(T.verdict[verdict.to ?? ""] ?? verdict.to);
+  if (assignee) said.push(`${T.detail.assignee}: ${assignee.to || T.detail.nobody}`);
+  return h("li", {}, h("p", { class: "small muted" }, h("b", {}, by), said.length ? ` · ${said.join(" · ")}` : "", " · ", when(at)),
     comment ? h("p", { class: "said" }, comment) : null);
 }
 
 function drawFacts(root, t) {
   const d = t.details ?? {};
   const rows = [
-    [T.columns.confidence, h("span", { class: "num" }, f.confidence(t.confidence))],
+    [T.columns.confidence.join(""), h("span", { class: "num" }, f.confidence(t.confidence))],
     [T.columns.time, fullWhen(t.timestamp)],
     [T.columns.protocol, t.protocol],
     [T.columns.sensor, t.sensor],
