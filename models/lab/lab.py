@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -73,6 +74,14 @@ def make(run, number, out, seconds):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def needed(runs):
+    """The programs that these runs are nothing without."""
+    text = " ".join(part for run in runs for part in (*run.lines, *run.servers))
+    tools = ("nmap", "masscan", "hydra", "medusa", "ncrack", "hping3", "slowhttptest", "gobuster", "ffuf", "dirb", "sqlmap", "iodine", "ptunnel",
+             "sshd", "vsftpd", "nginx", "ab", "curl", "dig", "redis-cli", "mosquitto_pub", "rsync", "git", "iperf3", "traceroute", "nc", "snmpwalk")
+    return ["tcpdump", "ip", "ethtool", *(tool for tool in tools if re.search(rf"(?<![\w-]){tool}(?![\w-])", text))]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -82,12 +91,12 @@ def main():
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("lab.py: needs root, for network namespaces")
-    missing = [tool for tool in ("nmap", "masscan", "hydra", "hping3", "tcpdump", "nginx", "ab") if not shutil.which(tool)]
-    if missing:
-        sys.exit(f"lab.py: not installed: {' '.join(missing)} (see models/lab/deps.txt)")
     arguments.out.mkdir(parents=True, exist_ok=True)
     words = arguments.only.split(",")
     runs = [r for r in all_runs() if r.label in words or any(word in r.name for word in words)]
+    missing = [tool for tool in needed(runs) if not shutil.which(tool)]
+    if missing:
+        sys.exit(f"lab.py: not installed: {' '.join(missing)} (see models/lab/deps.txt)")
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         jobs = {pool.submit(make, run, n, arguments.out, arguments.seconds): run for n, run in enumerate(runs)}

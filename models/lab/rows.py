@@ -67,12 +67,13 @@ def thin(file, rows):
 
 
 def label_of(about, file):
-    """label, type and group: the tool of an attack, the kind of an honest run; forests are tested on groups they never saw."""
+    """label, type and group: the tool of an attack, the kind of a flood or an honest run; forests are tested on groups they never saw."""
     if about["label"] == "benign":
         return "benign", "", about["name"].rsplit("-", 1)[0]
     if file.endswith(".honest"):
         return "benign", "", "neighbours"
-    return "attack", about["label"], about["tool"]
+    flood = about["label"] in ("ddos", "udp_flood")
+    return "attack", about["label"], about["name"].split("-")[0] + "-flood" if flood else about["tool"]
 
 
 def main():

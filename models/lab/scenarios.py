@@ -46,6 +46,10 @@ def scans():
     yield Run("nc-scan", "port_scan", ["nginx"], ["nc -z -w1 -v {s} 70-180"], 20, tool="nc")
 
 
+GUESSED = {"ssh": ["sshd"], "ftp": ["vsftpd"], "redis": ["redis sesame"], "snmp": ["snmpd"], "telnet": ["endpoints login:23"],
+           "db": ["endpoints database:3306"], "pop": ["endpoints pop:110"]}
+
+
 def guessing():
     for n, (tool, line) in enumerate({
         "hydra-ssh": "hydra -t 4 -l root -P {words} ssh://{s}", "hydra-ftp": "hydra -t 16 -l anna -P {words} ftp://{s}",
@@ -56,7 +60,7 @@ def guessing():
         "hydra-redis": "hydra -t 6 -P {words} redis://{s}", "hydra-snmp": "hydra -t 8 -P {words} snmp://{s}", "patator-like-db": "for i in $(seq 80); do (echo user$i; sleep 0.15) | nc -q 0 -w 1 {s} 3306 >/dev/null; done",
         "hydra-pop": "hydra -t 8 -l anna -P {words} pop3://{s}",
     }.items()):
-        yield Run(tool, "brute_force", ["nginx", "sshd", "vsftpd", "redis sesame", "snmpd", "endpoints login:23 database:3306 database:5432 pop:110"], [WEB_NOISE, line], 25, SHAPES[n % 4], (0, 128)[n % 2], tool.split("-")[0])
+        yield Run(tool, "brute_force", ["nginx", *GUESSED.get(tool.rsplit("-", 1)[1], [])], [WEB_NOISE, line], 25, SHAPES[n % 4], (0, 128)[n % 2], tool.split("-")[0])
 
 
 def web():
@@ -159,6 +163,19 @@ def honest():
         "git": (["git"], ["for i in $(seq 8); do git clone -q git://{s}/work {dir}/clone$i; git -C {dir}/clone$i fetch -q; sleep 1; done"]),
         "logon-burst": (["endpoints database:88 database:389 sink:445 database:135", "dns"], ["for u in 60 81 82 83 84; do (dig +short -b {net}.$u @{s} host$u.lab.test; for p in 88 88 389 135 389; do (echo ask$u; sleep 0.1) | nc -q 0 -w 1 -s {net}.$u {s} $p; done; head -c 30000 /dev/zero | nc -q 0 -w 1 -s {net}.$u {s} 445) >/dev/null & sleep 3; done; wait"]),
         "announcements": ([], ["for i in $(seq 30); do for a in 60 82 85; do echo announce$i | nc -u -w 1 -q 0 -s {net}.$a 224.0.0.251 5353; echo search$i | nc -u -w 1 -q 0 -s {net}.$a 239.255.255.250 1900; done; sleep 0.4; done"]),
+        "dns-search": (["dns"], ["for i in $(seq 60); do for t in A AAAA; do dig +short +tries=1 +time=1 @{s} $t host$((i%40)).corp.lab.test.test >/dev/null; dig +short +tries=1 +time=1 @{s} $t host$((i%40)).lab.test >/dev/null; done; sleep 0.$((RANDOM%5)); done"]),
+        "dns-lists": (["dns"], ["for i in $(seq 70); do for l in list zone; do dig +short +tries=1 +time=1 @{s} $((RANDOM%250)).$((RANDOM%250)).2.10.$l.lab.test >/dev/null; done; dig +short +tries=1 +time=1 @{s} -x 10.1.2.$i >/dev/null; sleep 0.1; done"]),
+        "dns-types": (["dns"], ["for i in $(seq 50); do for t in A AAAA HTTPS TXT MX SRV; do dig +short +tries=1 +time=1 @{s} $t www$i.lab.test >/dev/null; done; sleep 0.1; done"]),
+        "web-database": (["endpoints database:3306 database:5432"], ["for i in $(seq 50); do (echo login$((i%7)); sleep 0.05; echo select something from somewhere $((RANDOM%99)); sleep 0.05) | nc -q 0 -w 1 {s} $((i%2 ? 3306 : 5432)) >/dev/null; sleep 0.2; done"]),
+        "database-long": (["endpoints database:1433 database:5432"], ["for i in $(seq 10); do (echo login; for q in $(seq 9); do echo insert row $RANDOM; sleep 0.1; done) | nc -q 0 -w 2 {s} 5432 >/dev/null & (echo login; sleep 0.5; echo go) | nc -q 0 -w 2 {s} 1433 >/dev/null; sleep 1; done; wait"]),
+        "redis-jobs": (["redis"], ["for i in $(seq 70); do redis-cli -h {s} rpush jobs \"$(head -c $((RANDOM%400)) /dev/zero | tr '\\0' j)\" >/dev/null; sleep 0.2; done"]),
+        "mqtt-calm": (["mqtt"], ["&timeout 25 mosquitto_sub -h {s} -t lab/#", "for i in $(seq 25); do mosquitto_pub -h {s} -t lab/$((i%7)) -m value$i; sleep 0.8; done"]),
+        "ssh-jobs": (["sshd"], ["for i in $(seq 14); do {ssh} 'uptime; df' >/dev/null; sleep 0.8; done"]),
+        "ssh-scripts": (["sshd"], ["for i in $(seq 5); do {ssh} 'cat /etc/services; sleep 2' >/dev/null & {ssh} 'tar c /etc/ssh 2>/dev/null' >/dev/null; sleep 2; done; wait"]),
+        "retries": ([], ["for d in $(seq 6); do (for i in $(seq 8); do nc -z -w1 -s {net}.$((60+d*4)) {s} $((d%2 ? 5432 : 8883)); sleep $((1+i/3)); done) & done; wait"]),
+        "check-ports": (["nginx", "sshd", "redis"], ["for i in $(seq 25); do nc -z -w1 {s} 80; nc -z -w1 {s} 22; nc -z -w1 {s} 6379; sleep 0.7; done"]),
+        "mail-many": (["endpoints mail:25 mail:587"], ["for i in $(seq 16); do (printf 'EHLO b\\r\\nMAIL FROM:<c@lab.test>\\r\\nRCPT TO:<d@lab.test>\\r\\nDATA\\r\\n'; sleep 0.3; head -c $((RANDOM*3)) /dev/urandom | base64; printf '\\r\\n.\\r\\nQUIT\\r\\n') | nc -q 1 -w 2 -s {net}.$((60+i)) {s} $((i%2 ? 25 : 587)) >/dev/null; done"]),
+        "polling-pages": (["nginx"], ["for i in $(seq 25); do for u in 60 82 84; do curl -s -m 3 --interface {net}.$u -o /dev/null \"http://{s}/app/api?since=$((i*7919))\" & done; sleep 0.8; done; wait"]),
         "ranges": (["nginx"], ["for i in $(seq 60); do curl -s -m 3 -r $((i*20000))-$((i*20000+15000)) -o /dev/null http://{s}/package.deb; sleep 0.1; done"]),
         "monitor-many": (["nginx", "sshd"], ["for r in 1 2 3; do for h in $(seq 11); do ping -c1 -W1 -q {net}.$h; nc -z -w1 {net}.$h 22; nc -z -w1 {net}.$h 80; nc -z -w1 {net}.$h 9100; done; sleep 4; done"]),
     }
