@@ -102,6 +102,11 @@ void hosts_free(struct hosts *hosts)
     free(hosts);
 }
 
+void hosts_greatest(const struct hosts *hosts, double out[COUNTERS])
+{
+    memcpy(out, hosts->greatest, sizeof hosts->greatest);
+}
+
 size_t hosts_memory(const struct hosts *hosts)
 {
     size_t bytes = sizeof *hosts + ECHO_SLOTS * sizeof *hosts->echo;
@@ -132,12 +137,14 @@ static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope 
     return key | (key == 0);
 }
 
-void mark_raise(struct mark *mark, enum counter counter, double value, const struct window *window)
+void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     const struct limit *limit = &limits[counter];
     struct evidence *e;
 
-    if (mark->count == HOSTS_EVIDENCE)
+    if (value > mark->hosts->greatest[counter])
+        mark->hosts->greatest[counter] = value;
+    if (value < limit->limit || mark->count == HOSTS_EVIDENCE)
         return;
     e = &mark->out[mark->count++];
     *e = (struct evidence){
@@ -163,8 +170,7 @@ void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_
     window_add(window, item);
     window->sum[0] += weight - 1;
     value = limit->kind == LIMIT_SUM ? window_sum(window) : window_distinct(window);
-    if (value >= limit->limit)
-        mark_raise(mark, counter, value, window);
+    mark_check(mark, counter, value, window);
 }
 
 void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item)
@@ -315,7 +321,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         break;
     default:
         if (!is_common_protocol(mark->protocol))
-            mark_count(mark, COUNT_PROTOCOLS, 0, mark->protocol, 1);
+            mark_count(mark, COUNT_PROTOCOLS, 0, window_mix(10, mark->protocol), 1);
     }
 }
 
@@ -360,8 +366,7 @@ static void count_one_way(struct mark *mark, const struct flow *flow)
     if (packets < ENOUGH || flow->packets[FLOW_BACKWARD] * 20 > packets || is_group_address(mark->target))
         return;
     rate = (double)packets * 1e9 / (double)(time_ns < MILLISECOND_NS ? MILLISECOND_NS : time_ns);
-    if (rate >= limits[COUNT_ONE_WAY_RATE].limit)
-        mark_raise(mark, COUNT_ONE_WAY_RATE, rate, NULL);
+    mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
 }
 
 static void on_step(struct mark *mark, const struct flow *flow)

@@ -38,6 +38,9 @@ void verdict_context(const struct verdict *verdict, const struct flow *flow, dou
 void verdict_tick(struct verdict *verdict, int64_t now_ns); /* closes incidents that are over */
 void verdict_finish(struct verdict *verdict);
 
+/* The greatest value of each window's counter so far. */
+void verdict_greatest(const struct verdict *verdict, double out[COUNTERS]);
+
 struct verdict_counters {
     uint64_t judged, rf_attacks, iso_anomalies, threats, updates, folded;
 };
