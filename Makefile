@@ -24,7 +24,8 @@ endif
 B := build/$(VARIANT)
 WARN := -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
         -Wpointer-arith -Wcast-qual -Wwrite-strings -Werror
-HARDEN := -fstack-protector-strong -fPIE $(if $(filter release,$(VARIANT)),-D_FORTIFY_SOURCE=2)
+# Hidden: a name of ours must not take the place of a library's (libjwt's JSON library has a json_integer, too).
+HARDEN := -fstack-protector-strong -fPIE -fvisibility=hidden $(if $(filter release,$(VARIANT)),-D_FORTIFY_SOURCE=2)
 CFLAGS_ALL := $(WARN) $(HARDEN) $(FLAGS_$(VARIANT)) -DTHREATLINE_VERSION='"$(VERSION)"' -I. -pthread $(CFLAGS)
 LDFLAGS_ALL := $(FLAGS_$(VARIANT)) -pie -pthread -Wl,-z,relro,-z,now $(LDFLAGS)
 
@@ -49,13 +50,14 @@ MAY_pcap := detector/capture
 MAY_sqlite := detector/spool backend/store_sqlite%
 MAY_mongoc := backend/store_mongo% backend/securitylog
 MAY_jwt := backend/auth
-MAY_sodium := common/token common/signature backend/auth backend/users
+MAY_sodium := common/token common/signature backend/password
 MAY_maxminddb := backend/geo
 MAY_zlib := detector/capture%
 MAY_zstd := detector/capture%
 MAY_cap := detector/privilege
 MAY_seccomp := detector/privilege
-CFLAGS_mongoc = $(shell $(PKG_CONFIG) --cflags libmongoc-1.0)
+# Its headers do not pass these warnings: they are the system's.
+CFLAGS_mongoc = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libmongoc-1.0))
 
 COMMON_LIBS = -lcivetweb $(shell $(PKG_CONFIG) --libs libcjson libcurl libsodium) -lm
 DETECTOR_LIBS = $(shell $(PKG_CONFIG) --libs libpcap sqlite3 zlib libzstd libcap libseccomp) $(COMMON_LIBS)
@@ -84,22 +86,24 @@ build/fence/stamp: Makefile
 
 $(B)/%.o: %.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
+	@echo '  CC  $@'; $(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
+
+$(B)/backend/openapi.o: backend/openapi.yaml
 
 define archive_rule
 $(B)/lib$(1).a: $(call objects,$(SRC_$(1)))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
 
 $(B)/bin/threatline-detector: $(B)/detector/main.o $(B)/libdetector.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
 
 $(B)/bin/threatline-backend: $(B)/backend/main.o $(B)/libbackend.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
 
 build/bin/%: build/release/bin/%
 	@mkdir -p $(@D)
@@ -114,24 +118,121 @@ LIBS_detector = $(DETECTOR_LIBS)
 LIBS_backend = $(BACKEND_LIBS)
 define unit_rule
 $(B)/tests/unit/$(1)/%_test: $(B)/tests/unit/$(1)/%_test.o $(if $(filter-out common,$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(LIBS_$(1))
+	@echo '  LD  $$@'; $(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(LIBS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
 $(B)/tests/%.o: tests/%.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_mongoc) -MMD -MP -c -o $@ $<
+	@echo '  CC  $@'; $(CC) $(CFLAGS_ALL) $(CFLAGS_mongoc) -MMD -MP -c -o $@ $<
 .SECONDARY:
 
 .PHONY: unit
 unit: $(UNIT) ## run the unit tests (cmocka)
-	@scripts/run_unit.sh $(UNIT)
+	@VARIANT=$(VARIANT) scripts/with_mongo.sh scripts/run_unit.sh $(UNIT)
 
 .PHONY: clean
 clean: ## remove build/
 	rm -rf build
 
--include Makefile.more
--include $(shell find build/$(VARIANT) -name '*.d' 2>/dev/null)
+# Fuzz targets: tests/fuzz/ROOM/X_fuzz.c (libFuzzer), seeds in tests/fuzz/ROOM/X_corpus.
+FUZZ_SRC := $(wildcard tests/fuzz/*/*_fuzz.c)
+FUZZERS := $(patsubst tests/%.c,$(B)/tests/%,$(FUZZ_SRC))
+FUZZ_SECONDS ?= 60
+define fuzz_rule
+$(B)/tests/fuzz/$(1)/%_fuzz: $(B)/tests/fuzz/$(1)/%_fuzz.o $(if $(filter-out common,$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
+	@echo '  LD  $$@'; $(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS_$(1))
+endef
+$(foreach r,$(ROOMS),$(eval $(call fuzz_rule,$(r))))
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+
+.PHONY: fuzz
+fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
+	@scripts/deps.sh check
+	@$(MAKE) --no-print-directory VARIANT=fuzz fuzzers
+	@scripts/run_fuzz.sh $(FUZZ_SECONDS) $(patsubst tests/%.c,build/fuzz/tests/%,$(FUZZ_SRC))
+
+# Programs of tests/bench are measuring tools: load generators and bare loops.
+BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
+$(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libdetector.a $(B)/libbackend.a $(B)/libcommon.a
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS) $(BACKEND_LIBS)
+
+.PHONY: bench
+bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here
+	@scripts/deps.sh test
+	@scripts/bench.sh
+
+.PHONY: deps
+deps: ## install what building needs (root or sudo)
+	@scripts/deps.sh run
+
+.PHONY: run
+run: ## install, build and start everything; http://localhost:3000
+	@scripts/deps.sh run
+	@$(MAKE) --no-print-directory all
+	@scripts/run.sh
+
+.PHONY: test
+test: ## install, build and run all tests that need no privilege
+	@scripts/deps.sh test
+	@$(MAKE) --no-print-directory all
+	@scripts/test.sh
+
+.PHONY: behaviour
+behaviour: all ## run the behaviour tests (pytest, the real programs)
+	@venv=$$(scripts/venv.sh) && scripts/with_mongo.sh "$$venv/bin/python" -m pytest -q tests/behaviour $(PYTEST)
+
+.PHONY: browser
+browser: all ## run the browser tests (Chromium, the real programs)
+	@venv=$$(scripts/venv.sh) && scripts/with_mongo.sh "$$venv/bin/python" -m pytest -q tests/browser $(PYTEST)
+
+.PHONY: test-live
+test-live: ## run the tests that capture live traffic in network namespaces (root)
+	@scripts/deps.sh live
+	@$(MAKE) --no-print-directory all
+	@venv=$$(scripts/venv.sh) && "$$venv/bin/python" -m pytest -q tests/live $(PYTEST)
+
+.PHONY: compose-test
+compose-test: ## run docker compose for real and look at it from outside (root)
+	@scripts/deps.sh test
+	@scripts/compose_test.sh
+
+.PHONY: asan tsan valgrind
+asan: ## unit tests and programs under AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory VARIANT=asan unit
+tsan: ## the same under ThreadSanitizer
+	@$(MAKE) --no-print-directory VARIANT=tsan unit
+valgrind: ## the same under valgrind
+	@$(MAKE) --no-print-directory VARIANT=valgrind unit
+
+.PHONY: lint
+lint: ## rooms, includes, formatting, static checks, manuals
+	@scripts/deps.sh check
+	@scripts/lint.sh
+
+.PHONY: format
+format: ## format the C sources
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+.PHONY: check-long
+check-long: ## full counts: sanitizers, valgrind, fuzzing, crashes, soaks; writes docs/check-long.md
+	@scripts/deps.sh check
+	@$(MAKE) --no-print-directory all
+	@scripts/check_long.sh
+
+PREFIX ?= /usr/local
+.PHONY: install
+install: all ## install programs, manuals, model and dashboard below PREFIX
+	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/threatline-detector build/bin/threatline-backend
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/threatline/models models/threatline.model
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/threatline backend/openapi.yaml detector/openapi.yaml
+	cp -r frontend-static $(DESTDIR)$(PREFIX)/share/threatline/
+	for p in detector backend; do install -D -m 644 $$p/$$p.8 $(DESTDIR)$(PREFIX)/share/man/man8/threatline-$$p.8; \
+	  install -D -m 644 $$p/$$p.service $(DESTDIR)$(PREFIX)/lib/systemd/system/threatline-$$p.service; done
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
 
 .PHONY: help
 help: ## this list

@@ -41,11 +41,20 @@ struct search {
     size_t count;
 };
 
-/* NULL: err says what was expected, *at is the byte offset. At most 64 terms, 2048 bytes. */
+enum { SEARCH_BYTES = 2048, SEARCH_TERMS = 64, SEARCH_DEPTH = 16, SEARCH_WORD_MAX = 65 };
+
+/* NULL: err says what was expected, *at is the byte offset. At most SEARCH_TERMS terms, SEARCH_BYTES bytes. */
 struct search *search_parse(const char *query, size_t *at, struct err *err);
 struct search *search_all(void);
+/* One condition as the list's own parameters give it: name is a field of the language, or "from" (this moment and later) or
+ * "to" (before it); value may be a list with commas, of which any fits. NULL: err names the field and what it expects. */
+struct search *search_term(const char *name, const char *value, struct err *err);
 /* Takes both; NULL when memory is out. */
 struct search *search_and(struct search *a, struct search *b);
 void search_free(struct search *search);
+
+/* The words of a text as they can be searched for: lower case, 2 to 64 bytes of letters, digits and "_.:/-". With parts,
+ * "port_scan" is also "port" and "scan". */
+void search_split(const char *text, bool parts, void (*take)(void *context, const char *word), void *context);
 
 #endif

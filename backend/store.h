@@ -51,6 +51,7 @@ struct store_item {
     const char *user_agent;       /* in */
     const char *source;           /* in: the sensor, or "webhook" */
     const char *suppressed_by;    /* in: suppression id or NULL */
+    char mark[48];                /* the caller's own: room for what suppressed_by points to */
     int64_t received_ms;          /* in */
     enum store_result result;     /* out */
     int64_t seq;                  /* out: of the event (STORED, UPDATED), else 0 */
@@ -135,5 +136,11 @@ bool store_doc_generation(struct store *store, const char *kind, int64_t *genera
 bool store_follow(struct store *store, int64_t after_seq,
                   void (*each)(void *context, int64_t seq, enum store_event event, const char *json), void *context,
                   struct err *err);
+
+/* --- upkeep --- */
+
+/* A whole copy of the running store into a new file, while it goes on working. SQLite only: MongoDB has mongodump
+ * (ERR_DENIED says so). */
+bool store_backup(struct store *store, const char *path, struct err *err);
 
 #endif

@@ -22,6 +22,8 @@ struct http_call {
     const char *body_file;      /* instead of body: streamed from this file */
     long timeout_ms;            /* whole call; 0: none but a low-speed limit of 30 s */
     long connect_ms;            /* 0: 2000 */
+    bool again;                 /* may be sent twice: uses a kept connection and, when that is dead, a fresh one
+                                 * (GET and HEAD always may; other calls without it get a fresh connection) */
     size_t answer_max;          /* more is an error; 0: 1 MiB */
     /* When set, the answer goes there piece by piece and not into the reply; false ends the call. */
     bool (*sink)(const char *bytes, size_t length, void *context);

@@ -8,6 +8,7 @@
 #define COMMON_JSON_H
 
 #include "common/err.h"
+#include "common/text.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
@@ -19,7 +20,7 @@ enum { JSON_DEPTH_MAX = 32 };
 /* The caller frees with cJSON_Delete. NULL: err says what and at which byte. */
 cJSON *json_parse(const char *text, size_t length, struct err *err);
 
-/* Unformatted text, or NULL when memory is out; the caller frees it with free(). */
+/* Unformatted text, or NULL when memory is out; the caller frees it with free(). Raw items are written as they are. */
 char *json_print(const cJSON *json);
 
 /* Readers of one member: false with "name: expected ..." when it is missing or wrong. */
@@ -30,16 +31,5 @@ bool json_flag(const cJSON *object, const char *name, bool *out, struct err *err
 
 /* The member, or NULL when it is missing or null (names compare exactly). */
 const cJSON *json_member(const cJSON *object, const char *name);
-
-/* A text buffer that grows to at most max bytes; for building JSON and CSV without a tree. */
-struct text {
-    char *bytes; /* NUL-terminated once something was added; free() it */
-    size_t length, room, max;
-    bool failed; /* memory was out or max was reached; later adds do nothing */
-};
-void text_add(struct text *text, const char *bytes, size_t length);
-void text_addf(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void text_add_json(struct text *text, const char *value); /* quoted and escaped */
-void text_add_number(struct text *text, double value);    /* shortest text that reads back the same */
 
 #endif

@@ -1,0 +1,304 @@
+/* store_record.c: words, digest and envelope of a threat. */
+#include "backend/store_record.h"
+
+#include "common/clock.h"
+#include "common/json.h"
+
+#include <arpa/inet.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Members that the store writes itself: a sender that sets them must not be believed. */
+static const char *const reserved[] = {"seq", "receivedAt", "suppressedBy", "triage"};
+/* Members of details whose text nobody searches for: figures, hashes and times, different in every threat. */
+static const char *const unsearched[] = {"features", "evidence", "first_seen", "last_seen"};
+
+enum { RESERVED = sizeof reserved / sizeof reserved[0], UNSEARCHED = sizeof unsearched / sizeof unsearched[0] };
+
+static void take_word(void *context, const char *word)
+{
+    struct store_record *record = context;
+    size_t size = strlen(word) + 1;
+
+    if (record->word_count == RECORD_WORDS || record->word_used + size > RECORD_WORD_BYTES)
+        return;
+    for (size_t i = 0; i < record->word_count; i++)
+        if (strcmp(record->words[i], word) == 0)
+            return;
+    memcpy(record->word_bytes + record->word_used, word, size);
+    record->words[record->word_count++] = record->word_bytes + record->word_used;
+    record->word_used += size;
+}
+
+void store_record_add_words(struct store_record *record, const char *text)
+{
+    search_split(text, true, take_word, record);
+}
+
+static bool is_unsearched(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < UNSEARCHED; i++)
+        if (strcmp(name, unsearched[i]) == 0)
+            return true;
+    return false;
+}
+
+static void words_of(struct store_record *record, const cJSON *value)
+{
+    int64_t us;
+
+    if (is_unsearched(value->string))
+        return;
+    if (cJSON_IsString(value) && !clock_parse_us(value->valuestring, &us))
+        store_record_add_words(record, value->valuestring);
+    for (const cJSON *child = value->child; child != NULL; child = child->next)
+        words_of(record, child);
+}
+
+static bool mentions_reserved(const char *extra)
+{
+    char quoted[32];
+
+    for (size_t i = 0; i < RESERVED; i++) {
+        size_t n = strlen(reserved[i]);
+
+        quoted[0] = '"';
+        memcpy(quoted + 1, reserved[i], n);
+        memcpy(quoted + 1 + n, "\"", 2);
+        if (strstr(extra, quoted) != NULL)
+            return true;
+    }
+    return strchr(extra, '\\') != NULL; /* an escape may spell one of them */
+}
+
+/* The canonical text; extra members with a name of the store's own are dropped. */
+static char *canonical(const struct threat *threat, cJSON *extra)
+{
+    struct threat copy = *threat;
+    char *cleaned = NULL, *json;
+
+    if (extra != NULL && mentions_reserved(threat->extra)) {
+        for (size_t i = 0; i < RESERVED; i++)
+            cJSON_DeleteItemFromObjectCaseSensitive(extra, reserved[i]);
+        cleaned = json_print(extra);
+        if (cleaned == NULL)
+            return NULL;
+        copy.extra = extra->child != NULL ? cleaned : NULL;
+    }
+    json = threat_to_json(&copy);
+    free(cleaned);
+    return json;
+}
+
+/* FNV-1a: it only has to tell apart what one sender sends twice, no attack is to be stopped by it. */
+static uint64_t digest_of(const char *text)
+{
+    uint64_t hash = 14695981039346656037u;
+
+    for (; *text != '\0'; text++)
+        hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+    return hash;
+}
+
+static void read_details(struct store_record *record, const cJSON *details)
+{
+    const cJSON *source = cJSON_GetObjectItemCaseSensitive(details, "source");
+    const cJSON *job = cJSON_GetObjectItemCaseSensitive(details, "job");
+
+    record->simulated = cJSON_IsString(source) && strcmp(source->valuestring, "simulator") == 0;
+    if (cJSON_IsString(job) && strlen(job->valuestring) < sizeof record->job)
+        memcpy(record->job, job->valuestring, strlen(job->valuestring) + 1);
+    words_of(record, details);
+}
+
+bool store_record_address(const char *text, uint8_t out[16])
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    if (inet_pton(AF_INET6, text, out) == 1)
+        return true;
+    memcpy(out, mapped, sizeof mapped);
+    return inet_pton(AF_INET, text, out + 12) == 1;
+}
+
+bool store_record_make(struct store_record *record, const struct threat *threat, struct err *err)
+{
+    cJSON *details = threat->details != NULL ? cJSON_Parse(threat->details) : NULL;
+    cJSON *extra = threat->extra != NULL ? cJSON_Parse(threat->extra) : NULL;
+    bool ok = false;
+
+    memset(record, 0, sizeof *record);
+    if ((threat->details != NULL && details == NULL) || (threat->extra != NULL && extra == NULL) ||
+        (record->json = canonical(threat, extra)) == NULL) {
+        err_set(err, ERR_MEMORY, "threat %s: out of memory", threat->id);
+        goto done;
+    }
+    if (!store_record_address(threat->source_ip, record->source) ||
+        !store_record_address(threat->destination_ip, record->destination)) {
+        err_set(err, ERR_INVALID, "threat %s: expected IP addresses", threat->id);
+        goto done;
+    }
+    record->digest = digest_of(record->json);
+    store_record_add_words(record, threat->type);
+    store_record_add_words(record, severity_text(threat->severity));
+    store_record_add_words(record, threat->protocol);
+    store_record_add_words(record, threat->sensor);
+    store_record_add_words(record, threat->community_id);
+    if (details != NULL)
+        read_details(record, details);
+    if (extra != NULL)
+        words_of(record, extra);
+    ok = true;
+done:
+    cJSON_Delete(details);
+    cJSON_Delete(extra);
+    if (!ok)
+        store_record_clear(record);
+    return ok;
+}
+
+void store_record_clear(struct store_record *record)
+{
+    free(record->json);
+    record->json = NULL;
+}
+
+static void add_text_or_null(struct text *text, const char *name, const char *value)
+{
+    text_addf(text, ",\"%s\":", name);
+    if (value[0] == '\0')
+        text_add(text, "null", 4);
+    else
+        text_add_json(text, value);
+}
+
+char *store_record_given(const char *json, const struct store_envelope *envelope)
+{
+    struct text text = {.max = THREAT_JSON_MAX + RECORD_HISTORY_MAX + 4096};
+    size_t length = strlen(json);
+    char received[CLOCK_TEXT];
+
+    clock_text_ms(envelope->received_ms, received);
+    text_add(&text, json, length - 1);
+    text_addf(&text, ",\"seq\":%lld,\"receivedAt\":\"%s\"", (long long)envelope->seq, received);
+    if (envelope->suppressed_by != NULL) {
+        text_add(&text, ",\"suppressedBy\":", 16);
+        text_add_json(&text, envelope->suppressed_by);
+    }
+    text_addf(&text, ",\"triage\":{\"status\":\"%s\"", envelope->triage.status);
+    add_text_or_null(&text, "verdict", envelope->triage.verdict);
+    add_text_or_null(&text, "assignee", envelope->triage.assignee);
+    text_addf(&text, ",\"version\":%lld,\"history\":", (long long)envelope->triage.version);
+    if (envelope->history != NULL)
+        text_add(&text, envelope->history, strlen(envelope->history));
+    else
+        text_add(&text, "[]", 2);
+    text_add(&text, "}}", 2);
+    if (text.failed) {
+        free(text.bytes);
+        return NULL;
+    }
+    return text.bytes;
+}
+
+static bool copy_text(char **out, const char *text)
+{
+    *out = text != NULL ? strdup(text) : NULL;
+    return text == NULL || *out != NULL;
+}
+
+bool store_record_merge(struct threat *merged, const char *stored_json, const struct threat *newer, struct err *err)
+{
+    cJSON *object = json_parse(stored_json, strlen(stored_json), err);
+    bool ok = object != NULL && threat_from_json(merged, object, NULL, NULL, err);
+
+    cJSON_Delete(object);
+    if (!ok)
+        return err_prefix(err, "stored threat %s", newer->id);
+    merged->revision = newer->revision;
+    if (newer->severity > merged->severity)
+        merged->severity = newer->severity;
+    if (newer->confidence > merged->confidence)
+        merged->confidence = newer->confidence;
+    free(merged->details);
+    free(merged->extra);
+    merged->details = merged->extra = NULL;
+    if (!copy_text(&merged->details, newer->details) || !copy_text(&merged->extra, newer->extra)) {
+        threat_clear(merged);
+        return err_set(err, ERR_MEMORY, "threat %s: out of memory", newer->id);
+    }
+    return true;
+}
+
+static void add_change(struct text *text, const char *name, const char *before, const char *after)
+{
+    if (after == NULL || strcmp(before, after) == 0)
+        return;
+    text_addf(text, ",\"%s\":{\"from\":", name);
+    if (before[0] != '\0')
+        text_add_json(text, before);
+    else
+        text_add(text, "null", 4);
+    text_add(text, ",\"to\":", 6);
+    if (after[0] != '\0')
+        text_add_json(text, after);
+    else
+        text_add(text, "null", 4);
+    text_add(text, "}", 1);
+}
+
+static bool fits(const char *text, size_t size, const char *name, struct err *err)
+{
+    if (text == NULL || strlen(text) < size)
+        return true;
+    return err_set(err, ERR_INVALID, "%s: expected at most %zu bytes", name, size - 1);
+}
+
+static void put(char *out, const char *text)
+{
+    if (text != NULL)
+        memcpy(out, text, strlen(text) + 1);
+}
+
+bool store_record_change(struct triage *triage, const char *history, const struct store_change *change, char **added,
+                         struct err *err)
+{
+    struct text text = {.max = RECORD_HISTORY_MAX};
+    size_t length = history != NULL ? strlen(history) : 0;
+    char at[CLOCK_TEXT];
+
+    if (change->version >= 0 && change->version != triage->version)
+        return err_set(err, ERR_CONFLICT, "somebody else changed it first: expected version %lld, it is %lld",
+                       (long long)change->version, (long long)triage->version);
+    if (!fits(change->status, sizeof triage->status, "status", err) ||
+        !fits(change->verdict, sizeof triage->verdict, "verdict", err) ||
+        !fits(change->assignee, sizeof triage->assignee, "assignee", err))
+        return false;
+    clock_text_ms(change->now_ms, at);
+    if (length > 2) {
+        text_add(&text, history, length - 1);
+        text_add(&text, ",", 1);
+    } else {
+        text_add(&text, "[", 1);
+    }
+    text_addf(&text, "{\"at\":\"%s\",\"by\":", at);
+    text_add_json(&text, change->actor != NULL ? change->actor : "");
+    add_change(&text, "status", triage->status, change->status);
+    add_change(&text, "verdict", triage->verdict, change->verdict);
+    add_change(&text, "assignee", triage->assignee, change->assignee);
+    if (change->comment != NULL) {
+        text_add(&text, ",\"comment\":", 11);
+        text_add_json(&text, change->comment);
+    }
+    text_add(&text, "}]", 2);
+    if (text.failed) {
+        free(text.bytes);
+        return err_set(err, ERR_INVALID, "the history of this threat is full (%d bytes)", RECORD_HISTORY_MAX);
+    }
+    put(triage->status, change->status);
+    put(triage->verdict, change->verdict);
+    put(triage->assignee, change->assignee);
+    triage->version++;
+    *added = text.bytes;
+    return true;
+}

@@ -1,0 +1,429 @@
+/* store_sqlite.c: opens the file, brings its schema up to date, and lends its connections. */
+#include "backend/store_sqlite.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/token.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { SCHEMA_VERSION = 1 };
+
+/* threat is narrow, so that many rows of it are read quickly; the record itself stands in body. Every index ends in seq (the
+ * rowid), so an equal value gives its rows newest first without sorting. */
+static const char schema_1[] =
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE threat (seq INTEGER PRIMARY KEY, event_seq INTEGER NOT NULL, threat_id TEXT NOT NULL,"
+    " revision INTEGER NOT NULL, digest INTEGER NOT NULL, type TEXT NOT NULL, severity INTEGER NOT NULL,"
+    " status TEXT NOT NULL, verdict TEXT NOT NULL, assignee TEXT NOT NULL, source BLOB NOT NULL,"
+    " destination BLOB NOT NULL, source_port INTEGER, destination_port INTEGER, protocol TEXT NOT NULL,"
+    " sensor TEXT NOT NULL, confidence REAL NOT NULL, timestamp_us INTEGER NOT NULL, received_ms INTEGER NOT NULL,"
+    " suppressed_by TEXT, simulated INTEGER NOT NULL, commented INTEGER NOT NULL, job TEXT,"
+    " version INTEGER NOT NULL);"
+    "CREATE TABLE body (seq INTEGER PRIMARY KEY, json TEXT NOT NULL, history TEXT, address TEXT, user_agent TEXT);"
+    "CREATE TABLE word (word TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (word, seq)) WITHOUT ROWID;"
+    "CREATE TABLE monitoring (seq INTEGER PRIMARY KEY, json TEXT NOT NULL);"
+    "CREATE TABLE evidence (threat_id TEXT PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE rollup (span INTEGER NOT NULL, dimension INTEGER NOT NULL, bucket INTEGER NOT NULL,"
+    " simulated INTEGER NOT NULL, value TEXT NOT NULL, count INTEGER NOT NULL,"
+    " PRIMARY KEY (span, dimension, bucket, simulated, value)) WITHOUT ROWID;"
+    "CREATE TABLE document (kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT, json TEXT NOT NULL,"
+    " version INTEGER NOT NULL, expires_ms INTEGER NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;"
+    "CREATE TABLE generation (kind TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE UNIQUE INDEX threat_id ON threat (threat_id);"
+    "CREATE UNIQUE INDEX threat_event ON threat (event_seq);"
+    "CREATE INDEX threat_type ON threat (type);"
+    "CREATE INDEX threat_severity ON threat (severity);"
+    "CREATE INDEX threat_status ON threat (status);"
+    "CREATE INDEX threat_verdict ON threat (verdict) WHERE verdict <> '';"
+    "CREATE INDEX threat_assignee ON threat (assignee) WHERE assignee <> '';"
+    "CREATE INDEX threat_source ON threat (source);"
+    "CREATE INDEX threat_destination ON threat (destination);"
+    "CREATE INDEX threat_source_port ON threat (source_port) WHERE source_port IS NOT NULL;"
+    "CREATE INDEX threat_destination_port ON threat (destination_port) WHERE destination_port IS NOT NULL;"
+    "CREATE INDEX threat_protocol ON threat (protocol);"
+    "CREATE INDEX threat_sensor ON threat (sensor);"
+    "CREATE INDEX threat_confidence ON threat (confidence);"
+    "CREATE INDEX threat_timestamp ON threat (timestamp_us);"
+    "CREATE INDEX threat_received ON threat (received_ms);"
+    "CREATE INDEX threat_suppressed ON threat (suppressed_by) WHERE suppressed_by IS NOT NULL;"
+    "CREATE INDEX threat_simulated ON threat (simulated);"
+    "CREATE INDEX threat_commented ON threat (commented) WHERE commented = 1;"
+    "CREATE INDEX threat_job ON threat (job) WHERE job IS NOT NULL;"
+    "CREATE UNIQUE INDEX document_name ON document (kind, name) WHERE name IS NOT NULL;"
+    "CREATE INDEX document_expires ON document (expires_ms) WHERE expires_ms > 0;";
+
+/* schemas[n] brings version n to n + 1. */
+static const char *const schemas[SCHEMA_VERSION] = {schema_1};
+
+bool sqlite_failed(struct sqlite_connection *connection, const char *what, struct err *err)
+{
+    int code = connection->db != NULL ? sqlite3_errcode(connection->db) : SQLITE_NOMEM;
+    const char *says = connection->db != NULL ? sqlite3_errmsg(connection->db) : "out of memory";
+
+    if (code == SQLITE_NOMEM)
+        return err_set(err, ERR_MEMORY, "store: %s: %s", what, says);
+    if (code == SQLITE_CONSTRAINT)
+        return err_set(err, ERR_CONFLICT, "store: %s: %s", what, says);
+    if (code == SQLITE_ERROR || code == SQLITE_MISUSE || code == SQLITE_RANGE || code == SQLITE_MISMATCH)
+        return err_set(err, ERR_SYSTEM, "store: %s: %s", what, says);
+    return err_set(err, ERR_UNAVAILABLE, "store: %s: %s", what, says);
+}
+
+bool sqlite_text(struct sqlite_connection *connection, const char *sql, struct err *err)
+{
+    if (sqlite3_exec(connection->db, sql, NULL, NULL, NULL) == SQLITE_OK)
+        return true;
+    return sqlite_failed(connection, "schema", err);
+}
+
+sqlite3_stmt *sqlite_statement(struct sqlite_connection *connection, const char *sql, struct err *err)
+{
+    sqlite3_stmt *statement = NULL;
+
+    for (size_t i = 0; i < connection->count; i++)
+        if (connection->texts[i] == sql) {
+            sqlite3_reset(connection->statements[i]);
+            sqlite3_clear_bindings(connection->statements[i]);
+            return connection->statements[i];
+        }
+    if (connection->count == SQLITE_STATEMENTS) {
+        err_set(err, ERR_SYSTEM, "store: more than %d statements", SQLITE_STATEMENTS);
+        return NULL;
+    }
+    if (sqlite3_prepare_v3(connection->db, sql, -1, SQLITE_PREPARE_PERSISTENT, &statement, NULL) != SQLITE_OK) {
+        sqlite_failed(connection, sql, err);
+        return NULL;
+    }
+    connection->texts[connection->count] = sql;
+    connection->statements[connection->count++] = statement;
+    return statement;
+}
+
+bool sqlite_run(struct sqlite_connection *connection, sqlite3_stmt *statement, struct err *err)
+{
+    bool ok = sqlite3_step(statement) == SQLITE_DONE || sqlite_failed(connection, "write", err);
+
+    sqlite3_reset(statement);
+    return ok;
+}
+
+bool sqlite_set_meta(struct sqlite_connection *connection, const char *key, int64_t value, struct err *err)
+{
+    sqlite3_stmt *set = sqlite_statement(
+        connection, "INSERT INTO meta (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2", err);
+
+    if (set == NULL)
+        return false;
+    sqlite3_bind_text(set, 1, key, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(set, 2, value);
+    return sqlite_run(connection, set, err);
+}
+
+bool sqlite_get_meta(struct sqlite_connection *connection, const char *key, int64_t *value, struct err *err)
+{
+    sqlite3_stmt *get = sqlite_statement(connection, "SELECT value FROM meta WHERE key = ?1", err);
+    int step;
+
+    if (get == NULL)
+        return false;
+    sqlite3_bind_text(get, 1, key, -1, SQLITE_STATIC);
+    step = sqlite3_step(get);
+    *value = step == SQLITE_ROW ? sqlite3_column_int64(get, 0) : 0;
+    sqlite3_reset(get);
+    return step == SQLITE_ROW || step == SQLITE_DONE || sqlite_failed(connection, "meta", err);
+}
+
+static bool connect_to(struct sqlite_connection *connection, const char *path, bool writer, struct err *err)
+{
+    int flags = SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE);
+
+    if (sqlite3_open_v2(path, &connection->db, flags, NULL) != SQLITE_OK)
+        return sqlite_failed(connection, path, err);
+    sqlite3_busy_timeout(connection->db, SQLITE_WAIT_MS);
+    sqlite3_extended_result_codes(connection->db, 0);
+    return sqlite_text(connection,
+                       writer ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;"
+                                "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
+                                "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
+                              : "PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;",
+                       err);
+}
+
+static void disconnect(struct sqlite_connection *connection)
+{
+    for (size_t i = 0; i < connection->count; i++)
+        sqlite3_finalize(connection->statements[i]);
+    connection->count = 0;
+    sqlite3_close(connection->db);
+    connection->db = NULL;
+}
+
+static bool user_version(struct sqlite_connection *connection, int *version, struct err *err)
+{
+    sqlite3_stmt *get = NULL;
+    bool ok = sqlite3_prepare_v2(connection->db, "PRAGMA user_version", -1, &get, NULL) == SQLITE_OK &&
+              sqlite3_step(get) == SQLITE_ROW;
+
+    if (ok)
+        *version = sqlite3_column_int(get, 0);
+    else
+        sqlite_failed(connection, "version", err);
+    sqlite3_finalize(get);
+    return ok;
+}
+
+static bool copy_to(struct sqlite_connection *from, const char *path, struct err *err)
+{
+    struct sqlite_connection to = {0};
+    sqlite3_backup *backup;
+    bool ok = false;
+
+    if (access(path, F_OK) == 0)
+        return err_set(err, ERR_CONFLICT, "%s: exists already", path);
+    if (sqlite3_open(path, &to.db) != SQLITE_OK) {
+        sqlite_failed(&to, path, err);
+        goto done;
+    }
+    backup = sqlite3_backup_init(to.db, "main", from->db, "main");
+    if (backup == NULL) {
+        sqlite_failed(&to, path, err);
+        goto done;
+    }
+    sqlite3_backup_step(backup, -1);
+    ok = sqlite3_backup_finish(backup) == SQLITE_OK || sqlite_failed(&to, path, err);
+done:
+    sqlite3_close(to.db);
+    if (!ok)
+        unlink(path);
+    return ok;
+}
+
+/* The copy stays: it is the way back. */
+static bool copy_before_migration(struct sqlite_store *store, int version, struct err *err)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s.v%d.%lld", store->path, version, (long long)clock_now_ms());
+
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_set(err, ERR_INVALID, "store: the path is too long");
+    if (!copy_to(&store->writer, path, err))
+        return err_prefix(err, "copy before the upgrade");
+    log_info("store.copied", "path=\"%s\" version=%d", path, version);
+    return true;
+}
+
+static bool migrate(struct sqlite_store *store, struct err *err)
+{
+    int version = 0;
+    char set[64];
+
+    if (!user_version(&store->writer, &version, err))
+        return false;
+    if (version > SCHEMA_VERSION)
+        return err_set(err, ERR_DENIED, "%s: written by a newer version (schema %d, this one knows %d)", store->path,
+                       version, SCHEMA_VERSION);
+    if (version > 0 && version < SCHEMA_VERSION && !copy_before_migration(store, version, err))
+        return false;
+    for (; version < SCHEMA_VERSION; version++) {
+        snprintf(set, sizeof set, "PRAGMA user_version = %d", version + 1);
+        if (!sqlite_text(&store->writer, "BEGIN IMMEDIATE", err))
+            return false;
+        if (!sqlite_text(&store->writer, schemas[version], err) || !sqlite_text(&store->writer, set, err) ||
+            !sqlite_text(&store->writer, "COMMIT", err)) {
+            sqlite3_exec(store->writer.db, "ROLLBACK", NULL, NULL, NULL);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_name(struct sqlite_store *store, struct err *err)
+{
+    sqlite3_stmt *get = NULL, *set = NULL;
+    char fresh[STORE_NAME];
+
+    token_text(fresh, sizeof fresh);
+    set = sqlite_statement(&store->writer, "INSERT OR IGNORE INTO meta (key, value) VALUES ('name', ?1)", err);
+    if (set == NULL)
+        return false;
+    sqlite3_bind_text(set, 1, fresh, -1, SQLITE_STATIC);
+    if (!sqlite_run(&store->writer, set, err))
+        return false;
+    get = sqlite_statement(&store->writer, "SELECT value FROM meta WHERE key = 'name'", err);
+    if (get == NULL || sqlite3_step(get) != SQLITE_ROW)
+        return get != NULL && sqlite_failed(&store->writer, "name", err);
+    snprintf(store->base.name, sizeof store->base.name, "%s", (const char *)sqlite3_column_text(get, 0));
+    sqlite3_reset(get);
+    return true;
+}
+
+struct sqlite_connection *sqlite_lend(struct sqlite_store *store, struct err *err)
+{
+    struct sqlite_connection *found = NULL;
+    struct timespec until;
+    int waited = 0;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += SQLITE_WAIT_MS / 1000;
+    pthread_mutex_lock(&store->pool_lock);
+    while (found == NULL && waited == 0) {
+        for (size_t i = 0; i < SQLITE_READERS && found == NULL; i++)
+            if (!store->readers[i].lent)
+                found = &store->readers[i];
+        if (found == NULL)
+            waited = pthread_cond_timedwait(&store->pool_free, &store->pool_lock, &until);
+    }
+    if (found != NULL)
+        found->lent = true;
+    pthread_mutex_unlock(&store->pool_lock);
+    if (found == NULL)
+        err_set(err, ERR_UNAVAILABLE, "store: every reader is busy");
+    return found;
+}
+
+void sqlite_return(struct sqlite_store *store, struct sqlite_connection *connection)
+{
+    pthread_mutex_lock(&store->pool_lock);
+    connection->lent = false;
+    pthread_cond_signal(&store->pool_free);
+    pthread_mutex_unlock(&store->pool_lock);
+}
+
+bool sqlite_begin(struct sqlite_store *store, struct err *err)
+{
+    sqlite3_stmt *begin;
+
+    pthread_mutex_lock(&store->write_lock);
+    begin = sqlite_statement(&store->writer, "BEGIN IMMEDIATE", err);
+    store->seq_before = store->last_seq;
+    if (begin != NULL && sqlite_run(&store->writer, begin, err))
+        return true;
+    pthread_mutex_unlock(&store->write_lock);
+    return false;
+}
+
+void sqlite_rollback(struct sqlite_store *store)
+{
+    if (sqlite3_get_autocommit(store->writer.db) == 0)
+        sqlite3_exec(store->writer.db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite_rollup_forget(store);
+    store->last_seq = store->seq_before;
+    pthread_mutex_unlock(&store->write_lock);
+}
+
+bool sqlite_commit(struct sqlite_store *store, struct err *err)
+{
+    sqlite3_stmt *commit = sqlite_statement(&store->writer, "COMMIT", err);
+
+    if (commit == NULL || !sqlite_run(&store->writer, commit, err)) {
+        sqlite_rollback(store);
+        return false;
+    }
+    pthread_mutex_unlock(&store->write_lock);
+    return true;
+}
+
+static bool sqlite_ping(struct store *store, struct err *err)
+{
+    struct sqlite_store *s = SQLITE_STORE(store);
+
+    /* A write that changes nothing but a time: it fails when the disk is full or gone. */
+    if (!sqlite_begin(s, err))
+        return false;
+    if (!sqlite_set_meta(&s->writer, "pinged_ms", clock_now_ms(), err)) {
+        sqlite_rollback(s);
+        return false;
+    }
+    return sqlite_commit(s, err);
+}
+
+static bool sqlite_backup(struct store *store, const char *path, struct err *err)
+{
+    struct sqlite_store *s = SQLITE_STORE(store);
+    struct sqlite_connection *reader = sqlite_lend(s, err);
+    bool ok;
+
+    if (reader == NULL)
+        return false;
+    ok = copy_to(reader, path, err);
+    sqlite_return(s, reader);
+    return ok;
+}
+
+static void sqlite_close(struct store *store)
+{
+    struct sqlite_store *s = SQLITE_STORE(store);
+
+    for (size_t i = 0; i < SQLITE_READERS; i++)
+        disconnect(&s->readers[i]);
+    if (s->writer.db != NULL)
+        sqlite3_exec(s->writer.db, "PRAGMA optimize", NULL, NULL, NULL);
+    disconnect(&s->writer);
+    rollup_free(s->rollup);
+    pthread_mutex_destroy(&s->write_lock);
+    pthread_mutex_destroy(&s->pool_lock);
+    pthread_cond_destroy(&s->pool_free);
+    free(s->path);
+    free(s);
+}
+
+static const struct store_ops ops = {
+    .kind = "sqlite",
+    .close = sqlite_close,
+    .ping = sqlite_ping,
+    .insert = sqlite_insert,
+    .threat = sqlite_threat,
+    .find = sqlite_find,
+    .statistics = sqlite_statistics,
+    .events = sqlite_events,
+    .last_seq = sqlite_last_seq,
+    .first_seq = sqlite_first_seq,
+    .add_monitoring = sqlite_add_monitoring,
+    .triage = sqlite_triage,
+    .remove = sqlite_remove,
+    .put_evidence = sqlite_put_evidence,
+    .get_evidence = sqlite_get_evidence,
+    .doc_put = sqlite_doc_put,
+    .doc_get = sqlite_doc_get,
+    .doc_by_name = sqlite_doc_by_name,
+    .doc_remove = sqlite_doc_remove,
+    .doc_list = sqlite_doc_list,
+    .doc_generation = sqlite_doc_generation,
+    .backup = sqlite_backup,
+};
+
+struct store *store_open_sqlite(const char *path, struct err *err)
+{
+    struct sqlite_store *store = calloc(1, sizeof *store);
+    bool ok;
+
+    if (store == NULL) {
+        err_set(err, ERR_MEMORY, "store: out of memory");
+        return NULL;
+    }
+    store->base.ops = &ops;
+    store->path = strdup(path);
+    store->rollup = rollup_create();
+    pthread_mutex_init(&store->write_lock, NULL);
+    pthread_mutex_init(&store->pool_lock, NULL);
+    pthread_cond_init(&store->pool_free, NULL);
+    if (store->path == NULL || store->rollup == NULL) {
+        err_set(err, ERR_MEMORY, "store: out of memory");
+        ok = false;
+    } else {
+        ok = connect_to(&store->writer, path, true, err) && migrate(store, err) && read_name(store, err) &&
+             sqlite_get_meta(&store->writer, "last_seq", &store->last_seq, err);
+    }
+    for (size_t i = 0; ok && i < SQLITE_READERS; i++)
+        ok = connect_to(&store->readers[i], path, false, err);
+    if (ok)
+        return &store->base;
+    sqlite_close(&store->base);
+    return NULL;
+}

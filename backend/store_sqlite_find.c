@@ -1,0 +1,263 @@
+/* store_sqlite_find.c: finds the newest threats that fit, in a time that does not follow how much is stored.
+ *
+ * The search becomes a condition on rows, and one part of it says which rows to look at. That part is chosen by asking each
+ * index how many entries it has for it, up to a limit. Few: these are looked up and sorted. Many, in order of arrival:
+ * they are walked from the newest. Otherwise the threats themselves are walked from the newest: with that many hits, enough of
+ * them are near. */
+#include "backend/store_sqlite_search.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { FEW = 20000, DRIVER_PARTS = 24 };
+
+/* The part of a search that says which rows to look at: the entries of a few indexes, taken together. */
+struct driver {
+    struct {
+        const struct search *leaf;
+        bool either; /* the second column of "either end" */
+    } parts[DRIVER_PARTS];
+    size_t count; /* 0: all rows */
+    int64_t hits; /* FEW: that many or more */
+    bool ordered;
+};
+
+struct finding {
+    struct sqlite_connection *reader;
+    const struct store_query *query;
+    struct driver driver;
+    struct sql sql;
+};
+
+static bool count_hits(struct sqlite_connection *reader, const struct search *leaf, bool either, int64_t *hits,
+                       struct err *err)
+{
+    struct sql *sql = calloc(1, sizeof *sql);
+    sqlite3_stmt *count = NULL;
+    bool ok = false;
+
+    if (sql == NULL)
+        return err_set(err, ERR_MEMORY, "store: out of memory");
+    sql->text.max = SQL_TEXT_MAX;
+    sql_add(sql, "SELECT count(*) FROM (");
+    sql_from_index(sql, leaf, either, 0, false);
+    sql_add(sql, " LIMIT ");
+    sql_integer(sql, FEW);
+    sql_add(sql, ")");
+    count = sql_prepare(sql, reader, err);
+    if (count != NULL) {
+        ok = sqlite3_step(count) == SQLITE_ROW || sqlite_failed(reader, "search", err);
+        *hits = ok ? sqlite3_column_int64(count, 0) : 0;
+    }
+    sqlite3_finalize(count);
+    sql_clear(sql);
+    free(sql);
+    return ok;
+}
+
+static bool choose(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err);
+
+static bool choose_leaf(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err)
+{
+    size_t columns = sql_has_either(s) ? 2 : 1;
+    int64_t hits = 0;
+
+    if (!sql_is_indexed(s))
+        return true;
+    driver->hits = 0;
+    for (driver->count = 0; driver->count < columns; driver->count++) {
+        driver->parts[driver->count].leaf = s;
+        driver->parts[driver->count].either = driver->count > 0;
+        if (!count_hits(reader, s, driver->count > 0, &hits, err))
+            return false;
+        driver->hits += hits;
+    }
+    driver->hits = driver->hits < FEW ? driver->hits : FEW;
+    driver->ordered = sql_is_ordered(s);
+    return true;
+}
+
+/* All of an OR must be known by their index, or none helps. */
+static bool choose_or(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err)
+{
+    struct driver child, all = {.ordered = true};
+
+    for (size_t i = 0; i < s->count; i++) {
+        if (!choose(reader, s->children[i], &child, err))
+            return false;
+        if (child.count == 0 || all.count + child.count > DRIVER_PARTS)
+            return true;
+        memcpy(all.parts + all.count, child.parts, child.count * sizeof child.parts[0]);
+        all.count += child.count;
+        all.hits += child.hits;
+        all.ordered = all.ordered && child.ordered;
+    }
+    all.hits = all.hits < FEW ? all.hits : FEW;
+    *driver = all;
+    return true;
+}
+
+static bool is_better(const struct driver *a, const struct driver *b)
+{
+    if (a->count == 0 || b->count == 0)
+        return a->count != 0;
+    return a->hits != b->hits ? a->hits < b->hits : a->ordered && !b->ordered;
+}
+
+static bool choose(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err)
+{
+    driver->count = 0;
+    driver->hits = FEW;
+    driver->ordered = false;
+    if (s->kind == SEARCH_OR)
+        return choose_or(reader, s, driver, err);
+    if (s->kind != SEARCH_AND)
+        return choose_leaf(reader, s, driver, err);
+    for (size_t i = 0; i < s->count; i++) {
+        struct driver child;
+
+        if (!choose(reader, s->children[i], &child, err))
+            return false;
+        if (is_better(&child, driver))
+            *driver = child;
+    }
+    return true;
+}
+
+static void add_driver(struct sql *sql, const struct driver *driver, int64_t bound, bool upward)
+{
+    for (size_t i = 0; i < driver->count; i++) {
+        if (i > 0)
+            sql_add(sql, " UNION ");
+        sql_from_index(sql, driver->parts[i].leaf, driver->parts[i].either, bound, upward);
+    }
+}
+
+static void add_conditions(struct sql *sql, const struct store_query *query)
+{
+    sql_add(sql, " WHERE ");
+    if (query->search != NULL)
+        sql_condition(sql, query->search);
+    else
+        sql_add(sql, "1");
+    if (!query->with_suppressed)
+        sql_add(sql, " AND threat.suppressed_by IS NULL");
+}
+
+static void write_find(struct finding *f)
+{
+    const char *order = f->query->oldest_first ? "" : " DESC";
+
+    sql_add(&f->sql, "SELECT " STORED_COLUMNS " FROM ");
+    if (f->driver.count > 0 && f->driver.hits >= FEW && f->driver.ordered) {
+        sql_add(&f->sql, "(");
+        add_driver(&f->sql, &f->driver, f->query->before_seq, f->query->oldest_first);
+        sql_add(&f->sql, " ORDER BY 1");
+        sql_add(&f->sql, order);
+        sql_add(&f->sql, ") AS hit CROSS JOIN threat ON threat.seq = hit.seq CROSS JOIN body ON body.seq = hit.seq");
+        add_conditions(&f->sql, f->query);
+    } else {
+        sql_add(&f->sql, "threat CROSS JOIN body ON body.seq = threat.seq");
+        add_conditions(&f->sql, f->query);
+        if (f->query->before_seq > 0) {
+            sql_add(&f->sql, f->query->oldest_first ? " AND threat.seq > " : " AND threat.seq < ");
+            sql_integer(&f->sql, f->query->before_seq);
+        }
+        if (f->driver.count > 0 && f->driver.hits < FEW) {
+            sql_add(&f->sql, " AND threat.seq IN (");
+            add_driver(&f->sql, &f->driver, 0, false);
+            sql_add(&f->sql, ")");
+        }
+        sql_add(&f->sql, " ORDER BY threat.seq");
+        sql_add(&f->sql, order);
+    }
+    sql_add(&f->sql, " LIMIT ");
+    sql_integer(&f->sql, (int64_t)f->query->limit);
+    sql_add(&f->sql, " OFFSET ");
+    sql_integer(&f->sql, (int64_t)f->query->offset);
+}
+
+static bool give_all(struct finding *f, store_each_threat *each, void *context, struct err *err)
+{
+    sqlite3_stmt *rows = sql_prepare(&f->sql, f->reader, err);
+    bool more = true, ok = rows != NULL;
+    int step = SQLITE_DONE;
+
+    while (ok && more && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        char *json = sqlite_given(rows, err);
+
+        ok = json != NULL;
+        more = ok && each(context, sqlite3_column_int64(rows, 0), json);
+        free(json);
+    }
+    if (ok && more && step != SQLITE_DONE)
+        ok = sqlite_failed(f->reader, "search", err);
+    sqlite3_finalize(rows);
+    return ok;
+}
+
+static void add_visible(void *context, const struct rollup_row *row)
+{
+    *(int64_t *)context += row->count;
+}
+
+/* Without a search the counts know it; with one only when few rows are to be looked at. */
+static bool count_all(struct finding *f, int64_t *total, struct err *err)
+{
+    sqlite3_stmt *count;
+    bool ok;
+
+    *total = -1;
+    if (f->driver.count == 0 && (f->query->search == NULL || f->query->search->kind == SEARCH_ALL)) {
+        *total = 0;
+        return sqlite_rollup_read(f->reader, ROLLUP_EVER, ROLLUP_SEVERITY, INT64_MIN, INT64_MAX, add_visible, total,
+                                  err) &&
+               (!f->query->with_suppressed || sqlite_rollup_read(f->reader, ROLLUP_EVER, ROLLUP_SUPPRESSED, INT64_MIN,
+                                                                 INT64_MAX, add_visible, total, err));
+    }
+    if (f->driver.count == 0 || f->driver.hits >= FEW)
+        return true;
+    sql_clear(&f->sql);
+    f->sql.text.max = SQL_TEXT_MAX;
+    sql_add(&f->sql, "SELECT count(*) FROM threat");
+    add_conditions(&f->sql, f->query);
+    sql_add(&f->sql, " AND threat.seq IN (");
+    add_driver(&f->sql, &f->driver, 0, false);
+    sql_add(&f->sql, ")");
+    count = sql_prepare(&f->sql, f->reader, err);
+    ok = count != NULL && (sqlite3_step(count) == SQLITE_ROW || sqlite_failed(f->reader, "search", err));
+    if (ok)
+        *total = sqlite3_column_int64(count, 0);
+    sqlite3_finalize(count);
+    return ok;
+}
+
+bool sqlite_find(struct store *store, const struct store_query *query, store_each_threat *each, void *context,
+                 int64_t *total, struct err *err)
+{
+    struct finding *f = calloc(1, sizeof *f);
+    bool ok;
+
+    if (f == NULL)
+        return err_set(err, ERR_MEMORY, "store: out of memory");
+    f->reader = sqlite_lend(SQLITE_STORE(store), err);
+    if (f->reader == NULL) {
+        free(f);
+        return false;
+    }
+    f->query = query;
+    f->driver.hits = FEW;
+    f->sql.text.max = SQL_TEXT_MAX;
+    ok = sqlite_text(f->reader, "BEGIN", err) &&
+         (query->search == NULL || choose(f->reader, query->search, &f->driver, err));
+    if (ok) {
+        write_find(f);
+        ok = give_all(f, each, context, err) && (total == NULL || count_all(f, total, err));
+    }
+    sql_clear(&f->sql);
+    if (sqlite3_get_autocommit(f->reader->db) == 0)
+        sqlite3_exec(f->reader->db, "COMMIT", NULL, NULL, NULL);
+    sqlite_return(SQLITE_STORE(store), f->reader);
+    free(f);
+    return ok;
+}

@@ -1,0 +1,212 @@
+/* store_sqlite_remove.c: takes threats out, a few hundred in a transaction, so that ingest gets its turns. */
+#include "backend/store_sqlite_search.h"
+#include "common/clock.h"
+#include "common/json.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CHUNK = 500 };
+
+struct removed {
+    int64_t seq, event_seq;
+    char *id;
+};
+
+static bool remove_word_list(struct sqlite_store *store, int64_t seq, const struct store_record *record, struct err *err)
+{
+    sqlite3_stmt *remove = sqlite_statement(&store->writer, "DELETE FROM word WHERE word = ?1 AND seq = ?2", err);
+
+    if (remove == NULL)
+        return false;
+    for (size_t i = 0; i < record->word_count; i++) {
+        sqlite3_bind_text(remove, 1, record->words[i], -1, SQLITE_STATIC);
+        sqlite3_bind_int64(remove, 2, seq);
+        if (!sqlite_run(&store->writer, remove, err))
+            return false;
+    }
+    return true;
+}
+
+static bool remove_comment_words(struct sqlite_store *store, int64_t seq, const char *history, struct err *err)
+{
+    cJSON *entries = history != NULL ? cJSON_Parse(history) : NULL;
+    struct store_record *words = calloc(1, sizeof *words);
+    bool ok = words != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
+    const cJSON *entry;
+
+    cJSON_ArrayForEach(entry, entries)
+    {
+        const cJSON *comment = cJSON_GetObjectItemCaseSensitive(entry, "comment");
+
+        if (!ok || !cJSON_IsString(comment))
+            continue;
+        memset(words, 0, sizeof *words);
+        store_record_add_words(words, comment->valuestring);
+        ok = remove_word_list(store, seq, words, err);
+    }
+    free(words);
+    cJSON_Delete(entries);
+    return ok;
+}
+
+bool sqlite_remove_words(struct sqlite_store *store, int64_t seq, const char *json, const char *history, struct err *err)
+{
+    cJSON *object = json_parse(json, strlen(json), err);
+    struct store_record *record = calloc(1, sizeof *record);
+    struct threat threat = {0};
+    bool ok = object != NULL && record != NULL && threat_from_json(&threat, object, NULL, NULL, err) &&
+              store_record_make(record, &threat, err) && remove_word_list(store, seq, record, err) &&
+              remove_comment_words(store, seq, history, err);
+
+    if (record != NULL)
+        store_record_clear(record);
+    free(record);
+    threat_clear(&threat);
+    cJSON_Delete(object);
+    return ok;
+}
+
+/* Counts one out and takes its words; json and history are borrowed from the row. */
+static bool take_out(struct sqlite_store *store, sqlite3_stmt *row, struct err *err)
+{
+    const char *json = (const char *)sqlite3_column_text(row, 3);
+    cJSON *object = json != NULL ? cJSON_Parse(json) : NULL;
+    const cJSON *source = cJSON_GetObjectItemCaseSensitive(object, "source_ip");
+    const cJSON *destination = cJSON_GetObjectItemCaseSensitive(object, "destination_ip");
+    struct rollup_fact fact = {.timestamp_us = sqlite3_column_int64(row, 5),
+                               .simulated = sqlite3_column_int(row, 6) != 0,
+                               .suppressed = sqlite3_column_int(row, 7) != 0,
+                               .severity = (enum severity)sqlite3_column_int(row, 8),
+                               .type = (const char *)sqlite3_column_text(row, 9),
+                               .status = (const char *)sqlite3_column_text(row, 10),
+                               .verdict = (const char *)sqlite3_column_text(row, 11),
+                               .sensor = (const char *)sqlite3_column_text(row, 12),
+                               .source = cJSON_IsString(source) ? source->valuestring : "",
+                               .destination = cJSON_IsString(destination) ? destination->valuestring : ""};
+    bool ok = json != NULL && rollup_add(store->rollup, &fact, -1, clock_now_us());
+
+    cJSON_Delete(object);
+    if (!ok)
+        return err_set(err, ERR_MEMORY, "store: out of memory");
+    return sqlite_remove_words(store, sqlite3_column_int64(row, 0), json, (const char *)sqlite3_column_text(row, 4), err);
+}
+
+static void write_pick(struct sql *sql, const struct store_removal *removal, size_t limit)
+{
+    sql->text.max = SQL_TEXT_MAX;
+    sql_add(sql, "SELECT threat.seq, event_seq, threat_id, json, history, timestamp_us, simulated, "
+                 "suppressed_by IS NOT NULL, severity, type, status, verdict, sensor FROM threat CROSS JOIN body "
+                 "ON body.seq = threat.seq WHERE ");
+    if (removal->search != NULL)
+        sql_condition(sql, removal->search);
+    else
+        sql_add(sql, "1");
+    if (removal->received_before_ms > 0) {
+        sql_add(sql, " AND received_ms < ");
+        sql_integer(sql, removal->received_before_ms);
+    }
+    if (removal->keep_marked)
+        sql_add(sql, " AND status <> 'escalated' AND commented = 0");
+    sql_add(sql, removal->received_before_ms > 0 ? " ORDER BY received_ms LIMIT " : " ORDER BY threat.seq LIMIT ");
+    sql_integer(sql, (int64_t)limit);
+}
+
+static bool delete_by(struct sqlite_store *store, const char *sql, const struct removed *one, struct err *err)
+{
+    sqlite3_stmt *remove = sqlite_statement(&store->writer, sql, err);
+
+    if (remove == NULL)
+        return false;
+    sqlite3_bind_int64(remove, 1, one->seq);
+    sqlite3_bind_text(remove, 2, one->id, -1, SQLITE_STATIC);
+    return sqlite_run(&store->writer, remove, err);
+}
+
+static bool delete_all(struct sqlite_store *store, const struct removed *picked, size_t count, struct err *err)
+{
+    int64_t floor = 0;
+    bool ok = sqlite_get_meta(&store->writer, "removed_seq", &floor, err);
+
+    for (size_t i = 0; ok && i < count; i++) {
+        floor = picked[i].event_seq > floor ? picked[i].event_seq : floor;
+        ok = delete_by(store, "DELETE FROM threat WHERE seq = ?1 AND threat_id = ?2", &picked[i], err) &&
+             delete_by(store, "DELETE FROM body WHERE seq = ?1 AND ?2 IS NOT NULL", &picked[i], err) &&
+             delete_by(store, "DELETE FROM evidence WHERE threat_id = ?2 AND ?1 IS NOT NULL", &picked[i], err);
+    }
+    return ok && sqlite_set_meta(&store->writer, "removed_seq", floor, err);
+}
+
+/* Finds up to limit, counts them out and forgets their words, all within the transaction. */
+static bool pick(struct sqlite_store *store, const struct store_removal *removal, size_t limit, struct removed *picked,
+                 size_t *count, struct err *err)
+{
+    struct sql *sql = calloc(1, sizeof *sql);
+    sqlite3_stmt *rows = NULL;
+    bool ok = sql != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
+    int step = SQLITE_DONE;
+
+    if (ok) {
+        write_pick(sql, removal, limit);
+        rows = sql_prepare(sql, &store->writer, err);
+        ok = rows != NULL;
+    }
+    for (*count = 0; ok && *count < limit && (step = sqlite3_step(rows)) == SQLITE_ROW;) {
+        struct removed *one = &picked[*count];
+
+        one->seq = sqlite3_column_int64(rows, 0);
+        one->event_seq = sqlite3_column_int64(rows, 1);
+        one->id = strdup((const char *)sqlite3_column_text(rows, 2));
+        if (one->id == NULL) {
+            ok = err_set(err, ERR_MEMORY, "store: out of memory");
+            break;
+        }
+        (*count)++;
+        ok = take_out(store, rows, err);
+    }
+    if (ok && step != SQLITE_DONE && step != SQLITE_ROW)
+        ok = sqlite_failed(&store->writer, "remove", err);
+    sqlite3_finalize(rows);
+    if (sql != NULL)
+        sql_clear(sql);
+    free(sql);
+    return ok;
+}
+
+static bool remove_chunk(struct sqlite_store *store, const struct store_removal *removal, size_t limit,
+                         struct removed *picked, size_t *count, struct err *err)
+{
+    *count = 0;
+    if (!sqlite_begin(store, err))
+        return false;
+    if (pick(store, removal, limit, picked, count, err) && delete_all(store, picked, *count, err) &&
+        sqlite_rollup_flush(store, err))
+        return sqlite_commit(store, err);
+    sqlite_rollback(store);
+    return false;
+}
+
+bool sqlite_remove(struct store *store, const struct store_removal *removal, store_each_id *each, void *context,
+                   int64_t *count, struct err *err)
+{
+    struct sqlite_store *s = SQLITE_STORE(store);
+    struct removed *picked = calloc(CHUNK, sizeof *picked);
+    size_t left = removal->limit, got = CHUNK;
+    bool ok = picked != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
+
+    *count = 0;
+    while (ok && left > 0 && got == CHUNK) {
+        ok = remove_chunk(s, removal, left < CHUNK ? left : CHUNK, picked, &got, err);
+        for (size_t i = 0; i < got; i++) {
+            if (ok && each != NULL)
+                each(context, picked[i].id);
+            free(picked[i].id);
+        }
+        if (!ok)
+            break;
+        *count += (int64_t)got;
+        left -= got;
+    }
+    free(picked);
+    return ok;
+}

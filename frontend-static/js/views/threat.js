@@ -1,0 +1,9 @@
+// threat.js: one threat by its permalink.
+import { h, put } from "../dom.js";
+import * as detail from "./detail.js";
+
+export function mount(root, store, actions) {
+  const place = h("div", { class: "panel" });
+  put(root, h("div", { class: "view view-threat" }, place));
+  return detail.mount(place, store, actions, { id: store.get().route.id ?? "" });
+}
