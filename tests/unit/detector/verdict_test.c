@@ -65,8 +65,8 @@ static void on_flow(void *context, enum flow_event event, const struct flow *flo
 static void begin(struct scene *scene, bool with_model)
 {
     struct flow_settings flows = {.max_flows = 20000, .sink = on_flow, .context = scene, .key = {1}};
-    struct verdict_settings settings = {.sensor = "unit", .source = "pcap", .origin = "unit", .sink = hear,
-                                        .context = scene};
+    struct verdict_settings settings = {
+        .sensor = "unit", .source = "pcap", .origin = "unit", .sink = hear, .context = scene};
 
     memset(scene, 0, sizeof *scene);
     assert_true(token_setup());
@@ -108,8 +108,14 @@ static const uint32_t ATTACKER = 0x0a000005, VICTIM = 0xc0a80107;
 static struct packet packet(const struct scene *scene, uint32_t from, uint16_t sport, uint32_t to, uint16_t dport,
                             uint8_t protocol)
 {
-    struct packet p = {.time_ns = scene->now_ns, .source_port = sport, .destination_port = dport, .version = 4,
-                       .protocol = protocol, .ttl = 64, .ip_bytes = 40, .header_bytes = protocol == 6 ? 20 : 8};
+    struct packet p = {.time_ns = scene->now_ns,
+                       .source_port = sport,
+                       .destination_port = dport,
+                       .version = 4,
+                       .protocol = protocol,
+                       .ttl = 64,
+                       .ip_bytes = 40,
+                       .header_bytes = protocol == 6 ? 20 : 8};
 
     host(p.source, from);
     host(p.destination, to);
@@ -495,9 +501,10 @@ static void the_same_packets_give_the_same_threats(void **state)
 
 static void details_hold_what_the_contract_names(void **state)
 {
-    static const char *const names[] = {"rf_prediction", "rf_confidence", "iso_prediction", "iso_score", "flow_duration",
-                                        "packet_count", "byte_count", "flow_count", "first_seen", "last_seen",
-                                        "features", "explanation", "source", "model", "extractor"};
+    static const char *const names[] = {"rf_prediction", "rf_confidence", "iso_prediction", "iso_score",
+                                        "flow_duration", "packet_count",  "byte_count",     "flow_count",
+                                        "first_seen",    "last_seen",     "features",       "explanation",
+                                        "source",        "model",         "extractor"};
     struct scene scene;
     cJSON *details;
 
