@@ -21,6 +21,10 @@ struct model *model_load(const char *path, struct err *err);
 struct model *model_read(const void *bytes, size_t length, struct err *err); /* the same from memory */
 void model_free(struct model *model);
 
+/* Takes the thresholds for at most so many flagged flows in a million benign ones (the strictest when the file has
+ * none that strict). Before the model is shared between threads. Returns the budget taken. */
+double model_set_budget(struct model *model, double per_million);
+
 size_t model_features(const struct model *model);
 const char *model_feature_name(const struct model *model, size_t index);
 const char *model_name(const struct model *model);     /* short hash of the file, shown with each threat */

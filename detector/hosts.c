@@ -138,6 +138,13 @@ static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope 
     return key | (key == 0);
 }
 
+/* Datagrams to ever other ports are a scan or a flood; within half a second a flood has shown itself as one. */
+static bool may_be_flood(const struct mark *mark, enum counter counter, const struct window *window)
+{
+    return (counter == COUNT_PORTS_FAILED || counter == COUNT_PORTS_FAILED_SLOW) && mark->protocol == PROTOCOL_UDP &&
+           window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
+}
+
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     const struct limit *limit = &limits[counter];
@@ -145,7 +152,7 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
 
     if (value > mark->hosts->greatest[counter])
         mark->hosts->greatest[counter] = value;
-    if (value < limit->limit || mark->count == HOSTS_EVIDENCE)
+    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window))
         return;
     e = &mark->out[mark->count++];
     *e = (struct evidence){

@@ -414,6 +414,24 @@ static void a_stream_that_nobody_answers_is_a_flood(void **state)
     }
 }
 
+static void datagrams_to_all_ports_are_a_flood_when_fast_and_a_scan_when_slow(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    for (int slow = 0; slow < 2; slow++) {
+        begin(&scene, false);
+        for (int i = 0; i < 1000; i++) {
+            scene.now_ns += slow == 0 ? 200000 : 50000000;
+            udp(&scene, ATTACKER, 5555, VICTIM, (uint16_t)(1000 + i), NULL, 64);
+        }
+        finish(&scene);
+        assert_int_equal(scene.threats, 1);
+        assert_string_equal(scene.told[0].type, slow == 0 ? "udp_flood" : "port_scan");
+        end(&scene);
+    }
+}
+
 static void slow_requests_are_a_dos(void **state)
 {
     struct scene scene;
@@ -548,6 +566,7 @@ int main(void)
         cmocka_unit_test(above_its_limit_every_kind_is_one_threat_of_its_type),
         cmocka_unit_test(one_malicious_request_is_a_threat),
         cmocka_unit_test(a_stream_that_nobody_answers_is_a_flood),
+        cmocka_unit_test(datagrams_to_all_ports_are_a_flood_when_fast_and_a_scan_when_slow),
         cmocka_unit_test(slow_requests_are_a_dos),
         cmocka_unit_test(an_incident_grows_by_powers_of_ten_and_keeps_its_id),
         cmocka_unit_test(a_pause_of_ten_minutes_ends_an_incident_and_a_shorter_one_does_not),
