@@ -3,6 +3,7 @@
 
 #include "backend/bus.h"
 #include "backend/committer.h"
+#include "backend/console.h"
 #include "backend/detector_client.h"
 #include "backend/events.h"
 #include "backend/hub.h"
@@ -216,6 +217,17 @@ static bool open_rooms(struct service *service, struct err *err)
            open_streams(api, &last, err) && people_open(api, err) && open_intake(api, err) &&
            open_control(api, err) && events_follow(api, last, err) && people_start(api, err) &&
            (service->retention = retention_start(api, err)) != NULL && open_server(service, err);
+}
+
+bool service_users(const struct settings *settings, int argc, char **argv, int *status, struct err *err)
+{
+    struct api api = {.settings = settings};
+
+    if (!open_store(&api, err))
+        return false;
+    *status = users_console(api.store, argc, argv);
+    store_close(api.store);
+    return true;
 }
 
 struct service *service_open(const struct settings *settings, struct err *err)
