@@ -3,7 +3,7 @@
  *
  * Order: default, environment, flag (the later wins). Settings land in a struct
  * of the program's own; texts point into argv, the environment or the table and
- * are borrowed. --help, --version and --check are known to every program. */
+ * are borrowed. --help, --version and --check are known to every program. An empty environment variable counts as not set. */
 #ifndef COMMON_CONFIG_H
 #define COMMON_CONFIG_H
 
@@ -20,10 +20,13 @@ enum option_kind {
     OPT_LIST    /* struct config_list; the flag may be repeated, texts may be comma-separated */
 };
 
-enum { CONFIG_LIST_MAX = 64 };
+enum { CONFIG_LIST_MAX = 64, CONFIG_LIST_BYTES = 4096 };
+/* The items of a setting lie in storage, so the struct must not be copied. */
 struct config_list {
     const char *items[CONFIG_LIST_MAX];
     size_t count;
+    char storage[CONFIG_LIST_BYTES];
+    size_t used;
 };
 
 struct option_row {

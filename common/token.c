@@ -53,6 +53,26 @@ void token_hash(const void *bytes, size_t length, char out[TOKEN_HASH])
     sodium_bin2hex(out, TOKEN_HASH, hash, sizeof hash);
 }
 
+_Static_assert(sizeof(crypto_hash_sha256_state) <= sizeof(struct token_hasher), "room for the library's state");
+
+void token_hasher_begin(struct token_hasher *hasher)
+{
+    crypto_hash_sha256_init((crypto_hash_sha256_state *)(void *)hasher->state);
+}
+
+void token_hasher_add(struct token_hasher *hasher, const void *bytes, size_t length)
+{
+    crypto_hash_sha256_update((crypto_hash_sha256_state *)(void *)hasher->state, bytes, length);
+}
+
+void token_hasher_end(struct token_hasher *hasher, char out[TOKEN_HASH])
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+
+    crypto_hash_sha256_final((crypto_hash_sha256_state *)(void *)hasher->state, hash);
+    sodium_bin2hex(out, TOKEN_HASH, hash, sizeof hash);
+}
+
 bool token_equal(const char *a, const char *b)
 {
     size_t la = strlen(a), lb = strlen(b);

@@ -17,6 +17,13 @@ void token_text(char *out, size_t size); /* fills out with size-1 characters of 
 
 void token_ulid(int64_t time_ms, const uint8_t rest[10], char out[TOKEN_ULID]);
 void token_hash(const void *bytes, size_t length, char out[TOKEN_HASH]); /* SHA-256, lower-case hex */
+/* The same over many pieces. The struct is the caller's; its inside is the library's. */
+struct token_hasher {
+    _Alignas(16) unsigned char state[128];
+};
+void token_hasher_begin(struct token_hasher *hasher);
+void token_hasher_add(struct token_hasher *hasher, const void *bytes, size_t length);
+void token_hasher_end(struct token_hasher *hasher, char out[TOKEN_HASH]);
 bool token_equal(const char *a, const char *b); /* constant time in the length of b */
 
 #endif

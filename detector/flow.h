@@ -3,10 +3,11 @@
  * Bidirectional; forward is the direction of the initiator (a SYN without ACK wins over
  * first seen). A flow ends by FIN both ways and the final ACK, by RST, by 120 s without a packet, by
  * the active time-out, by eviction or at the end of the input. Time is the packets' own: live and
- * from a file give the same flows; flow_table_tick lets it go on when no packet comes.
+ * from a file give the same flows; flow_table_tick lets it go on when no packet comes. The exact rules, also for
+ * clocks that jump and packets that come late, stand in docs/features.md.
  *
  * Memory is fixed at creation. Sums are kept in one pass; no packet is kept. The owner's
- * thread alone calls. */
+ * thread alone calls; a sink must not call back. */
 #ifndef DETECTOR_FLOW_H
 #define DETECTOR_FLOW_H
 
@@ -32,8 +33,8 @@ struct flow {
     uint8_t icmp_type, icmp_code; /* of the first packet */
     uint8_t end;             /* enum flow_end */
     uint8_t flags_seen[2];   /* TCP flags ever seen in each direction */
-    uint8_t step;            /* how often it was judged already */
-    int64_t first_ns, last_ns;
+    uint8_t step;            /* steps behind it: how often FLOW_STEP was told, or passed over together */
+    int64_t first_ns, last_ns; /* least and greatest packet time: packets may come out of order */
     int64_t first_dir_ns[2], last_dir_ns[2];
     uint64_t packets[2];
     uint64_t payload_bytes[2];
@@ -53,7 +54,7 @@ enum flow_event {
     FLOW_ENDED     /* gone after the call */
 };
 typedef void flow_sink(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet);
-/* packet is the one that caused the event; NULL when time did. */
+/* packet is the flow's packet that caused the event; NULL when time, another flow or the end of the input did. */
 
 struct flow_settings {
     size_t max_flows;        /* ceiling; memory is taken at creation */
@@ -67,14 +68,18 @@ struct flow_settings {
 struct flow_counters {
     uint64_t packets, flows, ended[FLOW_END_INPUT + 1], evicted;
     uint64_t open, peak;
+    uint64_t late;   /* packets just behind the end of their connection: in no flow */
+    uint64_t astray; /* packets more than 5 min behind the clock */
+    uint64_t jumps;  /* times the clock was set back because packets stayed behind it */
 };
 
 struct flow_table;
 struct flow_table *flow_table_create(const struct flow_settings *settings, struct err *err);
 void flow_table_free(struct flow_table *table);
 void flow_table_add(struct flow_table *table, const struct packet *packet);
-void flow_table_tick(struct flow_table *table, int64_t now_ns); /* expires and steps what is due */
-void flow_table_finish(struct flow_table *table); /* ends every open flow with FLOW_END_INPUT, oldest first */
+/* Expires and steps what is due. now_ns: a time that no packet still to come is older than (live: a second ago). */
+void flow_table_tick(struct flow_table *table, int64_t now_ns);
+void flow_table_finish(struct flow_table *table); /* ends every open flow with FLOW_END_INPUT, longest quiet first */
 void flow_table_counters(const struct flow_table *table, struct flow_counters *out);
 size_t flow_table_memory(const struct flow_table *table); /* bytes taken in all */
 

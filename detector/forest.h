@@ -18,6 +18,7 @@ enum { MODEL_FEATURES_MAX = 64, MODEL_NAME = 48 };
 struct model;
 /* path: a file, or a folder that holds "threatline.model". */
 struct model *model_load(const char *path, struct err *err);
+struct model *model_read(const void *bytes, size_t length, struct err *err); /* the same from memory */
 void model_free(struct model *model);
 
 size_t model_features(const struct model *model);
@@ -25,6 +26,11 @@ const char *model_feature_name(const struct model *model, size_t index);
 const char *model_name(const struct model *model);      /* short hash of the file, shown with each threat */
 double model_rf_threshold(const struct model *model);   /* P(attack) from which "rf says attack" */
 double model_iso_threshold(const struct model *model);  /* decision value below which "iso says anomaly" */
+/* The same for one flow without others that agree: far beyond what any benign flow of training had. */
+double model_rf_sure(const struct model *model);
+double model_iso_sure(const struct model *model);
+/* The share of attacks among held-out training flows with this P(attack): the confidence that is shown. */
+double model_confidence(const struct model *model, double rf);
 /* Benign quantiles of a feature: 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99. */
 void model_quantiles(const struct model *model, size_t index, double out[7]);
 /* Share of benign training flows whose isolation score was higher (0..1): the percentile shown. */

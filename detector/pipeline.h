@@ -1,6 +1,7 @@
 /* pipeline.h: frames in, threats out: decoder, flow table and verdict joined, with their counters.
  *
- * One thread feeds it; counters may be read from any thread. */
+ * One thread feeds it; pipeline_counters may be called from any thread and is at most PIPELINE_STALE frames or one
+ * tick behind. */
 #ifndef DETECTOR_PIPELINE_H
 #define DETECTOR_PIPELINE_H
 
@@ -11,17 +12,25 @@
 
 struct pipeline;
 
+enum { PIPELINE_STALE = 256 };
+
 struct pipeline_settings {
     struct flow_settings flow;       /* sink and context are the pipeline's own: leave them NULL */
     struct verdict_settings verdict; /* model may be NULL: flows only */
     bool inner_flows;
-    /* Called for every ended flow, before the verdict; for --features. NULL: not wanted. */
-    void (*each_flow)(void *context, const struct flow *flow);
+    bool no_verdict; /* flows only: verdict is not looked at */
+    /* Called for every ended flow, after the verdict, with the window counts as a model gets them (zeros without a
+     * verdict). For --features. NULL: not wanted. */
+    void (*each_flow)(void *context, const struct flow *flow, const double counts[HOSTS_CONTEXT]);
     void *context;
 };
 
 struct pipeline_counters {
-    uint64_t packets, bytes, drops, decode[PACKET_REASONS];
+    uint64_t packets; /* frames handed over, whatever became of them */
+    uint64_t bytes;   /* of them on the wire */
+    uint64_t drops;   /* lost before they came here (pipeline_drops) */
+    uint64_t decode[PACKET_REASONS];
+    int64_t last_ns; /* time of the latest frame; 0: none */
     struct flow_counters flow;
     struct verdict_counters verdict;
 };
@@ -29,8 +38,11 @@ struct pipeline_counters {
 struct pipeline *pipeline_create(const struct pipeline_settings *settings, struct err *err);
 void pipeline_free(struct pipeline *pipeline);
 void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame);
-void pipeline_tick(struct pipeline *pipeline, int64_t now_ns);
+void pipeline_tick(struct pipeline *pipeline, int64_t now_ns);  /* time goes on though no frame comes */
+void pipeline_drops(struct pipeline *pipeline, uint64_t drops); /* what the capture says it lost, in all */
 void pipeline_finish(struct pipeline *pipeline);
-void pipeline_counters(const struct pipeline *pipeline, struct pipeline_counters *out);
+void pipeline_counters(struct pipeline *pipeline, struct pipeline_counters *out);
+/* Adds b to *a: for totals over several runs. */
+void pipeline_counters_add(struct pipeline_counters *a, const struct pipeline_counters *b);
 
 #endif

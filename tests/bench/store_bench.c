@@ -312,6 +312,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "store_bench DIRECTORY [SECONDS] [STORED]\n");
         return 2;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     latencies = malloc(LATENCIES * sizeof *latencies);
     snprintf(path, sizeof path, "%s/bench.db", argv[1]);
     snprintf(bare, sizeof bare, "%s/bare.db", argv[1]);

@@ -16,8 +16,9 @@ const char *__tsan_default_suppressions(void)
 }
 #endif
 
-static char server[512];
-static char uri[640];
+static char server[512];  /* up to the host's end */
+static char options[256]; /* "" or "?name=value..." */
+static char uri[896];
 static char database[64];
 static int opened;
 
@@ -34,7 +35,7 @@ static struct store *open_database(void)
 static struct store *conformance_open(void)
 {
     snprintf(database, sizeof database, "threatline_test_%ld_%d", (long)getpid(), opened++);
-    snprintf(uri, sizeof uri, "%s/%s", server, database);
+    snprintf(uri, sizeof uri, "%s/%s%s", server, database, options);
     return open_database();
 }
 
@@ -334,9 +335,10 @@ int main(void)
         fprintf(stderr, "skipped: MONGODB_URI is not set (mongodb://host:port)\n");
         return 0;
     }
-    snprintf(server, sizeof server, "%s", given);
-    while (server[0] != '\0' && server[strlen(server) - 1] == '/')
-        server[strlen(server) - 1] = '\0';
+    snprintf(options, sizeof options, "%s", strchr(given, '?') != NULL ? strchr(given, '?') : "");
+    snprintf(server, sizeof server, "%.*s", (int)strcspn(given, "?"), given);
+    if (strstr(server, "://") != NULL && strchr(strstr(server, "://") + 3, '/') != NULL)
+        *strchr(strstr(server, "://") + 3, '/') = '\0';
     if (!token_setup())
         return 1;
     mongoc_init();

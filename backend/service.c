@@ -1,0 +1,320 @@
+/* service.c: start and stop. */
+#include "backend/service.h"
+
+#include "backend/bus.h"
+#include "backend/committer.h"
+#include "backend/console.h"
+#include "backend/detector_client.h"
+#include "backend/events.h"
+#include "backend/hub.h"
+#include "backend/people.h"
+#include "backend/retention.h"
+#include "backend/sensors.h"
+#include "backend/store.h"
+#include "backend/upload.h"
+#include "backend/webhook.h"
+#include "common/clock.h"
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+enum {
+    BUS_DEPTH = 16384,
+    BUS_BYTES = 16 * 1024 * 1024,
+    RING_BYTES = 4 * 1024 * 1024,
+    WRITERS = 2,
+    HEARTBEAT_S = 15,
+    EXPORTS_AT_ONCE = 8,
+    SPARE_DESCRIPTORS = 5000, /* below the streams: listeners, requests, the store; moved streams begin at 4096 */
+    URI_MAX = 4096
+};
+
+static const char static_headers[] =
+    "Content-Security-Policy: default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+    "X-Frame-Options: DENY\r\n"
+    "Referrer-Policy: no-referrer\r\n"
+    "Cross-Origin-Opener-Policy: same-origin\r\n";
+
+struct service {
+    struct api api;
+    struct retention *retention;
+    struct http_route *routes;
+    struct http_server *server;
+    int ports[2];
+    int64_t next_second;
+};
+
+/* --- opening --- */
+
+static bool make_directory(const char *path, struct err *err)
+{
+    char part[1024];
+    size_t length = strlen(path);
+
+    if (length == 0 || length >= sizeof part)
+        return err_set(err, ERR_INVALID, "data-dir: expected a path of at most %zu bytes", sizeof part - 1);
+    memcpy(part, path, length + 1);
+    for (size_t i = 1; i <= length; i++) {
+        if (part[i] != '/' && part[i] != '\0')
+            continue;
+        char kept = part[i];
+
+        part[i] = '\0';
+        if (mkdir(part, 0700) != 0 && errno != EEXIST)
+            return err_set(err, ERR_SYSTEM, "data-dir: cannot make %s: %s", part, strerror(errno));
+        part[i] = kept;
+    }
+    return true;
+}
+
+static bool mongo_uri(const struct settings *settings, char out[URI_MAX], struct err *err)
+{
+    out[0] = '\0';
+    if (settings->mongodb_uri_file != NULL && settings->mongodb_uri_file[0] != '\0')
+        return config_read_secret(settings->mongodb_uri_file, out, URI_MAX, err) || err_prefix(err, "mongodb-uri-file");
+    if (settings->mongodb_uri != NULL && snprintf(out, URI_MAX, "%s", settings->mongodb_uri) >= URI_MAX)
+        return err_set(err, ERR_INVALID, "mongodb-uri: expected at most %d bytes", URI_MAX - 1);
+    return true;
+}
+
+static bool open_store(struct api *api, struct err *err)
+{
+    const struct settings *settings = api->settings;
+    char path[1100], *uri = malloc(URI_MAX);
+    bool ok = uri != NULL && make_directory(settings->data_dir, err) && mongo_uri(settings, uri, err);
+
+    if (ok && uri[0] != '\0') {
+        api->store = store_open_mongo(uri, err);
+    } else if (ok) {
+        snprintf(path, sizeof path, "%s/threatline.db", settings->data_dir);
+        api->store = store_open_sqlite(path, err);
+    }
+    free(uri);
+    return api->store != NULL;
+}
+
+/* Streams need a descriptor each; the cap comes down when the system gives fewer. */
+static size_t stream_cap(const struct settings *settings)
+{
+    struct rlimit limit = {0};
+    rlim_t wanted = (rlim_t)settings->max_streams + SPARE_DESCRIPTORS;
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    if (limit.rlim_cur < wanted) {
+        limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    if (limit.rlim_cur >= wanted)
+        return (size_t)settings->max_streams;
+    size_t cap = limit.rlim_cur > SPARE_DESCRIPTORS + 100 ? (size_t)limit.rlim_cur - SPARE_DESCRIPTORS : 100;
+    log_warn("streams.fewer", "asked=%ld possible=%zu reason=\"limit of open files is %llu\"", settings->max_streams,
+             cap, (unsigned long long)limit.rlim_cur);
+    return cap;
+}
+
+static void publish(void *context, int64_t seq, const char *frame, size_t length)
+{
+    hub_publish(context, seq, frame, length);
+}
+
+static bool open_streams(struct api *api, int64_t *last, struct err *err)
+{
+    const struct hub_settings hub = {
+        .writers = WRITERS,
+        .ring_bytes = RING_BYTES,
+        .heartbeat_s = HEARTBEAT_S,
+        .max_streams = stream_cap(api->settings),
+        .max_per_user = (size_t)api->settings->streams_per_user,
+    };
+    struct bus_settings bus = {.depth = BUS_DEPTH, .bytes = BUS_BYTES, .name = store_name(api->store)};
+
+    if (!store_last_seq(api->store, last, err))
+        return false;
+    bus.last = *last;
+    bus.dense = !store_shared(api->store);
+    api->bus = bus_create(&bus);
+    if (api->bus == NULL)
+        return err_set(err, ERR_MEMORY, "streams: out of memory");
+    api->hub = hub_start(&hub, err);
+    if (api->hub == NULL)
+        return false;
+    bus_listen(api->bus, publish, api->hub);
+    return true;
+}
+
+static bool open_intake(struct api *api, struct err *err)
+{
+    const struct committer_settings committer = {.stored = events_stored, .context = api};
+    const char *secrets = api->settings->webhook_secret_file;
+
+    api->committer = committer_start(api->store, &committer, err);
+    if (api->committer == NULL)
+        return false;
+    api->webhook = webhook_open(secrets != NULL && secrets[0] != '\0' ? secrets : NULL, err);
+    return api->webhook != NULL;
+}
+
+static bool open_control(struct api *api, struct err *err)
+{
+    const char *key = api->settings->detector_key_file;
+
+    api->sensors = sensors_create();
+    if (api->sensors == NULL)
+        return err_set(err, ERR_MEMORY, "sensors: out of memory");
+    api->detectors = detectors_open(&api->settings->detectors, key != NULL && key[0] != '\0' ? key : NULL, err);
+    if (api->detectors == NULL || !detectors_watch(api->detectors, api, err))
+        return false;
+    api->uploads = uploads_open(api, err);
+    return api->uploads != NULL;
+}
+
+static bool open_server(struct service *service, struct err *err)
+{
+    const struct settings *settings = service->api.settings;
+    const char *dir = settings->static_dir;
+    size_t count = 0;
+
+    service->ports[0] = (int)settings->port;
+    service->ports[1] = (int)settings->dashboard_port;
+    service->routes = api_routes(&count);
+    if (service->routes == NULL)
+        return err_set(err, ERR_MEMORY, "routes: out of memory");
+    const struct http_settings http = {
+        .bind = settings->bind,
+        .ports = service->ports,
+        .port_count = settings->dashboard_port >= 0 ? 2 : 1,
+        .threads = (int)settings->threads,
+        .routes = service->routes,
+        .route_count = count,
+        .context = &service->api,
+        .authorize = api_authorize,
+        .origin_allowed = api_origin_allowed,
+        .static_dir = dir != NULL && dir[0] != '\0' && settings->dashboard_port >= 0 ? dir : NULL,
+        .static_port = (int)settings->dashboard_port,
+        .static_headers = static_headers,
+        .hide_on_static_port_webhook = settings->dashboard_port >= 0,
+        .hidden_role = ROLE_WEBHOOK,
+    };
+    service->server = http_server_start(&http, err);
+    return service->server != NULL;
+}
+
+static bool open_rooms(struct service *service, struct err *err)
+{
+    struct api *api = &service->api;
+    int64_t last = 0;
+
+    return networks_read(&api->trusted, &api->settings->trusted_networks, err) &&
+           networks_read(&api->proxies, &api->settings->trusted_proxies, err) && open_store(api, err) &&
+           open_streams(api, &last, err) && people_open(api, err) && open_intake(api, err) &&
+           open_control(api, err) && events_follow(api, last, err) && people_start(api, err) &&
+           (service->retention = retention_start(api, err)) != NULL && open_server(service, err);
+}
+
+bool service_users(const struct settings *settings, int argc, char **argv, int *status, struct err *err)
+{
+    struct api api = {.settings = settings};
+
+    if (!open_store(&api, err))
+        return false;
+    *status = users_console(api.store, argc, argv);
+    store_close(api.store);
+    return true;
+}
+
+struct service *service_open(const struct settings *settings, struct err *err)
+{
+    struct service *service = calloc(1, sizeof *service);
+
+    if (service == NULL) {
+        err_set(err, ERR_MEMORY, "out of memory");
+        return NULL;
+    }
+    service->api.settings = settings;
+    service->api.started_ms = clock_now_ms();
+    atomic_init(&service->api.export_places, EXPORTS_AT_ONCE);
+    if (open_rooms(service, err))
+        return service;
+    service_close(service);
+    return NULL;
+}
+
+void service_close(struct service *service)
+{
+    struct api *api = &service->api;
+
+    uploads_stop(api->uploads); /* so that no handler waits for one */
+    http_server_stop(service->server);
+    retention_stop(service->retention);
+    uploads_close(api->uploads);
+    detectors_close(api->detectors);
+    committer_stop(api->committer);
+    people_close(api);
+    if (api->bus != NULL)
+        bus_listen(api->bus, NULL, NULL); /* a store that is followed goes on telling until it is closed */
+    hub_stop(api->hub);
+    store_close(api->store);
+    bus_free(api->bus);
+    webhook_close(api->webhook);
+    sensors_free(api->sensors);
+    free(service->routes);
+    free(service);
+}
+
+/* --- running --- */
+
+int service_port(const struct service *service, size_t index)
+{
+    return http_server_port(service->server, index);
+}
+
+void service_tick(struct service *service)
+{
+    int64_t now = clock_monotonic_ms();
+
+    bus_tick(service->api.bus, now);
+    if (now < service->next_second)
+        return;
+    service->next_second = now + 1000;
+    sensors_round(&service->api);
+}
+
+bool service_reload(struct service *service, struct err *err)
+{
+    return webhook_reload(service->api.webhook, err);
+}
+
+bool service_check(const struct settings *settings, struct err *err)
+{
+    struct networks *networks = calloc(1, sizeof *networks);
+    struct webhook *webhook = NULL;
+    struct detectors *detectors = NULL;
+    char *uri = malloc(URI_MAX);
+    bool ok = networks != NULL && uri != NULL;
+    const char *secrets = settings->webhook_secret_file, *key = settings->detector_key_file;
+    struct stat info;
+
+    ok = ok && (networks_read(networks, &settings->trusted_networks, err) || err_prefix(err, "trusted-networks"));
+    ok = ok && (networks_read(networks, &settings->trusted_proxies, err) || err_prefix(err, "trusted-proxies"));
+    ok = ok && mongo_uri(settings, uri, err);
+    if (ok && secrets != NULL && secrets[0] != '\0')
+        ok = (webhook = webhook_open(secrets, err)) != NULL;
+    ok = ok && (detectors = detectors_open(&settings->detectors, key != NULL && key[0] != '\0' ? key : NULL, err)) !=
+                   NULL;
+    if (ok && settings->dashboard_port >= 0 && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
+        (stat(settings->static_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
+        ok = err_set(err, ERR_INVALID, "static-dir: %s is no directory", settings->static_dir);
+    detectors_close(detectors);
+    webhook_close(webhook);
+    free(networks);
+    free(uri);
+    return ok;
+}

@@ -1,0 +1,34 @@
+/* settings.h: what the operator can set; the table that fills it stands in main.c. */
+#ifndef BACKEND_SETTINGS_H
+#define BACKEND_SETTINGS_H
+
+#include "common/config.h"
+
+#include <stdbool.h>
+
+struct settings {
+    const char *bind;
+    long port, dashboard_port; /* dashboard_port 0: none */
+    long threads;
+    const char *data_dir;
+    const char *mongodb_uri, *mongodb_uri_file; /* neither: SQLite in data_dir */
+    const char *admin_password_file;
+    const char *webhook_secret_file;
+    const char *jwt_key_file;
+    const char *static_dir;
+    struct config_list trusted_networks; /* may use the webhook without a credential */
+    struct config_list trusted_proxies;  /* may say X-Forwarded-For */
+    struct config_list allowed_origins;  /* CORS, and writes by cookie */
+    struct config_list detectors;        /* NAME=URL */
+    const char *detector_key_file;
+    bool secure_cookies;                 /* the cookie gets "Secure" (behind TLS) */
+    long session_hours;
+    long max_streams, streams_per_user;
+    long retention_days, retention_threats; /* 0: no limit */
+    bool allow_private_targets;          /* notices may go to loopback, private and link-local addresses */
+    struct config_list geo_files;        /* databases of places, see geo.h */
+    const char *log_level;
+    bool log_json;
+};
+
+#endif

@@ -1,0 +1,288 @@
+/* capture.c: libpcap behind capture.h. */
+#include "detector/capture.h"
+
+#include "detector/capture_stream.h"
+
+#include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <pcap/pcap.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SNAP_LIVE = 2048, RING_BYTES = 16 << 20, BATCH_MS = 10 };
+static const int64_t latest = INT64_C(1) << 62; /* year 2116: later times are taken for this */
+
+struct capture {
+    pcap_t *pcap;
+    struct capture_stream *stream; /* NULL: live */
+    int link;
+    bool nano;
+    char name[256];
+    uint64_t received, dropped;
+    uint32_t last_drops; /* as libpcap said last; it counts in 32 bits */
+};
+
+static bool set_filter(struct capture *capture, const char *filter, struct err *err)
+{
+    struct bpf_program program;
+
+    if (filter == NULL || filter[0] == '\0')
+        return true;
+    if (pcap_compile(capture->pcap, &program, filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
+        return err_set(err, ERR_INVALID, "filter \"%s\": %s", filter, pcap_geterr(capture->pcap));
+    int status = pcap_setfilter(capture->pcap, &program);
+    pcap_freecode(&program);
+    return status == 0 || err_set(err, ERR_SYSTEM, "filter \"%s\": %s", filter, pcap_geterr(capture->pcap));
+}
+
+static struct capture *create(const char *name, struct err *err)
+{
+    struct capture *capture = calloc(1, sizeof *capture);
+
+    if (capture == NULL)
+        err_set(err, ERR_MEMORY, "%s: out of memory", name);
+    else
+        snprintf(capture->name, sizeof capture->name, "%s", name);
+    return capture;
+}
+
+struct capture *capture_open_file(const char *path, const struct capture_settings *settings, struct err *err)
+{
+    char why[PCAP_ERRBUF_SIZE] = "";
+    struct capture *capture = create(path, err);
+    bool cut = false;
+
+    if (capture == NULL)
+        return NULL;
+    capture->stream = capture_stream_open(path, err);
+    if (capture->stream == NULL)
+        goto failed;
+    FILE *file = capture_stream_file(capture->stream);
+    __fsetlocking(file, FSETLOCKING_BYCALLER); /* one thread reads: two locks a packet saved */
+    capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
+    if (capture->pcap == NULL) {
+        const char *fault = capture_stream_fault(capture->stream, &cut);
+        cut = cut || strstr(why, "truncated") != NULL || (fault == NULL && feof(file));
+        err_set(err, cut ? ERR_CUT_SHORT : ERR_INVALID, "%s: %s", path, fault != NULL ? fault : why);
+        goto failed;
+    }
+    capture_stream_hand_over(capture->stream); /* pcap_close closes it */
+    capture->nano = true;
+    capture->link = pcap_datalink(capture->pcap);
+    if (!set_filter(capture, settings != NULL ? settings->filter : NULL, err)) {
+        err_prefix(err, "%s", path);
+        goto failed;
+    }
+    return capture;
+failed:
+    capture_close(capture);
+    return NULL;
+}
+
+/* A status of pcap_activate in words. */
+static bool activated(struct capture *capture, int status, struct err *err)
+{
+    if (status >= 0)
+        return true;
+    const char *more = pcap_geterr(capture->pcap);
+    enum err_code code = status == PCAP_ERROR_PERM_DENIED || status == PCAP_ERROR_PROMISC_PERM_DENIED ? ERR_DENIED
+                         : status == PCAP_ERROR_NO_SUCH_DEVICE                                        ? ERR_NOT_FOUND
+                         : status == PCAP_ERROR_IFACE_NOT_UP ? ERR_UNAVAILABLE
+                                                             : ERR_SYSTEM;
+    const char *what = pcap_statustostr(status);
+    return strcmp(more, what) == 0 || more[0] == '\0' ? err_set(err, code, "%s: %s", capture->name, what)
+                                                      : err_set(err, code, "%s: %s: %s", capture->name, what, more);
+}
+
+/* "auto": the first interface that is up, has an address and is no loopback, else the loopback. */
+static bool choose(char name[256], struct err *err)
+{
+    struct capture_interface found[64];
+    size_t count = capture_interfaces(found, sizeof found / sizeof *found, err);
+
+    for (int loopback = 0; loopback < 2; loopback++) {
+        for (size_t i = 0; i < count; i++) {
+            if (found[i].up && found[i].address_count > 0 && found[i].loopback == (loopback == 1) &&
+                strcmp(found[i].name, "any") != 0) {
+                memcpy(name, found[i].name, sizeof found[i].name);
+                return true;
+            }
+        }
+    }
+    return err_set(err, ERR_NOT_FOUND, "auto: no interface is up");
+}
+
+struct capture *capture_open_live(const char *interface, const struct capture_settings *settings, struct err *err)
+{
+    static const struct capture_settings usual = {0};
+    char why[PCAP_ERRBUF_SIZE] = "";
+    struct capture *capture = create(interface, err);
+
+    if (capture == NULL)
+        return NULL;
+    if (settings == NULL)
+        settings = &usual;
+    if (strcmp(interface, "auto") == 0 && !choose(capture->name, err))
+        goto failed;
+    interface = capture->name;
+    capture->pcap = pcap_create(interface, why);
+    if (capture->pcap == NULL) {
+        err_set(err, ERR_SYSTEM, "%s: %s", interface, why);
+        goto failed;
+    }
+    size_t ring = settings->ring_bytes != 0 ? settings->ring_bytes : RING_BYTES;
+    pcap_set_snaplen(capture->pcap, settings->snap > 0 ? settings->snap : SNAP_LIVE);
+    pcap_set_promisc(capture->pcap, settings->promiscuous);
+    pcap_set_buffer_size(capture->pcap, ring < INT32_MAX ? (int)ring : INT32_MAX);
+    pcap_set_timeout(capture->pcap, BATCH_MS); /* a block of the ring is handed over at the latest then */
+    pcap_set_tstamp_precision(capture->pcap, PCAP_TSTAMP_PRECISION_NANO);
+    if (!activated(capture, pcap_activate(capture->pcap), err))
+        goto failed;
+    if (pcap_setnonblock(capture->pcap, 1, why) != 0) {
+        err_set(err, ERR_SYSTEM, "%s: %s", interface, why);
+        goto failed;
+    }
+    capture->nano = pcap_get_tstamp_precision(capture->pcap) == PCAP_TSTAMP_PRECISION_NANO;
+    capture->link = pcap_datalink(capture->pcap);
+    if (!set_filter(capture, settings->filter, err)) {
+        err_prefix(err, "%s", interface);
+        goto failed;
+    }
+    return capture;
+failed:
+    capture_close(capture);
+    return NULL;
+}
+
+void capture_close(struct capture *capture)
+{
+    if (capture == NULL)
+        return;
+    if (capture->pcap != NULL)
+        pcap_close(capture->pcap);
+    capture_stream_close(capture->stream);
+    free(capture);
+}
+
+/* Classic pcap has 32 bits of seconds; libpcap takes them as signed, but they count on to 2106. A fraction may be
+ * any number in a damaged file. */
+static int64_t frame_time(const struct capture *capture, const struct pcap_pkthdr *head)
+{
+    int64_t seconds = head->ts.tv_sec, fraction = head->ts.tv_usec;
+    const int64_t unit = capture->nano ? 1 : 1000;
+
+    if (seconds < 0)
+        seconds = seconds >= INT32_MIN ? (int64_t)(uint32_t)seconds : 0;
+    if (seconds >= latest / 1000000000)
+        return latest;
+    if (fraction < 0)
+        fraction = 0;
+    if (fraction >= 1000000000 / unit)
+        fraction = 1000000000 / unit - 1;
+    return seconds * 1000000000 + fraction * unit;
+}
+
+static enum capture_news failed(struct capture *capture, struct err *err)
+{
+    bool cut = false;
+    const char *why = pcap_geterr(capture->pcap), *fault = NULL;
+
+    if (capture->stream == NULL) {
+        err_set(err, ERR_UNAVAILABLE, "%s: %s", capture->name, why);
+        return CAPTURE_LOST;
+    }
+    fault = capture_stream_fault(capture->stream, &cut);
+    cut = cut || (fault == NULL && strstr(why, "truncated") != NULL);
+    err_set(err, cut ? ERR_CUT_SHORT : ERR_INVALID, "%s: after %llu packets: %s", capture->name,
+            (unsigned long long)capture->received, fault != NULL ? fault : why);
+    return CAPTURE_SHORT;
+}
+
+static bool wait_for(struct capture *capture, int wait_ms)
+{
+    struct pollfd fd = {.fd = pcap_get_selectable_fd(capture->pcap), .events = POLLIN};
+
+    return wait_ms != 0 && fd.fd >= 0 && poll(&fd, 1, wait_ms) > 0;
+}
+
+enum capture_news capture_next(struct capture *capture, int wait_ms, struct capture_frame *frame, struct err *err)
+{
+    struct pcap_pkthdr *head = NULL;
+    const u_char *bytes = NULL;
+    int status = pcap_next_ex(capture->pcap, &head, &bytes);
+
+    if (status == 0 && wait_for(capture, wait_ms))
+        status = pcap_next_ex(capture->pcap, &head, &bytes);
+    if (status == 0)
+        return CAPTURE_QUIET;
+    if (status == PCAP_ERROR_BREAK)
+        return CAPTURE_END;
+    if (status < 0)
+        return failed(capture, err);
+    capture->received++;
+    frame->link = capture->link;
+    frame->time_ns = frame_time(capture, head);
+    frame->bytes = bytes;
+    frame->captured = head->caplen;
+    frame->wire = head->len;
+    return CAPTURE_FRAME;
+}
+
+void capture_counters(struct capture *capture, uint64_t *received, uint64_t *dropped)
+{
+    struct pcap_stat stat;
+
+    if (capture->stream == NULL && pcap_stats(capture->pcap, &stat) == 0) {
+        capture->dropped += stat.ps_drop - capture->last_drops;
+        capture->last_drops = stat.ps_drop;
+    }
+    *received = capture->received;
+    *dropped = capture->dropped;
+}
+
+void capture_progress(const struct capture *capture, int64_t *done, int64_t *total)
+{
+    *done = *total = 0;
+    if (capture->stream != NULL)
+        capture_stream_progress(capture->stream, done, total);
+}
+
+static void describe(struct capture_interface *out, const pcap_if_t *found)
+{
+    *out = (struct capture_interface){.up = (found->flags & PCAP_IF_UP) != 0,
+                                      .loopback = (found->flags & PCAP_IF_LOOPBACK) != 0};
+    snprintf(out->name, sizeof out->name, "%s", found->name);
+    snprintf(out->description, sizeof out->description, "%s", found->description != NULL ? found->description : "");
+    for (const pcap_addr_t *a = found->addresses; a != NULL && out->address_count < 8; a = a->next) {
+        char *text = out->addresses[out->address_count];
+        const void *in = NULL;
+        if (a->addr != NULL && a->addr->sa_family == AF_INET)
+            in = &((const struct sockaddr_in *)(const void *)a->addr)->sin_addr;
+        else if (a->addr != NULL && a->addr->sa_family == AF_INET6)
+            in = &((const struct sockaddr_in6 *)(const void *)a->addr)->sin6_addr;
+        if (in != NULL && inet_ntop(a->addr->sa_family, in, text, sizeof out->addresses[0]) != NULL)
+            out->address_count++;
+    }
+}
+
+/* Devices that are not network interfaces ("any", "nflog", usb monitors) are left out, but for "any". */
+size_t capture_interfaces(struct capture_interface *out, size_t max, struct err *err)
+{
+    char why[PCAP_ERRBUF_SIZE] = "";
+    pcap_if_t *all = NULL;
+    size_t n = 0;
+
+    if (pcap_findalldevs(&all, why) != 0) {
+        err_set(err, ERR_SYSTEM, "interfaces: %s", why);
+        return 0;
+    }
+    for (const pcap_if_t *one = all; one != NULL && n < max; one = one->next)
+        if (strcmp(one->name, "any") == 0 || if_nametoindex(one->name) != 0)
+            describe(&out[n++], one);
+    pcap_freealldevs(all);
+    return n;
+}

@@ -1,0 +1,140 @@
+/* forest.c: walks the trees; see forest.h. Reading the file is forest_file.c's. */
+#include "detector/forest.h"
+
+#include "detector/forest_model.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+/* Trees walked side by side: their cache misses and compares overlap, whatever the row looks like. */
+enum { GROUP = 20, FEATURE_BITS = 6, FEATURE_MASK = (1 << FEATURE_BITS) - 1 };
+
+static uint32_t step(const struct forest_node *nodes, const float *row, uint32_t at)
+{
+    struct forest_node node = nodes[at];
+
+    return (node.go >> FEATURE_BITS) + (row[node.go & FEATURE_MASK] > node.threshold);
+}
+
+/* The sum of the leaves' values, added in the order of the trees as scikit-learn does. */
+static double walk(const struct forest *forest, const float *row)
+{
+    double sum = 0;
+
+    for (size_t tree = 0; tree < forest->trees; tree += GROUP) {
+        size_t count = forest->trees - tree < GROUP ? forest->trees - tree : GROUP;
+        uint32_t at[GROUP], moved;
+
+        for (size_t i = 0; i < GROUP; i++)
+            at[i] = forest->root[tree + (i < count ? i : 0)];
+        do {
+            moved = 0;
+            for (size_t i = 0; i < GROUP; i++) {
+                uint32_t next = step(forest->node, row, at[i]);
+
+                moved |= next ^ at[i];
+                at[i] = next;
+            }
+        } while (moved != 0);
+        for (size_t i = 0; i < count; i++)
+            sum += forest->value[at[i]];
+    }
+    return sum;
+}
+
+void model_score(const struct model *model, const float *row, struct score *out)
+{
+    out->rf = walk(&model->rf, row) / (double)model->rf.trees;
+    out->iso = -exp2(-walk(&model->iso, row) / model->iso_scale) - model->iso_offset;
+}
+
+void model_score_rows(const struct model *model, const float *rows, size_t count, struct score *out)
+{
+    for (size_t i = 0; i < count; i++)
+        model_score(model, rows + i * model->features, &out[i]);
+}
+
+void model_contributions(const struct model *model, const float *row, double *base, double *out)
+{
+    const struct forest *forest = &model->rf;
+
+    *base = 0;
+    memset(out, 0, model->features * sizeof *out);
+    for (size_t tree = 0; tree < forest->trees; tree++) {
+        uint32_t at = forest->root[tree], next = step(forest->node, row, at);
+
+        *base += forest->value[at];
+        for (; next != at; at = next, next = step(forest->node, row, at))
+            out[forest->node[at].go & FEATURE_MASK] += forest->value[next] - forest->value[at];
+    }
+    *base /= (double)forest->trees;
+    for (size_t i = 0; i < model->features; i++)
+        out[i] /= (double)forest->trees;
+}
+
+size_t model_features(const struct model *model)
+{
+    return model->features;
+}
+
+const char *model_feature_name(const struct model *model, size_t index)
+{
+    assert(index < model->features);
+    return model->feature[index];
+}
+
+const char *model_name(const struct model *model)
+{
+    return model->name;
+}
+
+double model_rf_threshold(const struct model *model)
+{
+    return model->rf_threshold;
+}
+
+double model_iso_threshold(const struct model *model)
+{
+    return model->iso_threshold;
+}
+
+double model_rf_sure(const struct model *model)
+{
+    return model->rf_sure;
+}
+
+double model_iso_sure(const struct model *model)
+{
+    return model->iso_sure;
+}
+
+void model_quantiles(const struct model *model, size_t index, double out[7])
+{
+    assert(index < model->features);
+    memcpy(out, model->quantile[index], sizeof model->quantile[index]);
+}
+
+double model_iso_percentile(const struct model *model, double decision)
+{
+    size_t below = 0; /* a hundredth of benign flows lies between two marks */
+
+    while (below < MODEL_PERCENTILES && model->percentile[below] <= decision)
+        below++;
+    return below == 0 ? 1.0 : (double)(MODEL_PERCENTILES - below) / (MODEL_PERCENTILES - 1);
+}
+
+double model_confidence(const struct model *model, double rf)
+{
+    const double(*table)[2] = model->calibration;
+    size_t i = 0;
+
+    while (i < model->calibrations && table[i][0] < rf)
+        i++;
+    if (i == 0)
+        return table[0][1];
+    if (i == model->calibrations)
+        return table[i - 1][1];
+    return table[i - 1][1] +
+           (table[i][1] - table[i - 1][1]) * (rf - table[i - 1][0]) / (table[i][0] - table[i - 1][0]);
+}

@@ -1,0 +1,53 @@
+/* forest_model.h: what a loaded model is in memory; for forest.c and forest_file.c only. */
+#ifndef DETECTOR_FOREST_MODEL_H
+#define DETECTOR_FOREST_MODEL_H
+
+#include "detector/forest.h"
+
+#include <stdalign.h>
+
+enum {
+    MODEL_TREES_MAX = 1000,
+    MODEL_NODES_MAX = 4 * 1024 * 1024,
+    MODEL_QUANTILES = 7,
+    MODEL_PERCENTILES = 101,
+    MODEL_CALIBRATION_MAX = 64,
+    MODEL_BUDGETS_MAX = 16,
+    MODEL_FILE_MAX = 128 * 1024 * 1024
+};
+
+/* A packed node: go is left child * 64 + feature (the right child is left + 1). A leaf has an infinite threshold and
+ * points to itself, so that a walk which has arrived may go on walking in place. */
+struct forest_node {
+    float threshold;
+    uint32_t go;
+};
+
+struct forest {
+    size_t trees, nodes;
+    struct forest_node *node; /* 64-byte aligned */
+    double *value;            /* of each node: P(attack), or the isolation depth of a leaf */
+    uint32_t *root;
+};
+
+/* What a false-alarm budget costs: thresholds at so many alarms in a million benign flows. */
+struct model_budget {
+    double per_million, rf, iso;
+};
+
+struct model {
+    char name[MODEL_NAME];
+    size_t features;
+    char feature[MODEL_FEATURES_MAX][MODEL_NAME];
+    double quantile[MODEL_FEATURES_MAX][MODEL_QUANTILES];
+    double rf_threshold, rf_sure, iso_threshold, iso_sure;
+    double iso_scale, iso_offset;
+    double percentile[MODEL_PERCENTILES]; /* benign isolation decisions, ascending: 0 %, 1 %, ... 100 % */
+    double calibration[MODEL_CALIBRATION_MAX][2]; /* score of the forest → share of attacks, both ascending */
+    size_t calibrations;
+    struct model_budget budget[MODEL_BUDGETS_MAX]; /* ascending */
+    size_t budgets;
+    struct forest rf, iso;
+};
+
+#endif

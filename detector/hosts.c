@@ -1,0 +1,475 @@
+/* hosts.c: counts flow events; see hosts.h. Single packets are hosts_packets.c's. */
+#include "detector/hosts.h"
+
+#include "detector/hosts_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58 };
+enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024 };
+enum { TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 }; /* the ports traceroute counts up; a port a hop and try */
+static const int64_t second_ns = 1000000000;
+
+/* Counts that only serve as features; they follow the counters in the keys. */
+enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE };
+static const int64_t source_span_ns = 10000000000, pair_span_ns = 60000000000;
+
+const char *const hosts_context_names[HOSTS_CONTEXT] = {
+    "ctx_pair_failed_ports_60s",   "ctx_pair_failed_ports_600s",   "ctx_source_failed_hosts_60s",
+    "ctx_source_flows_10s",        "ctx_source_hosts_10s",         "ctx_pair_flows_60s",
+    "ctx_pair_ports_60s",          "ctx_pair_unanswered_10s",      "ctx_target_unanswered_10s",
+    "ctx_service_sessions_60s",    "ctx_service_request_sizes_60s", "ctx_source_missing_names_60s",
+};
+
+enum service { SERVICE_OTHER, SERVICE_LOGIN, SERVICE_DATA, SERVICE_WEB, SERVICE_MAIL };
+
+static bool is_one_of(uint16_t port, const uint16_t *ports, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (ports[i] == port)
+            return true;
+    }
+    return false;
+}
+#define IS_ONE_OF(port, list) is_one_of(port, list, sizeof(list) / sizeof(list)[0])
+
+static enum service service_of(uint16_t port)
+{
+    static const uint16_t login[] = {21, 22, 23, 110, 143, 512, 513, 514, 990, 992, 993, 995, 2222, 2323, 3389, 5900,
+                                     5901, 5985, 5986};
+    static const uint16_t data[] = {88, 135, 139, 389, 445, 636, 1433, 1521, 3268, 3306, 5432, 5984, 6379, 9042, 9200,
+                                    11211, 27017, 50000};
+    static const uint16_t web[] = {80, 81, 443, 591, 3000, 5000, 8000, 8008, 8080, 8081, 8088, 8443, 8888, 9000, 9443};
+
+    if (port == 25 || port == 465 || port == 587)
+        return SERVICE_MAIL;
+    if (IS_ONE_OF(port, login))
+        return SERVICE_LOGIN;
+    if (IS_ONE_OF(port, data))
+        return SERVICE_DATA;
+    return IS_ONE_OF(port, web) ? SERVICE_WEB : SERVICE_OTHER;
+}
+
+/* Ports by which machines are taken over; honest clients seldom fail on them at many hosts. */
+static bool is_admin_port(uint16_t port)
+{
+    static const uint16_t ports[] = {22, 23, 135, 139, 445, 1433, 2222, 2323, 3389, 5555, 5900, 7547, 37215, 52869};
+
+    return IS_ONE_OF(port, ports);
+}
+
+static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+static bool is_group_address(const uint8_t address[16])
+{
+    if (memcmp(address, v4_prefix, sizeof v4_prefix) == 0)
+        return address[12] >= 224 || address[15] == 255;
+    return address[0] == 0xff;
+}
+
+struct hosts *hosts_create(size_t max_hosts, struct err *err)
+{
+    static const size_t factor[] = {[LIMIT_PAIR] = 8, [LIMIT_SOURCE] = 4, [LIMIT_TARGET] = 2};
+    struct hosts *hosts = calloc(1, sizeof *hosts);
+
+    if (max_hosts == 0)
+        max_hosts = HOSTS_DEFAULT;
+    if (hosts == NULL)
+        goto failed;
+    for (size_t i = 0; i <= LIMIT_TARGET; i++) {
+        hosts->scope[i] = windows_create(max_hosts * factor[i]);
+        if (hosts->scope[i] == NULL)
+            goto failed;
+    }
+    hosts->echo = calloc(ECHO_SLOTS, sizeof *hosts->echo);
+    if (hosts->echo == NULL)
+        goto failed;
+    return hosts;
+failed:
+    err_set(err, ERR_MEMORY, "windows of %zu hosts: out of memory", max_hosts);
+    hosts_free(hosts);
+    return NULL;
+}
+
+void hosts_free(struct hosts *hosts)
+{
+    if (hosts == NULL)
+        return;
+    for (size_t i = 0; i <= LIMIT_TARGET; i++)
+        windows_free(hosts->scope[i]);
+    free(hosts->echo);
+    free(hosts);
+}
+
+void hosts_greatest(const struct hosts *hosts, double out[COUNTERS])
+{
+    memcpy(out, hosts->greatest, sizeof hosts->greatest);
+}
+
+size_t hosts_memory(const struct hosts *hosts)
+{
+    size_t bytes = sizeof *hosts + ECHO_SLOTS * sizeof *hosts->echo;
+
+    for (size_t i = 0; i <= LIMIT_TARGET; i++)
+        bytes += windows_memory(hosts->scope[i]);
+    return bytes;
+}
+
+void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const uint8_t *source, const uint8_t *target)
+{
+    mark->hosts = hosts;
+    mark->now_ns = now_ns;
+    mark->source = source;
+    mark->target = target;
+    mark->source_hash = window_hash(1, source, 16);
+    mark->target_hash = window_hash(2, target, 16);
+}
+
+static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra)
+{
+    uint64_t key = window_mix(what + 1, extra);
+
+    if (scope != LIMIT_TARGET)
+        key = window_mix(key, mark->source_hash);
+    if (scope != LIMIT_SOURCE)
+        key = window_mix(key, mark->target_hash);
+    return key | (key == 0);
+}
+
+void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
+{
+    const struct limit *limit = &limits[counter];
+    struct evidence *e;
+
+    if (value > mark->hosts->greatest[counter])
+        mark->hosts->greatest[counter] = value;
+    if (value < limit->limit || mark->count == HOSTS_EVIDENCE)
+        return;
+    e = &mark->out[mark->count++];
+    *e = (struct evidence){
+        .type = limit->type, .counter = limit->counter, .value = value, .limit = limit->limit,
+        .benign_max = limit->benign_max, .window_s = limit->window_s, .scope = limit->scope,
+        .flow_count = window == NULL ? 1 : window->total,
+        .first_ns = window == NULL ? mark->now_ns : window->first_ns,
+        .source_port = mark->source_port, .target_port = mark->target_port, .protocol = mark->protocol,
+    };
+    memcpy(e->source, mark->source, sizeof e->source);
+    memcpy(e->target, mark->target, sizeof e->target);
+    if (mark->protocol == PROTOCOL_UDP && strcmp(e->type, "dos") == 0)
+        e->type = "udp_flood";
+}
+
+void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight)
+{
+    const struct limit *limit = &limits[counter];
+    struct window *window = windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra),
+                                       mark->now_ns, limit->window_s * second_ns, true);
+    double value;
+
+    window_add(window, item);
+    window->sum[0] += weight - 1;
+    value = limit->kind == LIMIT_SUM ? window_sum(window) : window_distinct(window);
+    mark_check(mark, counter, value, window);
+}
+
+void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item)
+{
+    const struct limit *limit = &limits[counter];
+    struct window *window = windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra),
+                                       mark->now_ns, limit->window_s * second_ns, false);
+
+    if (window != NULL)
+        window_take(window, item);
+}
+
+static void count_context(struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
+                          uint64_t item)
+{
+    window_add(windows_at(mark->hosts->scope[scope], key_of(mark, what, scope, extra), mark->now_ns, span_ns, true),
+               item);
+}
+
+static uint64_t port_item(uint16_t port)
+{
+    return window_mix(3, port);
+}
+
+/* Which ports and hosts an attempt is counted for, until it is answered. UDP has its own windows. */
+static uint64_t attempt_extra(const struct mark *mark)
+{
+    return mark->protocol;
+}
+
+static enum counter hosts_counter(const struct mark *mark)
+{
+    if (mark->protocol == PROTOCOL_TCP && is_admin_port(mark->target_port))
+        return COUNT_HOSTS_FAILED_ADMIN;
+    return mark->target_port < PRIVILEGED ? COUNT_HOSTS_FAILED : COUNT_HOSTS_FAILED_HIGH;
+}
+
+/* Ports of programs that look for each other, or for the way: many of them fail without harm. */
+static bool counts_as_scan(const struct mark *mark)
+{
+    return mark->protocol != PROTOCOL_UDP ||
+           mark->target_port < TRACEROUTE_FIRST || mark->target_port > TRACEROUTE_LAST;
+}
+
+static uint64_t flow_extra(const struct mark *mark)
+{
+    return (uint64_t)mark->protocol << 16 | mark->target_port;
+}
+
+/* A first packet that asks for an answer: it counts as failed until the answer comes. */
+static void attempt(struct mark *mark)
+{
+    if (counts_as_scan(mark)) {
+        uint64_t item = port_item(mark->target_port);
+
+        mark_count(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), item, 1);
+        mark_count(mark, COUNT_PORTS_FAILED, attempt_extra(mark), item, 1);
+        mark_count(mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(mark), item, 1);
+        if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
+            mark_count(mark, hosts_counter(mark), flow_extra(mark), mark->target_hash, 1);
+    }
+    mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
+    if (service_of(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
+        mark_count(mark, COUNT_MAIL_HOSTS, 0, mark->target_hash, 1);
+}
+
+static void answered(struct mark *mark)
+{
+    if (counts_as_scan(mark)) {
+        uint64_t item = port_item(mark->target_port);
+
+        mark_take(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), item);
+        mark_take(mark, COUNT_PORTS_FAILED, attempt_extra(mark), item);
+        mark_take(mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(mark), item);
+        if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
+            mark_take(mark, hosts_counter(mark), flow_extra(mark), mark->target_hash);
+    }
+    mark_take(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash);
+}
+
+/* A session to a port that wants a password was opened. */
+static void count_login(struct mark *mark)
+{
+    uint64_t item = mark->source_port;
+
+    count_context(mark, CONTEXT_SERVICE, LIMIT_PAIR, mark->target_port, pair_span_ns, item);
+    switch (service_of(mark->target_port)) {
+    case SERVICE_LOGIN:
+        mark_count(mark, COUNT_LOGINS, mark->target_port, item, 1);
+        mark_count(mark, COUNT_LOGINS_SLOW, mark->target_port, item, 1);
+        break;
+    case SERVICE_DATA:
+        mark_count(mark, COUNT_LOGINS_DATA, mark->target_port, item, 1);
+        break;
+    default:
+        break;
+    }
+}
+
+/* First segments that no stack sends on its own. */
+static bool is_odd_probe(uint8_t flags)
+{
+    return (flags & (TCP_SYN | TCP_ACK | TCP_RST)) == 0 || (flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN);
+}
+
+/* An answer whose question was not seen: a reflector's, or the capture began late. */
+static bool is_stray_answer(const struct mark *mark)
+{
+    static const uint16_t servers[] = {1900, 3478, 3702, 5060, 5353, 5683, 11211};
+
+    return (mark->source_port < PRIVILEGED || IS_ONE_OF(mark->source_port, servers)) &&
+           mark->target_port >= PRIVILEGED && mark->source_port != mark->target_port;
+}
+
+static bool is_common_protocol(uint8_t protocol)
+{
+    static const uint8_t common[] = {0, PROTOCOL_ICMP, 2, PROTOCOL_TCP, PROTOCOL_UDP, 41, 47, 50, 51, PROTOCOL_ICMP6, 59,
+                                     60, 88, 89, 103, 112, 115, 132};
+
+    return memchr(common, protocol, sizeof common) != NULL;
+}
+
+static void on_new(struct mark *mark, const struct packet *packet)
+{
+    uint8_t flags = packet->tcp_flags & 0x3f;
+    uint64_t flow_item = window_mix(mark->source_port, mark->target_port);
+
+    count_context(mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, mark->target_hash);
+    count_context(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, port_item(mark->target_port));
+    if (is_group_address(mark->target))
+        return;
+    switch (mark->protocol) {
+    case PROTOCOL_TCP:
+        if (is_odd_probe(flags))
+            mark_count(mark, COUNT_ODD_PROBES, 0, window_mix(mark->target_port, flags), 1);
+        else if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
+            attempt(mark);
+        break;
+    case PROTOCOL_UDP:
+        if (!is_stray_answer(mark))
+            attempt(mark);
+        else if (packet->payload_bytes >= 100)
+            mark_count(mark, COUNT_REFLECTORS, 0, mark->source_hash, 1);
+        break;
+    case PROTOCOL_ICMP:
+    case PROTOCOL_ICMP6:
+        mark_count(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), flow_item, 1);
+        break;
+    default:
+        if (!is_common_protocol(mark->protocol))
+            mark_count(mark, COUNT_PROTOCOLS, 0, window_mix(10, mark->protocol), 1);
+    }
+}
+
+static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
+{
+    if (is_group_address(mark->target))
+        return;
+    if (mark->protocol != PROTOCOL_TCP) {
+        answered(mark);
+    } else if ((flow->flags_seen[FLOW_FORWARD] & TCP_SYN) != 0) {
+        if ((packet->tcp_flags & TCP_SYN) != 0) {
+            answered(mark);
+            count_login(mark);
+        }
+    } else if ((packet->tcp_flags & TCP_RST) != 0 && flow->flags_seen[FLOW_FORWARD] == TCP_ACK &&
+               flow->packets[FLOW_FORWARD] == 1 && flow->payload_bytes[FLOW_FORWARD] == 0) {
+        mark_count(mark, COUNT_PORTS_FAILED, attempt_extra(mark), port_item(mark->target_port), 1); /* an ACK scan */
+    }
+}
+
+static bool is_half_open(const struct flow *flow)
+{
+    return flow->protocol == PROTOCOL_TCP && (flow->flags_seen[FLOW_FORWARD] & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+           (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) != 0;
+}
+
+/* Header by header, a crumb at a time, so that the server keeps waiting (slowloris and its kin). */
+static bool is_slow_request(const struct flow *flow)
+{
+    return flow->protocol == PROTOCOL_TCP && service_of(flow->port[1]) == SERVICE_WEB &&
+           flow->last_ns - flow->first_ns >= 5 * second_ns && flow->payload_bytes[FLOW_BACKWARD] == 0 &&
+           flow->psh[FLOW_FORWARD] >= 2 && flow->payload_bytes[FLOW_FORWARD] < 4096;
+}
+
+static void count_one_way(struct mark *mark, const struct flow *flow)
+{
+    enum { ENOUGH = 2000, MILLISECOND_NS = 1000000 };
+    uint64_t packets = flow->packets[FLOW_FORWARD];
+    int64_t time_ns = flow->last_ns - flow->first_ns;
+    double rate;
+
+    if (packets < ENOUGH || flow->packets[FLOW_BACKWARD] * 20 > packets || is_group_address(mark->target))
+        return;
+    rate = (double)packets * 1e9 / (double)(time_ns < MILLISECOND_NS ? MILLISECOND_NS : time_ns);
+    mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
+}
+
+static void on_step(struct mark *mark, const struct flow *flow)
+{
+    if (is_half_open(flow))
+        mark_count(mark, COUNT_SOURCES_HALF_OPEN, 0, mark->source_hash, 1);
+    if (is_slow_request(flow))
+        mark_count(mark, COUNT_SLOW_REQUESTS, flow->port[1], window_mix(mark->source_hash, flow->port[0]), 1);
+    count_one_way(mark, flow);
+}
+
+static bool is_short_session(const struct flow *flow)
+{
+    enum { SHORT_BYTES = 8192 };
+    enum service service = service_of(flow->port[1]);
+
+    return flow->protocol == PROTOCOL_TCP && service != SERVICE_WEB && service != SERVICE_DATA &&
+           service != SERVICE_MAIL && (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) != 0 &&
+           flow->payload_bytes[FLOW_FORWARD] > 0 && flow->payload_bytes[FLOW_BACKWARD] > 0 &&
+           flow->payload_bytes[FLOW_FORWARD] + flow->payload_bytes[FLOW_BACKWARD] < SHORT_BYTES &&
+           flow->last_ns - flow->first_ns < 30 * second_ns;
+}
+
+static void on_ended(struct mark *mark, const struct flow *flow)
+{
+    enum { REQUEST_MAX = 4096 };
+    uint64_t request = flow->payload_bytes[FLOW_FORWARD];
+
+    on_step(mark, flow);
+    if (is_short_session(flow))
+        mark_count(mark, COUNT_SHORT_SESSIONS, flow->port[1], flow->port[0], 1);
+    if (flow->protocol == PROTOCOL_TCP && service_of(flow->port[1]) == SERVICE_WEB && request > 0 &&
+        request < REQUEST_MAX)
+        mark_count(mark, COUNT_REQUEST_SIZES, flow->port[1], window_mix(4, request), 1);
+}
+
+size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow *flow, const struct packet *packet,
+                   struct evidence out[HOSTS_EVIDENCE])
+{
+    struct mark mark = {.out = out};
+
+    mark_setup(&mark, hosts, packet != NULL ? packet->time_ns : flow->last_ns, flow->address[0], flow->address[1]);
+    mark.source_port = flow->port[0];
+    mark.target_port = flow->port[1];
+    mark.protocol = flow->protocol;
+    if (event == FLOW_NEW && packet != NULL)
+        on_new(&mark, packet);
+    else if (event == FLOW_ANSWERED && packet != NULL)
+        on_answered(&mark, flow, packet);
+    else if (event == FLOW_STEP)
+        on_step(&mark, flow);
+    else if (event == FLOW_ENDED)
+        on_ended(&mark, flow);
+    return mark.count;
+}
+
+/* What a window of the counter holds now: [0] different items, [1] events. */
+static void peek(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
+                 double out[2])
+{
+    struct window window;
+
+    out[0] = out[1] = 0;
+    if (windows_peek(mark->hosts->scope[scope], key_of(mark, what, scope, extra), mark->now_ns, span_ns, &window)) {
+        out[0] = window_distinct(&window);
+        out[1] = window_sum(&window);
+    }
+}
+
+static void peek_counter(const struct mark *mark, enum counter counter, uint64_t extra, double out[2])
+{
+    peek(mark, counter, limits[counter].scope, extra, limits[counter].window_s * second_ns, out);
+}
+
+void hosts_context(const struct hosts *hosts, const struct flow *flow, double out[HOSTS_CONTEXT])
+{
+    struct hosts view = *hosts; /* only read through */
+    struct mark mark = {0};
+    double got[2];
+
+    mark_setup(&mark, &view, flow->last_ns, flow->address[0], flow->address[1]);
+    mark.target_port = flow->port[1];
+    mark.protocol = flow->protocol;
+    peek_counter(&mark, COUNT_PORTS_FAILED, attempt_extra(&mark), got);
+    out[0] = got[0];
+    peek_counter(&mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(&mark), got);
+    out[1] = got[0];
+    peek_counter(&mark, hosts_counter(&mark), flow_extra(&mark), got);
+    out[2] = got[0];
+    peek(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, got);
+    out[3] = got[1];
+    out[4] = got[0];
+    peek(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
+    out[5] = got[1];
+    out[6] = got[0];
+    peek_counter(&mark, COUNT_FLOWS_UNANSWERED, attempt_extra(&mark), got);
+    out[7] = got[1];
+    peek_counter(&mark, COUNT_SOURCES_UNANSWERED, 0, got);
+    out[8] = got[0];
+    peek(&mark, CONTEXT_SERVICE, LIMIT_PAIR, flow->port[1], pair_span_ns, got);
+    out[9] = got[1];
+    peek_counter(&mark, COUNT_REQUEST_SIZES, flow->port[1], got);
+    out[10] = got[0];
+    peek_counter(&mark, COUNT_NAMES_MISSING, 0, got);
+    out[11] = got[0];
+}

@@ -1,0 +1,206 @@
+/* hosts_packets.c: what single packets tell: ARP, ICMP and DNS; see hosts.h. */
+#include "detector/dns.h"
+#include "detector/hosts_state.h"
+#include "detector/http.h"
+
+#include <string.h>
+
+enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PORT_DNS = 53 };
+enum { LONG_PART = 30, ICMP_HEADER = 8 };
+
+static uint16_t be16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static void count_arp(struct mark *mark)
+{
+    static const uint8_t nobody[4] = {0};
+
+    if (memcmp(mark->source + 12, nobody, 4) != 0 && memcmp(mark->source, mark->target, 16) != 0)
+        mark_count(mark, COUNT_HOSTS_ASKED, 0, mark->target_hash, 1);
+}
+
+static bool ends_with(const char *name, size_t length, const char *tail)
+{
+    size_t n = strlen(tail);
+
+    return length >= n && memcmp(name + length - n, tail, n) == 0;
+}
+
+static void count_question(struct mark *mark, const struct dns *dns)
+{
+    const char *domain = dns->name + dns->domain;
+    uint64_t extra = window_hash(5, domain, dns->name_length - dns->domain);
+    bool rare = dns->type == DNS_TYPE_TXT || dns->type == DNS_TYPE_NULL;
+
+    if (ends_with(dns->name, dns->name_length, ".arpa"))
+        return;
+    mark_check(mark, COUNT_DNS_NAME_LENGTH, (double)dns->name_length, NULL);
+    if (dns->domain > 0)
+        mark_count(mark, COUNT_DNS_SUBNAMES, extra, window_hash(6, dns->name, dns->name_length), 1);
+    if (dns->domain < LONG_PART && !(rare && dns->domain > 0))
+        return;
+    mark_count(mark, COUNT_DNS_NAMES, extra, window_hash(6, dns->name, dns->name_length), 1);
+    mark_count(mark, COUNT_DNS_BYTES, extra, window_hash(6, dns->name, dns->name_length),
+               dns->domain > 0 ? (uint32_t)dns->domain : 1);
+}
+
+/* Names that fail in honest numbers: block lists of mail servers (4.3.2.1.list.example) and search lists of local nets. */
+static bool is_list_or_local(const struct dns *dns)
+{
+    static const char *const local[] = {".local", ".internal", ".lan", ".home", ".localdomain", ".intranet", ".corp"};
+
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+        if (ends_with(dns->name, dns->name_length, local[i]))
+            return true;
+    }
+    return dns->name[strspn(dns->name, "0123456789")] == '.';
+}
+
+static void count_missing(struct mark *mark, const struct dns *dns)
+{
+    if (strchr(dns->name, '.') == NULL || ends_with(dns->name, dns->name_length, ".arpa"))
+        return;
+    mark_count(mark, COUNT_NAMES_MISSING, 0,
+               window_hash(7, dns->name + dns->domain, dns->name_length - dns->domain), 1);
+    if (!is_list_or_local(dns))
+        mark_count(mark, COUNT_SUBNAMES_MISSING, 0, window_hash(7, dns->name, dns->name_length), 1);
+}
+
+static void count_dns(struct mark *mark, const struct packet *packet)
+{
+    struct dns dns;
+
+    if (!dns_read(packet->payload, packet->payload_captured, &dns))
+        return;
+    if (!dns.response && packet->destination_port == PORT_DNS) {
+        count_question(mark, &dns);
+    } else if (dns.response && packet->source_port == PORT_DNS && dns.code == DNS_NO_SUCH_NAME) {
+        count_missing(mark, &dns);
+    }
+}
+
+static struct echo *echo_slot(struct mark *mark, uint64_t source_hash, uint64_t target_hash, const uint8_t *id,
+                              uint64_t *key)
+{
+    *key = window_mix(window_mix(source_hash, target_hash), (uint64_t)be16(id) << 16 | be16(id + 2));
+    return &mark->hosts->echo[*key % ECHO_SLOTS];
+}
+
+static void remember_echo(struct mark *mark, const struct packet *packet)
+{
+    uint64_t key;
+    struct echo *slot;
+
+    if (packet->payload_captured <= ECHO_SKIP)
+        return;
+    slot = echo_slot(mark, window_hash(8, packet->source, 16), window_hash(8, packet->destination, 16),
+                     packet->payload - 4, &key);
+    slot->key = key;
+    slot->length = packet->payload_bytes;
+    slot->known = (uint8_t)(packet->payload_captured - ECHO_SKIP < ECHO_BYTES ? packet->payload_captured - ECHO_SKIP
+                                                                             : ECHO_BYTES);
+    memcpy(slot->data, packet->payload + ECHO_SKIP, slot->known);
+}
+
+/* A reply returns the request's bytes; shorter is fine (some servers cut large ones), other bytes are not. */
+static void compare_echo(struct mark *mark, const struct packet *packet)
+{
+    uint64_t key;
+    size_t known;
+    struct echo *slot;
+
+    if (packet->payload_captured <= ECHO_SKIP)
+        return;
+    slot = echo_slot(mark, window_hash(8, packet->destination, 16), window_hash(8, packet->source, 16),
+                     packet->payload - 4, &key);
+    if (slot->key != key)
+        return;
+    known = packet->payload_captured - ECHO_SKIP;
+    if (known > slot->known)
+        known = slot->known;
+    if (packet->payload_bytes > slot->length || memcmp(slot->data, packet->payload + ECHO_SKIP, known) != 0)
+        mark_count(mark, COUNT_ICMP_UNLIKE, 0, key, 1);
+}
+
+/* "Port unreachable" holds the head of the packet that went nowhere. */
+static void count_unreachable(struct hosts *hosts, const struct packet *packet, struct mark *mark)
+{
+    enum { V4_HEADER = 20, UDP_PORTS = 4, TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 };
+    const uint8_t *inner = packet->payload;
+    size_t header;
+    uint16_t port;
+
+    if (packet->payload_captured < V4_HEADER + UDP_PORTS || inner[0] >> 4 != 4 || inner[9] != PROTOCOL_UDP)
+        return;
+    header = (size_t)(inner[0] & 15) * 4;
+    if (header < V4_HEADER || packet->payload_captured < header + UDP_PORTS)
+        return;
+    port = be16(inner + header + 2);
+    if (port >= TRACEROUTE_FIRST && port <= TRACEROUTE_LAST)
+        return;
+    mark_setup(mark, hosts, packet->time_ns, packet->destination, packet->source);
+    mark->protocol = PROTOCOL_UDP;
+    mark->source_port = be16(inner + header);
+    mark->target_port = port;
+    if (mark->source_port < 1024 && port >= 1024) /* the refused one was an answer */
+        return;
+    mark_count(mark, COUNT_PORTS_REFUSED_UDP, 0, window_mix(3, port), 1);
+}
+
+static void count_icmp(struct hosts *hosts, struct mark *mark, const struct packet *packet)
+{
+    bool six = packet->protocol == PROTOCOL_ICMP6;
+    uint8_t type = packet->icmp_type;
+
+    if (six ? type == 128 : type == 8) {
+        bool group = six ? packet->destination[0] == 0xff : packet->destination[12] >= 224;
+
+        if (packet->icmp_code != 0)
+            mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
+        if (!group)
+            mark_count(mark, COUNT_HOSTS_PINGED, 0, mark->target_hash, 1);
+        remember_echo(mark, packet);
+    } else if (six ? type == 129 : type == 0) {
+        mark_setup(mark, hosts, packet->time_ns, packet->destination, packet->source);
+        mark->protocol = packet->protocol;
+        compare_echo(mark, packet);
+    } else if (!six && (type == 13 || type == 15 || type == 17)) {
+        mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
+    } else if (!six && type == 3 && packet->icmp_code == 3) {
+        count_unreachable(hosts, packet, mark);
+    }
+}
+
+static void count_request(struct mark *mark, const struct packet *packet)
+{
+    if (http_pattern(packet->payload, packet->payload_captured) != NULL)
+        mark_count(mark, COUNT_REQUEST_PATTERNS, 0, packet->source_port, 1);
+}
+
+size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evidence out[HOSTS_EVIDENCE])
+{
+    struct mark mark = {.out = out};
+    bool icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMP6;
+    bool answer = packet->source_port == PORT_DNS;
+    bool dns = packet->protocol == PROTOCOL_UDP && (answer || packet->destination_port == PORT_DNS);
+    bool request = packet->protocol == PROTOCOL_TCP && http_is_request(packet->payload, packet->payload_captured);
+
+    if (!packet->arp && !icmp && !dns && !request)
+        return 0;
+    mark_setup(&mark, hosts, packet->time_ns, answer && dns ? packet->destination : packet->source,
+               answer && dns ? packet->source : packet->destination);
+    mark.protocol = packet->protocol;
+    mark.source_port = answer && dns ? packet->destination_port : packet->source_port;
+    mark.target_port = answer && dns ? packet->source_port : packet->destination_port;
+    if (packet->arp)
+        count_arp(&mark);
+    else if (icmp)
+        count_icmp(hosts, &mark, packet);
+    else if (request)
+        count_request(&mark, packet);
+    else if (packet->payload_captured > 0)
+        count_dns(&mark, packet);
+    return mark.count;
+}

@@ -1,0 +1,43 @@
+/* hosts_state.h: what hosts.c and hosts_packets.c share. */
+#ifndef DETECTOR_HOSTS_STATE_H
+#define DETECTOR_HOSTS_STATE_H
+
+#include "detector/hosts.h"
+#include "detector/window.h"
+
+enum { ECHO_SLOTS = 4096, ECHO_BYTES = 32, ECHO_SKIP = 16 };
+
+/* The last echo request of a pair, id and sequence: its reply has to return the same bytes. */
+struct echo {
+    uint64_t key;
+    uint32_t length;
+    uint8_t known; /* bytes of data */
+    uint8_t data[ECHO_BYTES];
+};
+
+struct hosts {
+    struct windows *scope[LIMIT_TARGET + 1]; /* by enum limit_scope, so that a flood in one spares the others */
+    struct echo *echo;
+    double greatest[COUNTERS]; /* value of each counter so far */
+};
+
+/* One event on its way through the counters. */
+struct mark {
+    struct hosts *hosts;
+    int64_t now_ns;
+    const uint8_t *source, *target;
+    uint64_t source_hash, target_hash;
+    uint16_t source_port, target_port;
+    uint8_t protocol;
+    struct evidence *out;
+    size_t count;
+};
+
+void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const uint8_t *source, const uint8_t *target);
+/* Counts weight for item in the counter's window of this source, target or pair and extra (a port, a domain). */
+void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight);
+void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item); /* it was none after all */
+/* Raises evidence when value reaches the counter's limit. window: where it was counted, or NULL. */
+void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window);
+
+#endif

@@ -1,0 +1,155 @@
+/* settings.c: see settings.h. */
+#include "detector/settings.h"
+
+#include "common/log.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define AT(member) offsetof(struct settings, member)
+
+static const struct option_row rows[] = {
+    {"read", NULL, OPT_FLAG, AT(read), 0, 0, NULL,
+     "read the files and folders named behind it, print threats as JSON lines, end"},
+    {"features", NULL, OPT_FLAG, AT(features), 0, 0, NULL,
+     "with --read: print the features of each flow as CSV instead"},
+    {"cic-names", NULL, OPT_FLAG, AT(cic_names), 0, 0, NULL,
+     "with --features: name the columns as CICFlowMeter does"},
+    {"send", NULL, OPT_FLAG, AT(send), 0, 0, NULL, "with --read: send the threats to the webhook instead"},
+    {"send-wait", "DETECTOR_SEND_WAIT", OPT_NUMBER, AT(send_wait), 0, 86400, "120",
+     "with --send: seconds to wait for the last delivery"},
+    {"format", "DETECTOR_FORMAT", OPT_TEXT, AT(format), 1, 16, "json",
+     "with --read: json (lines) or eve (Suricata's)"},
+    {"quiet", NULL, OPT_FLAG, AT(quiet), 0, 0, NULL, "with --read: no progress on a terminal"},
+    {"source", "DETECTOR_SOURCE", OPT_TEXT, AT(source), 1, 240, "none",
+     "what to watch from the start: simulator, live:INTERFACE[,INTERFACE...] (live:auto), or none"},
+    {"duration", "DETECTOR_DURATION", OPT_NUMBER, AT(duration), 0, 31536000, "0",
+     "seconds after which the source of the start ends; 0: never"},
+    {"filter", "DETECTOR_FILTER", OPT_TEXT, AT(filter), 1, 480, NULL, "BPF filter for captures and files"},
+    {"promiscuous", "DETECTOR_PROMISCUOUS", OPT_FLAG, AT(promiscuous), 0, 0, NULL,
+     "take packets meant for others as well"},
+    {"ring-mib", "DETECTOR_RING_MIB", OPT_NUMBER, AT(ring_mib), 1, 1024, "16", "size of a capture's ring"},
+    {"simulator-seed", "DETECTOR_SIMULATOR_SEED", OPT_NUMBER, AT(simulator_seed), 0, 4294967295, "0",
+     "makes the simulator's traffic repeatable; 0: another one each time"},
+    {"model", "DETECTOR_MODEL", OPT_TEXT, AT(model), 1, 4000, "models", "model file, or the folder that holds it"},
+    {"max-flows", "DETECTOR_MAX_FLOWS", OPT_NUMBER, AT(max_flows), 1024, 16777216, "262144",
+     "ceiling of open flows; their memory is taken at the start"},
+    {"idle-timeout", "DETECTOR_IDLE_TIMEOUT", OPT_NUMBER, AT(idle_timeout), 1, 86400, "120",
+     "seconds without a packet that end a flow"},
+    {"active-timeout", "DETECTOR_ACTIVE_TIMEOUT", OPT_NUMBER, AT(active_timeout), 10, 604800, "1800",
+     "seconds after which a flow is ended and begun anew"},
+    {"inner-flows", "DETECTOR_INNER_FLOWS", OPT_FLAG, AT(inner_flows), 0, 0, NULL,
+     "look into GRE, IP-in-IP and VXLAN tunnels"},
+    {"workers", "DETECTOR_WORKERS", OPT_NUMBER, AT(workers), 1, 1, "1", "threads that meter flows"},
+    {"webhook", "DETECTOR_WEBHOOK", OPT_TEXT, AT(webhook), 8, 900, "http://127.0.0.1:5000/api/network/webhook",
+     "URL that receives the threats"},
+    {"webhook-secret-file", "DETECTOR_WEBHOOK_SECRET_FILE", OPT_TEXT, AT(webhook_secret_file), 1, 4000, NULL,
+     "file of \"[sensor ]whsec_...\" lines; deliveries are signed with the sensor's"},
+    {"sensor", "DETECTOR_SENSOR", OPT_TEXT, AT(sensor), 1, 64, NULL,
+     "name of this sensor (default: the host's name)"},
+    {"data-dir", "DETECTOR_DATA_DIR", OPT_TEXT, AT(data_dir), 1, 4000, "data",
+     "folder for the spool and for uploads"},
+    {"spool-mib", "DETECTOR_SPOOL_MIB", OPT_NUMBER, AT(spool_mib), 1, 1048576, "256",
+     "ceiling of the spool; beyond it new threats are counted as lost"},
+    {"bind", "DETECTOR_BIND", OPT_TEXT, AT(bind), 7, 15, "127.0.0.1", "IPv4 address of the control API"},
+    {"port", "DETECTOR_PORT", OPT_NUMBER, AT(port), 0, 65535, "8000", "port of the control API; 0: any free one"},
+    {"control-key-file", "DETECTOR_CONTROL_KEY_FILE", OPT_TEXT, AT(control_key_file), 1, 4000, NULL,
+     "file with the key that control requests must bear; needed when bound to anything but loopback"},
+    {"user", "DETECTOR_USER", OPT_TEXT, AT(user), 1, 64, NULL, "when started as root: the user to become"},
+    {"interfaces", NULL, OPT_FLAG, AT(interfaces), 0, 0, NULL, "list the interfaces and end"},
+    {"log-format", "DETECTOR_LOG_FORMAT", OPT_TEXT, AT(log_format), 1, 16, "logfmt", "logfmt or json"},
+    {"log-level", "DETECTOR_LOG_LEVEL", OPT_TEXT, AT(log_level), 1, 16, "info", "error, warn, info or debug"},
+};
+
+const struct config_program settings_program = {
+    .name = "threatline-detector",
+    .version = THREATLINE_VERSION,
+    .usage = "[--source SOURCE] [options]\n       threatline-detector --read FILE... [options]\n"
+             "       threatline-detector selftest",
+    .about = "Watches a network or reads captures, finds threats in the flows, and delivers each to a webhook.",
+    .rows = rows,
+    .row_count = sizeof rows / sizeof *rows,
+    .files = true,
+};
+
+static bool one_of(const char *name, const char *value, const char *const *list, struct err *err)
+{
+    for (size_t i = 0; list[i] != NULL; i++)
+        if (strcmp(value, list[i]) == 0)
+            return true;
+    return err_set(err, ERR_INVALID, "%s: \"%.60s\" is none of its values (see --help)", name, value);
+}
+
+/* The host's name may hold what a sensor's may not. */
+static bool name_sensor(struct settings *s, struct err *err)
+{
+    char host[256] = "";
+    size_t n = 0;
+
+    if (s->sensor != NULL) {
+        for (const char *p = s->sensor; *p; p++)
+            if (!isalnum((unsigned char)*p) && strchr("._-", *p) == NULL)
+                return err_set(err, ERR_INVALID, "sensor: expected 1 to 64 of A-Z a-z 0-9 . _ -");
+        snprintf(s->sensor_name, sizeof s->sensor_name, "%s", s->sensor);
+        return true;
+    }
+    gethostname(host, sizeof host - 1);
+    for (const char *p = host; *p && n + 1 < sizeof s->sensor_name; p++)
+        s->sensor_name[n++] = isalnum((unsigned char)*p) || strchr("._-", *p) ? *p : '-';
+    if (n == 0)
+        snprintf(s->sensor_name, sizeof s->sensor_name, "detector");
+    return true;
+}
+
+static bool source_fits(const char *source, struct err *err)
+{
+    if (strcmp(source, "simulator") == 0 || strcmp(source, "none") == 0 ||
+        (strncmp(source, "live:", 5) == 0 && source[5] != '\0'))
+        return true;
+    return err_set(err, ERR_INVALID, "source: expected simulator, none or live:INTERFACE");
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0;
+}
+
+static bool fits_together(struct settings *s, const struct config_list *files, struct err *err)
+{
+    static const char *const formats[] = {"json", "eve", NULL}, *const logs[] = {"logfmt", "json", NULL};
+    enum log_level level;
+
+    if (!one_of("format", s->format, formats, err) || !one_of("log-format", s->log_format, logs, err) ||
+        !source_fits(s->source, err) || !name_sensor(s, err))
+        return false;
+    if (!log_level_from_text(s->log_level, &level))
+        return err_set(err, ERR_INVALID, "log-level: expected error, warn, info or debug");
+    if (strncmp(s->webhook, "http://", 7) != 0 && strncmp(s->webhook, "https://", 8) != 0)
+        return err_set(err, ERR_INVALID, "webhook: expected a URL with http or https");
+    if (s->read && files->count == 0)
+        return err_set(err, ERR_INVALID, "read: expected a file or a folder behind it");
+    if (!s->read && files->count > 0)
+        return err_set(err, ERR_INVALID, "\"%.100s\": files are only for --read", files->items[0]);
+    if (!s->read && (s->features || s->send))
+        return err_set(err, ERR_INVALID, "%s: only with --read", s->features ? "features" : "send");
+    if (s->features && s->send)
+        return err_set(err, ERR_INVALID, "features and send exclude each other");
+    if (s->control_key_file != NULL &&
+        !config_read_secret(s->control_key_file, s->control_key, sizeof s->control_key, err))
+        return err_prefix(err, "control-key-file");
+    if (!s->read && !is_loopback(s->bind) && s->control_key[0] == '\0')
+        return err_set(err, ERR_INVALID, "bind: %s needs a --control-key-file (only loopback goes without)", s->bind);
+    return true;
+}
+
+enum config_result settings_read(struct settings *settings, int argc, char **argv, struct config_list *files,
+                                 struct err *err)
+{
+    enum config_result result = config_read(&settings_program, argc, argv, settings, files, err);
+
+    if ((result == CONFIG_RUN || result == CONFIG_CHECK) && !fits_together(settings, files, err))
+        return CONFIG_WRONG;
+    return result;
+}

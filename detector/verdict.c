@@ -1,0 +1,375 @@
+/* verdict.c: see verdict.h. */
+#include "detector/verdict.h"
+
+#include "common/token.h"
+#include "detector/classify.h"
+#include "detector/explain.h"
+#include "detector/features.h"
+#include "detector/hosts.h"
+#include "detector/incident.h"
+#include "detector/window.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* So many flows of a pair the forests have to find, if none is sure: more than a scan needs to be told by its window. */
+enum { AGREE = 20, AGREE_SLOTS = 16384 };
+static const int64_t agree_ns = INT64_C(60000000000);
+
+struct verdict {
+    struct verdict_settings settings;
+    struct explain_source from;
+    struct hosts *hosts;
+    struct incidents *incidents;
+    struct windows *agree;
+    size_t place[MODEL_FEATURES_MAX]; /* of a model's feature among the 25 and the window counts */
+    bool uses_windows;
+    struct verdict_counters counters;
+    const struct flow *flow; /* of the event at hand, for the sink; else NULL */
+};
+
+/* A flow as the forests saw it. */
+struct judgement {
+    double values[FEATURES + HOSTS_CONTEXT];
+    float row[MODEL_FEATURES_MAX];
+    struct score score;
+    bool rf_attack, iso_anomaly, sure;
+};
+
+static void tell(void *context, struct incident *incident)
+{
+    struct verdict *verdict = context;
+    struct threat threat;
+
+    incident->revision++;
+    incident->told = incident->flows;
+    incident->next = incident_next(incident->flows);
+    if (incident->revision == 1)
+        verdict->counters.threats++;
+    else
+        verdict->counters.updates++;
+    if (!explain_threat(incident, &verdict->from, &threat))
+        return;
+    verdict->settings.sink(verdict->settings.context, &threat, verdict->flow);
+    threat_clear(&threat);
+}
+
+static bool place_features(struct verdict *verdict, struct err *err)
+{
+    const struct model *model = verdict->settings.model;
+
+    for (size_t i = 0; i < model_features(model); i++) {
+        const char *name = model_feature_name(model, i);
+        size_t at = 0;
+
+        while (at < FEATURES + HOSTS_CONTEXT &&
+               strcmp(name, at < FEATURES ? features_names[at] : hosts_context_names[at - FEATURES]) != 0)
+            at++;
+        if (at == FEATURES + HOSTS_CONTEXT)
+            return err_set(err, ERR_INVALID, "model: it needs the feature %s, which this program does not know", name);
+        verdict->place[i] = at;
+        verdict->uses_windows |= at >= FEATURES;
+    }
+    return true;
+}
+
+struct verdict *verdict_create(const struct verdict_settings *settings, struct err *err)
+{
+    struct verdict *verdict = calloc(1, sizeof *verdict);
+
+    if (verdict == NULL) {
+        err_set(err, ERR_MEMORY, "verdict: out of memory");
+        return NULL;
+    }
+    verdict->settings = *settings;
+    verdict->from = (struct explain_source){settings->sensor, settings->source,
+                                            settings->model == NULL ? NULL : model_name(settings->model)};
+    if (settings->model != NULL && !place_features(verdict, err))
+        goto failed;
+    verdict->hosts = hosts_create(settings->max_hosts, err);
+    verdict->agree = windows_create(AGREE_SLOTS);
+    if (verdict->agree == NULL)
+        err_set(err, ERR_MEMORY, "verdict: out of memory");
+    verdict->incidents = incidents_create(settings->max_incidents, tell, verdict, err);
+    if (verdict->hosts == NULL || verdict->agree == NULL || verdict->incidents == NULL)
+        goto failed;
+    return verdict;
+failed:
+    verdict_free(verdict);
+    return NULL;
+}
+
+void verdict_free(struct verdict *verdict)
+{
+    if (verdict == NULL)
+        return;
+    hosts_free(verdict->hosts);
+    windows_free(verdict->agree);
+    incidents_free(verdict->incidents);
+    free(verdict);
+}
+
+void verdict_context(const struct verdict *verdict, const struct flow *flow, double out[HOSTS_CONTEXT])
+{
+    hosts_context(verdict->hosts, flow, out);
+}
+
+void verdict_greatest(const struct verdict *verdict, double out[COUNTERS])
+{
+    hosts_greatest(verdict->hosts, out);
+}
+
+static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
+{
+    const struct model *model = verdict->settings.model;
+
+    features_of(flow, out->values);
+    if (verdict->uses_windows)
+        hosts_context(verdict->hosts, flow, out->values + FEATURES);
+    for (size_t i = 0; i < model_features(model); i++)
+        out->row[i] = (float)out->values[verdict->place[i]];
+    model_score(model, out->row, &out->score);
+    out->rf_attack = out->score.rf >= model_rf_threshold(model);
+    out->iso_anomaly = out->score.iso < model_iso_threshold(model);
+    out->sure = out->score.rf >= model_rf_sure(model) || out->score.iso < model_iso_sure(model);
+}
+
+/* The id is the same when the same packets are read again: it hashes what the incident is, not when it was found. */
+static void make_id(const struct verdict *verdict, struct incident *incident)
+{
+    char seed[320], hash[TOKEN_HASH], ulid[TOKEN_ULID];
+    uint8_t rest[10];
+    int length = snprintf(seed, sizeof seed, "%.200s\n%s\n%016llx\n%lld", verdict->settings.origin, incident->type,
+                          (unsigned long long)incident->key, (long long)incident->first_ns);
+
+    token_hash(seed, (size_t)length < sizeof seed ? (size_t)length : sizeof seed - 1, hash);
+    for (size_t i = 0; i < sizeof rest; i++) {
+        unsigned byte;
+
+        sscanf(hash + 2 * i, "%2x", &byte);
+        rest[i] = (uint8_t)byte;
+    }
+    token_ulid(incident->first_ns / 1000000, rest, ulid);
+    snprintf(incident->id, sizeof incident->id, "threat_%s", ulid);
+}
+
+static void describe_flow(struct verdict *verdict, struct incident *incident, const struct flow *flow,
+                          const struct judgement *judged)
+{
+    struct judgement own;
+
+    incident->has_flow = true;
+    incident->duration_s = (double)(flow->last_ns - flow->first_ns) / 1e9;
+    flow_community_id(flow, incident->community_id);
+    features_of(flow, incident->features);
+    if (verdict->settings.model == NULL)
+        return;
+    if (judged == NULL) {
+        judge(verdict, flow, &own);
+        judged = &own;
+    }
+    incident->has_score = true;
+    incident->score = judged->score;
+    incident->rf_attack = judged->rf_attack;
+    incident->iso_anomaly = judged->iso_anomaly;
+    incident->iso_percentile = model_iso_percentile(verdict->settings.model, judged->score.iso);
+}
+
+static bool is_flood(const char *type)
+{
+    return strcmp(type, "ddos") == 0 || strcmp(type, "dos") == 0 || strcmp(type, "udp_flood") == 0;
+}
+
+/* What is open already and covers this: the same thing, a flood on the target, or a scan by the source whose child it
+ * is. by_window: a counter of its own says so, and guessing or web tools are then more than a scan's children. */
+static struct incident *covering(struct verdict *verdict, const char *type, enum limit_scope scope, bool by_window,
+                                 const uint8_t *source, const uint8_t *target)
+{
+    static const char *const parents[] = {"port_scan", "dos", "udp_flood", "brute_force", "web_attack"};
+    bool scan_child = is_flood(type) || strcmp(type, "port_scan") == 0 || !by_window;
+    struct incident *found = incidents_find(verdict->incidents, incident_key(type, scope, source, target));
+
+    if (found == NULL && (is_flood(type) || !by_window))
+        found = incidents_find(verdict->incidents, incident_key("ddos", LIMIT_TARGET, source, target));
+    if (found == NULL && (is_flood(type) || !by_window))
+        found = incidents_find(verdict->incidents, incident_key("dos", LIMIT_TARGET, source, target));
+    if (found == NULL && scan_child)
+        found = incidents_find(verdict->incidents, incident_key("port_scan", LIMIT_SOURCE, source, target));
+    for (size_t i = 0; found == NULL && scan_child && i < sizeof parents / sizeof parents[0]; i++) {
+        if (by_window && i > 2)
+            break;
+        found = incidents_find(verdict->incidents, incident_key(parents[i], LIMIT_PAIR, source, target));
+    }
+    return found;
+}
+
+/* The incident of a window that this flow is a part of: it needs no opinion of the forests any more, its packets count. */
+static struct incident *proven(struct verdict *verdict, const struct flow *flow)
+{
+    struct incident *incident;
+
+    if (incidents_open_count(verdict->incidents) == 0)
+        return NULL;
+    incident = covering(verdict, "port_scan", LIMIT_PAIR, false, flow->address[0], flow->address[1]);
+    return incident != NULL && incident->by_window ? incident : NULL;
+}
+
+static void grow(struct verdict *verdict, struct incident *incident, int64_t now_ns, uint8_t event)
+{
+    incidents_touch(verdict->incidents, incident, now_ns);
+    if (incident->opened_by == event)
+        incident->flows++;
+    else
+        verdict->counters.folded++;
+    if (incident->flows >= incident->next)
+        tell(verdict, incident);
+}
+
+static void start(struct verdict *verdict, struct incident *incident)
+{
+    make_id(verdict, incident);
+    tell(verdict, incident);
+}
+
+static void take_evidence(struct verdict *verdict, const struct evidence *evidence, int64_t now_ns, uint8_t event,
+                          const struct flow *flow, struct incident **grown)
+{
+    struct incident *incident = covering(verdict, evidence->type, evidence->scope, true, evidence->source,
+                                         evidence->target);
+
+    if (incident != NULL) {
+        if (strcmp(incident->evidence.counter == NULL ? "" : incident->evidence.counter, evidence->counter) == 0 &&
+            evidence->value > incident->evidence.value) {
+            incident->evidence = *evidence;
+            incident->confidence = classify_confidence(evidence);
+        }
+        if (incident != *grown) /* one event is one flow more, however many counters it raised */
+            grow(verdict, incident, now_ns, event);
+        *grown = incident;
+        return;
+    }
+    incident = incidents_open(verdict->incidents,
+                              incident_key(evidence->type, evidence->scope, evidence->source, evidence->target), now_ns);
+    *grown = incident;
+    incident->type = evidence->type;
+    incident->opened_by = event;
+    incident->by_window = true;
+    incident->evidence = *evidence;
+    memcpy(incident->source, evidence->source, 16);
+    memcpy(incident->target, evidence->target, 16);
+    incident->source_port = evidence->source_port;
+    incident->target_port = evidence->target_port;
+    incident->protocol = evidence->protocol;
+    incident->flows = evidence->flow_count > 0 ? evidence->flow_count : 1;
+    incident->first_ns = evidence->first_ns;
+    incident->proof_ns = now_ns;
+    incident->confidence = classify_confidence(evidence);
+    if (flow != NULL) {
+        describe_flow(verdict, incident, flow, NULL);
+        incident->open_packets = flow->packets[0] + flow->packets[1];
+        incident->open_bytes = flow->ip_bytes[0] + flow->ip_bytes[1];
+    }
+    start(verdict, incident);
+}
+
+/* Whether enough flows of this source to this target were found within a minute. Not of the source alone: whoever talks to
+ * many strangers (peer to peer, a mail server) has many odd flows, but not with one of them. */
+static bool agreed(struct verdict *verdict, const struct flow *flow)
+{
+    uint64_t key = window_hash(window_hash(12, flow->address[0], 16), flow->address[1], 16) | 1;
+    struct window *window = windows_at(verdict->agree, key, flow->last_ns, agree_ns, true);
+
+    window_add(window, window_mix((uint64_t)flow->first_ns, (uint64_t)flow->port[0] << 16 | flow->port[1]));
+    return window_distinct(window) >= AGREE;
+}
+
+static void take_judgement(struct verdict *verdict, const struct flow *flow, const struct judgement *judged,
+                           uint8_t event)
+{
+    const struct model *model = verdict->settings.model;
+    const char *type = classify_flow(flow);
+    bool enough = agreed(verdict, flow) || judged->sure;
+    struct incident *incident =
+        covering(verdict, type, LIMIT_PAIR, false, flow->address[0], flow->address[1]);
+
+    if (incident != NULL) {
+        grow(verdict, incident, flow->last_ns, event);
+        return;
+    }
+    if (!enough)
+        return;
+    incident = incidents_open(verdict->incidents,
+                              incident_key(type, LIMIT_PAIR, flow->address[0], flow->address[1]), flow->last_ns);
+    incident->type = type;
+    incident->opened_by = FLOW_ENDED;
+    memcpy(incident->source, flow->address[0], 16);
+    memcpy(incident->target, flow->address[1], 16);
+    incident->source_port = flow->port[0];
+    incident->target_port = flow->port[1];
+    incident->protocol = flow->protocol;
+    incident->flows = 1;
+    incident->first_ns = flow->first_ns;
+    incident->proof_ns = flow->last_ns;
+    incident->confidence = model_confidence(model, judged->score.rf);
+    incident->packets = flow->packets[0] + flow->packets[1];
+    incident->bytes = flow->ip_bytes[0] + flow->ip_bytes[1];
+    describe_flow(verdict, incident, flow, judged);
+    incident->reasons = judged->rf_attack ? explain_attack(model, judged->row, incident->reason)
+                                          : explain_anomaly(model, judged->row, incident->reason);
+    start(verdict, incident);
+}
+
+void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow, const struct packet *packet)
+{
+    struct evidence raised[HOSTS_EVIDENCE];
+    struct incident *grown = NULL, *incident = NULL;
+    struct judgement judged;
+    int64_t now_ns = packet != NULL ? packet->time_ns : flow->last_ns;
+    size_t count;
+
+    verdict->flow = flow;
+    count = hosts_event(verdict->hosts, event, flow, packet, raised);
+    for (size_t i = 0; i < count; i++)
+        take_evidence(verdict, &raised[i], now_ns, (uint8_t)event, flow, &grown);
+    if (event == FLOW_STEP || event == FLOW_ENDED)
+        incident = proven(verdict, flow);
+    if (incident != NULL && event == FLOW_ENDED) {
+        incident->packets += flow->packets[0] + flow->packets[1];
+        incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
+        verdict->counters.folded++;
+    } else if (incident == NULL && verdict->settings.model != NULL && (event == FLOW_STEP || event == FLOW_ENDED)) {
+        judge(verdict, flow, &judged);
+        verdict->counters.judged++;
+        verdict->counters.rf_attacks += judged.rf_attack;
+        verdict->counters.iso_anomalies += judged.iso_anomaly;
+        if (judged.rf_attack || judged.iso_anomaly)
+            take_judgement(verdict, flow, &judged, (uint8_t)event);
+    }
+    verdict->flow = NULL;
+}
+
+void verdict_packet(struct verdict *verdict, const struct packet *packet)
+{
+    struct evidence raised[HOSTS_EVIDENCE];
+    struct incident *grown = NULL;
+    size_t count = hosts_packet(verdict->hosts, packet, raised);
+
+    for (size_t i = 0; i < count; i++)
+        take_evidence(verdict, &raised[i], packet->time_ns, INCIDENT_BY_PACKET, NULL, &grown);
+}
+
+void verdict_tick(struct verdict *verdict, int64_t now_ns)
+{
+    incidents_expire(verdict->incidents, now_ns);
+}
+
+void verdict_finish(struct verdict *verdict)
+{
+    incidents_finish(verdict->incidents);
+}
+
+void verdict_counters(const struct verdict *verdict, struct verdict_counters *out)
+{
+    *out = verdict->counters;
+}

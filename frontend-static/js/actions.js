@@ -1,0 +1,353 @@
+// actions.js: what the page does: asks the server, then tells the store. Views call these and nothing else.
+
+import * as api from "./api.js";
+import { T } from "./texts.js";
+import { noticeCritical } from "./desktop.js";
+
+const NETWORK = "/api/network";
+const RECOUNT_MS = 5000;
+const NOTICE_MS = 8000;
+const OWN_MAX = 500;
+const BULK_FROM = 8; // so many threats at once go as one request
+
+const ifMatch = (version) => ({ headers: { "If-Match": `"${version}"` } });
+
+export function createActions(store, makeLink) {
+  const { dispatch } = store;
+  let synced = null; // the loading that runs, or ran, since the stream was opened
+  let recount = 0;
+  let refreshTimer = 0;
+  let noticeId = 0;
+  let deciding = Promise.resolve(); // decisions go one after the other
+  let changing = Promise.resolve();
+  const ownVersions = new Map(); // what our own last change of a threat made of its version
+  const undos = new Map();
+  const noticeTimers = new Map();
+
+  const link = makeLink({
+    onEvents(events) {
+      dispatch({ type: "events", events });
+      for (const event of events) follow(event);
+      noticeCritical(events);
+    },
+    onStatus(status) {
+      dispatch({ type: "connection", status });
+      if (status.phase === "ended") endSession();
+      if (status.phase === "live" && store.get().session.phase === "out") actions.resume();
+    },
+    onJoined: () => synced ?? actions.sync(),
+  });
+
+  function follow(event) {
+    if (event.type === "gap") actions.sync();
+    else if (event.type === "connection") firstConnection(event);
+    else if (event.type === "monitoring_event") actions.loadStatus();
+    else if (event.type === "threats_removed" && !(event.data?.ids ?? event.ids)) actions.sync();
+    else if (event.type === "threat_updated" && event.data?.threat_id === store.get().detail.id && !event.data.triage?.history)
+      actions.loadDetail(event.data.threat_id, true);
+  }
+
+  // What was stored between the first loading and the opening of the stream is in neither; then load again.
+  async function firstConnection(event) {
+    if (!synced) return actions.sync();
+    await synced;
+    const seq = Number(String(event.id).split(".").pop());
+    const newest = store.get().live.items.reduce((max, t) => Math.max(max, t.seq ?? 0), 0);
+    if (!(seq <= newest) && event.id !== firstConnection.done) {
+      firstConnection.done = event.id;
+      return actions.sync();
+    }
+  }
+
+  function endSession() {
+    if (store.get().session.phase !== "in") return;
+    link.stop();
+    synced = null;
+    clearInterval(refreshTimer);
+    dispatch({ type: "session", phase: "ended" });
+  }
+  api.onSessionEnd(endSession);
+
+  function begin(user) {
+    dispatch({ type: "session", phase: "in", user });
+    link.start();
+    actions.sync();
+    clearInterval(refreshTimer);
+    let minutes = 0;
+    refreshTimer = setInterval(() => {
+      if (document.hidden) return;
+      actions.loadStatus();
+      actions.loadSensors();
+      if (store.get().route.view === "live") actions.loadCharts();
+      minutes += 0.5;
+      if (minutes % 10 === 0) api.post("/api/auth/refresh", {}, { quiet: true }).catch(() => {});
+    }, 30000);
+  }
+
+  // Counts kept by the page are the server's again a little after the last event.
+  store.subscribe((state) => {
+    if (state.session.phase !== "in" || !state.statistics.dirty || recount) return;
+    recount = setTimeout(async () => {
+      await actions.loadStatistics();
+      recount = 0;
+      if (store.get().statistics.dirty) dispatch({ type: "statisticsTick" });
+    }, document.hidden ? 6 * RECOUNT_MS : RECOUNT_MS);
+  });
+
+  const shield = (call) => async (...args) => {
+    try {
+      return await call(...args);
+    } catch (error) {
+      if (error.name !== "AbortError" && error.status !== 401) actions.notify(T.failed(error.message), { kind: "bad" });
+      return null;
+    }
+  };
+
+  function mine(threat) {
+    ownVersions.delete(threat.threat_id);
+    ownVersions.set(threat.threat_id, threat.triage.version);
+    if (ownVersions.size > OWN_MAX) ownVersions.delete(ownVersions.keys().next().value);
+    dispatch({ type: "threat", threat });
+  }
+
+  // The version that the analyst saw, or made just before, goes along.
+  async function changeOne(threat, set) {
+    const url = `${NETWORK}/threats/${encodeURIComponent(threat.threat_id)}`;
+    try {
+      const answer = await api.patch(url, set, ifMatch(Math.max(threat.triage?.version ?? 0, ownVersions.get(threat.threat_id) ?? 0)));
+      mine(answer.threat);
+      return { ok: true };
+    } catch (error) {
+      if (error.status !== 412) throw error;
+      const { success, threat: now, ...rest } = await api.get(url);
+      const record = now ?? rest;
+      dispatch({ type: "threat", threat: record });
+      return { ok: false, lost: true, who: record.triage?.history?.at(-1)?.by };
+    }
+  }
+
+  const moveAll = shield(async (threats, status) => {
+    const moved = threats.filter((t) => (t.triage?.status ?? "new") !== status);
+    if (!moved.length) return;
+    const before = new Map(moved.map((t) => [t.threat_id, t.triage?.status ?? "new"]));
+    let done = 0;
+    if (moved.length >= BULK_FROM) {
+      done = await actions.bulk([...before.keys()], { status });
+    } else {
+      for (const threat of moved) {
+        const result = await actions.change(threat, { status });
+        if (result.ok) done += 1;
+        else {
+          before.delete(threat.threat_id);
+          actions.notify(T.inbox.lost(result.who), { kind: "bad" });
+        }
+      }
+    }
+    dispatch({ type: "choose", ids: [] });
+    if (!done) return;
+    const word = T.status[status].toLowerCase();
+    const text = done < moved.length ? `${T.inbox.done(done, word)} · ${T.inbox.partly(done, moved.length)}` : T.inbox.done(done, word);
+    actions.notify(text, { undo: () => actions.restore(before) });
+  });
+
+  const actions = {
+    // --- session ---
+    async resume() {
+      try {
+        const { user } = await api.get("/api/auth/me", { quiet: true });
+        begin(user);
+      } catch (error) {
+        dispatch({ type: "session", phase: "out", user: null });
+        if (error.status !== 401) throw error;
+      }
+    },
+    async login(username, password) {
+      const { user } = await api.post("/api/auth/login", { username, password }, { quiet: true });
+      begin(user);
+    },
+    async logout() {
+      link.stop();
+      synced = null;
+      clearInterval(refreshTimer);
+      await api.post("/api/auth/logout", {}, { quiet: true }).catch(() => {});
+      dispatch({ type: "session", phase: "out" });
+    },
+    retryNow: () => link.retryNow(),
+
+    // --- loading ---
+    sync() {
+      synced = Promise.allSettled([
+        actions.loadLive(), actions.loadStatistics(), actions.loadStatus(), actions.loadSensors(), actions.loadCharts(),
+      ]);
+      return synced;
+    },
+    async loadLive() {
+      try {
+        const { threats } = await api.get(`${NETWORK}/threats/history?limit=50`);
+        dispatch({ type: "live", threats });
+      } catch (error) {
+        dispatch({ type: "liveError", error: error.message });
+      }
+    },
+    async loadStatistics() {
+      const seen = store.get().statistics.dirty;
+      try {
+        const { statistics } = await api.get(`${NETWORK}/statistics`);
+        dispatch({ type: "statistics", value: statistics, at: Date.now(), seen });
+      } catch (error) {
+        dispatch({ type: "statistics", error: error.message });
+      }
+    },
+    async loadCharts() {
+      const to = Math.ceil(api.serverNow() / 60000) * 60000;
+      const from = to - 24 * 3600e3;
+      const query = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
+      try {
+        const { statistics } = await api.get(api.path(`${NETWORK}/statistics`, query));
+        dispatch({ type: "charts", value: { ...statistics, from, to } });
+      } catch (error) {
+        dispatch({ type: "charts", error: error.message });
+      }
+    },
+    async loadStatus() {
+      try {
+        const { success, ...value } = await api.get(`${NETWORK}/status`);
+        dispatch({ type: "monitor", value });
+      } catch (error) {
+        dispatch({ type: "monitor", error: error.message });
+      }
+    },
+    async loadInterfaces() {
+      try {
+        const { interfaces } = await api.get(`${NETWORK}/interfaces`);
+        dispatch({ type: "interfaces", items: interfaces });
+      } catch (error) {
+        dispatch({ type: "interfaces", items: null, error: error.message });
+      }
+    },
+    async loadSensors() {
+      try {
+        const { sensors } = await api.get(`${NETWORK}/sensors`);
+        dispatch({ type: "sensors", items: sensors, at: Date.now() });
+      } catch (error) {
+        dispatch({ type: "sensors", error: error.message });
+      }
+    },
+    async loadUsers() {
+      if (store.get().session.user?.role === "viewer") return;
+      const { assignees } = await api.get("/api/assignees").catch(() => ({ assignees: [] }));
+      dispatch({ type: "users", items: assignees ?? [] });
+    },
+
+    // --- lists ---
+    async loadList(name, query, { append = false, status = "", takesNew = false } = {}) {
+      const key = JSON.stringify(query);
+      const cursor = append ? store.get().lists[name].next : undefined;
+      dispatch({ type: "listLoading", name, key, fresh: !append, status, takesNew });
+      try {
+        const answer = await api.get(api.path(`${NETWORK}/threats`, { ...query, cursor, total: append ? undefined : 1 }));
+        dispatch({ type: "list", name, key, threats: answer.threats, next: answer.next, total: answer.total, append });
+      } catch (error) {
+        dispatch({ type: "listError", name, key, error });
+      }
+    },
+    async loadDetail(id, quiet = false) {
+      if (!quiet) dispatch({ type: "detailLoading", id });
+      try {
+        const { success, threat, ...rest } = await api.get(`${NETWORK}/threats/${encodeURIComponent(id)}`);
+        dispatch({ type: "detail", id, record: threat ?? rest });
+      } catch (error) {
+        dispatch({ type: "detailError", id, error: error.status === 404 ? "gone" : error.message });
+      }
+    },
+    async related(threat) {
+      const ask = async (q) => {
+        const { threats } = await api.get(api.path(`${NETWORK}/threats`, { q, limit: 6 }));
+        return threats.filter((t) => t.threat_id !== threat.threat_id).slice(0, 5);
+      };
+      return Promise.all([ask(`source:${threat.source_ip}`), ask(`destination:${threat.destination_ip}`)]);
+    },
+
+    // --- deciding ---
+    // Changes one threat; the version that the analyst saw goes along, so that nobody's change is overwritten unseen.
+    change(threat, set) {
+      changing = changing.catch(() => {}).then(() => changeOne(threat, set));
+      return changing;
+    },
+    // Moves threats to a status, with an undo.
+    setStatus(threats, status) {
+      deciding = deciding.then(() => moveAll(threats, status));
+      return deciding;
+    },
+    restore: shield(async (before) => {
+      const groups = Map.groupBy([...before.keys()], (id) => before.get(id));
+      for (const [status, ids] of groups) await actions.bulk(ids, { status });
+      actions.notify(T.inbox.undone);
+    }),
+    async bulk(ids, set) {
+      const answer = await api.post(`${NETWORK}/threats/bulk`, { ids, set });
+      return answer.changed ?? answer.count ?? 0;
+    },
+    // A key may come before the answer to the one before it.
+    async undoLast() {
+      await deciding;
+      const id = [...undos.keys()].at(-1);
+      if (id !== undefined) actions.undo(id);
+    },
+    async comment(threat, text) {
+      const answer = await api.post(`${NETWORK}/threats/${encodeURIComponent(threat.threat_id)}/comments`, { text });
+      mine(answer.threat);
+    },
+    previewSuppression: (match) => api.post("/api/suppressions/preview", { match }),
+    suppress: (rule) => api.post("/api/suppressions", rule),
+    block: (entry) => api.post("/api/blocklist", entry),
+
+    // --- monitoring ---
+    async start(name, duration) {
+      dispatch({ type: "monitorBusy", busy: true });
+      try {
+        await api.post(`${NETWORK}/start-monitoring`, { interface: name, duration });
+        actions.notify(T.monitor.started);
+      } catch (error) {
+        actions.notify(T.failed(error.message), { kind: "bad" });
+      }
+      await actions.loadStatus();
+      dispatch({ type: "monitorBusy", busy: false });
+    },
+    async stop() {
+      dispatch({ type: "monitorBusy", busy: true });
+      try {
+        await api.post(`${NETWORK}/stop-monitoring`);
+        actions.notify(T.monitor.stopped);
+      } catch (error) {
+        actions.notify(T.failed(error.message), { kind: "bad" });
+      }
+      await actions.loadStatus();
+      dispatch({ type: "monitorBusy", busy: false });
+    },
+
+    // --- notices ---
+    notify(text, { kind = "good", undo = null } = {}) {
+      noticeId += 1;
+      const id = noticeId;
+      if (undo) undos.set(id, undo);
+      dispatch({ type: "notice", notice: { id, text, kind, undo: Boolean(undo) } });
+      noticeTimers.set(id, setTimeout(() => actions.dismiss(id), kind === "bad" ? 2 * NOTICE_MS : NOTICE_MS));
+    },
+    dismiss(id) {
+      clearTimeout(noticeTimers.get(id));
+      noticeTimers.delete(id);
+      undos.delete(id);
+      dispatch({ type: "unnotice", id });
+    },
+    undo(id) {
+      const call = undos.get(id);
+      actions.dismiss(id);
+      return call?.();
+    },
+    shield,
+    api,
+    dispatch,
+  };
+  return actions;
+}

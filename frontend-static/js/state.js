@@ -1,0 +1,271 @@
+// state.js: everything the page knows, and the one pure function that changes it.
+
+export const LIVE_MAX = 50; // rows drawn in the live list
+export const LIST_MAX = 1000; // rows kept of any other list
+const SEVERITY_OF_MAX = 5000; // threats whose severity is remembered, to count an update that raises it
+const NOTICE_MAX = 4;
+
+const emptyList = { items: [], next: null, total: null, loading: false, error: null, loaded: false, fresh: 0, key: "" };
+
+export const initial = {
+  session: { phase: "unknown", user: null },
+  connection: { phase: "idle", since: 0 },
+  route: { view: "live", id: null, query: {} },
+  live: { items: [], loaded: false, error: null, paused: false, held: 0, shown: [] },
+  severityOf: new Map(),
+  seen: { store: "", seq: 0 },
+  statistics: { value: null, error: null, dirty: 0, at: 0 },
+  charts: { value: null, error: null },
+  monitor: { value: null, error: null, busy: false },
+  interfaces: { items: null, error: null },
+  sensors: { items: null, error: null, at: 0 },
+  models: null,
+  lists: { inbox: emptyList, history: emptyList },
+  chosen: new Set(),
+  detail: { id: null, record: null, loading: false, error: null },
+  users: [],
+  notices: [],
+  arrivals: { count: 0, high: 0 },
+};
+
+export const simulated = (t) => t.details?.source === "simulator" || t.source === "simulator";
+const revision = (t) => t.revision ?? 1;
+const version = (t) => t.triage?.version ?? 0;
+const older = (a, b) => revision(a) < revision(b) || version(a) < version(b);
+// A later word on the same threat; an answer that overtook a newer event does not bring back what was.
+const merged = (old, next) => (older(next, old) ? old : { ...old, ...next });
+
+// A stream id is "store.seq"; what was counted once is not counted again when it is replayed.
+function position(id) {
+  const dot = String(id ?? "").lastIndexOf(".");
+  const seq = Number(String(id ?? "").slice(dot + 1));
+  return dot > 0 && Number.isInteger(seq) ? { store: id.slice(0, dot), seq } : null;
+}
+
+const replace = (items, t) => {
+  const at = items.findIndex((o) => o.threat_id === t.threat_id);
+  if (at < 0) return items;
+  const next = merged(items[at], t);
+  return next === items[at] ? items : items.toSpliced(at, 1, next);
+};
+
+// Once a real source has reported, the server leaves simulated threats out of its figures.
+const counts = (statistics, t) => statistics.simulated !== false || !simulated(t);
+const statusOf = (t) => t.triage?.status ?? "new";
+const arrival = (t) => String(t.receivedAt ?? t.timestamp ?? "");
+
+// A threat whose status fits again (an undo, someone else's change) takes its old place in the list.
+function comeBack(items, updates, { status, next }) {
+  const had = new Set(items.map((t) => t.threat_id));
+  const back = updates.filter((t) => !had.has(t.threat_id) && (!status || statusOf(t) === status) &&
+    (!next || !items.length || arrival(t) >= arrival(items.at(-1))));
+  if (!back.length) return items;
+  const all = [...items];
+  for (const t of back) {
+    const at = all.findIndex((o) => arrival(o) < arrival(t));
+    all.splice(at < 0 ? all.length : at, 0, t);
+  }
+  return all.slice(0, LIST_MAX);
+}
+
+function counted(statistics, was, now, severity, type) {
+  const next = { ...statistics };
+  if (was) next[was] = Math.max(0, (next[was] ?? 0) - 1);
+  next[now] = (next[now] ?? 0) + 1;
+  if (was === undefined) {
+    next.total = (next.total ?? 0) + 1;
+    next.byType = { ...next.byType, [type]: (next.byType?.[type] ?? 0) + 1 };
+    if (next.byStatus) next.byStatus = { ...next.byStatus, new: (next.byStatus.new ?? 0) + 1 };
+  }
+  return next;
+}
+
+// One frame's events at once: a thousand a second cost one new list, not a thousand.
+function takeEvents(state, events) {
+  const added = new Map();
+  const updates = new Map();
+  const removed = new Set();
+  const severityOf = new Map(state.severityOf);
+  let { seen, statistics, arrivals, models, sensors, detail } = state;
+  let value = statistics.value;
+  let dirty = statistics.dirty;
+
+  for (const event of events) {
+    const at = position(event.id);
+    const durable = event.type?.startsWith("threat_");
+    if (at && durable) {
+      if (at.store === seen.store && at.seq <= seen.seq && event.type !== "threats_removed") continue;
+      seen = at;
+    } else if (at && event.type === "connection" && at.store !== seen.store) seen = at;
+    const t = event.data;
+    if (event.type === "threat_detected" && t?.threat_id) {
+      const was = severityOf.get(t.threat_id);
+      if (was === undefined) {
+        if (value && counts(value, t)) value = counted(value, undefined, t.severity, t.severity, t.threat_type);
+        arrivals = { count: arrivals.count + 1, high: arrivals.high + (t.severity === "high" || t.severity === "critical") };
+      }
+      severityOf.set(t.threat_id, t.severity);
+      added.set(t.threat_id, t);
+      dirty += 1;
+    } else if (event.type === "threat_updated" && t?.threat_id) {
+      const was = severityOf.get(t.threat_id);
+      if (was && was !== t.severity && value && counts(value, t)) value = counted(value, was, t.severity);
+      severityOf.set(t.threat_id, t.severity);
+      if (added.has(t.threat_id)) added.set(t.threat_id, merged(added.get(t.threat_id), t));
+      else updates.set(t.threat_id, updates.has(t.threat_id) ? merged(updates.get(t.threat_id), t) : t);
+      dirty += 1;
+    } else if (event.type === "threats_removed") {
+      for (const id of t?.ids ?? event.ids ?? []) removed.add(id);
+      dirty += 1;
+    } else if (event.type === "model_stats") {
+      models = t ?? null;
+    } else if (event.type === "sensor" && t?.name && sensors.items) {
+      const items = sensors.items.filter((o) => o.name !== t.name);
+      const old = sensors.items.find((o) => o.name === t.name);
+      sensors = { ...sensors, items: [...items, { ...old, ...t }].sort((a, b) => a.name.localeCompare(b.name)) };
+    }
+  }
+
+  while (severityOf.size > SEVERITY_OF_MAX) severityOf.delete(severityOf.keys().next().value);
+  const gone = (t) => removed.has(t.threat_id);
+  const change = (items) => {
+    let next = items;
+    for (const t of updates.values()) next = replace(next, t);
+    return removed.size ? next.filter((t) => !gone(t)) : next;
+  };
+  const newest = [...added.values()].reverse().filter((t) => !gone(t));
+  const prepend = (items, max) => {
+    if (!newest.length) return items;
+    const rest = items.filter((t) => !added.has(t.threat_id));
+    return [...newest, ...rest].slice(0, max);
+  };
+
+  let live = state.live;
+  const items = prepend(change(live.items), LIVE_MAX);
+  if (items !== live.items) {
+    live = { ...live, items };
+    live.shown = live.paused ? change(live.shown) : items;
+    if (live.paused) live.held += newest.length;
+  }
+
+  const { inbox, history } = state.lists;
+  let inboxItems = change(inbox.items);
+  if (inbox.loaded && inbox.takesNew) inboxItems = prepend(inboxItems, LIST_MAX);
+  if (inbox.status) inboxItems = inboxItems.filter((t) => statusOf(t) === inbox.status);
+  if (inbox.loaded) inboxItems = comeBack(inboxItems, [...updates.values()].filter((t) => !gone(t)), inbox);
+  const historyItems = change(history.items);
+  const lists = {
+    inbox: inboxItems.length === inbox.items.length && inboxItems.every((t, i) => t === inbox.items[i])
+      ? inbox : { ...inbox, items: inboxItems },
+    history: historyItems === history.items && !newest.length
+      ? history : { ...history, items: historyItems, fresh: history.fresh + newest.length },
+  };
+
+  const about = detail.id && (updates.get(detail.id) ?? added.get(detail.id));
+  if (detail.record && removed.has(detail.id)) detail = { ...detail, record: null, error: "removed" };
+  else if (detail.record && about) detail = { ...detail, record: merged(detail.record, about) };
+
+  let chosen = state.chosen;
+  if (removed.size && [...chosen].some((id) => removed.has(id))) chosen = new Set([...chosen].filter((id) => !removed.has(id)));
+
+  return {
+    ...state, seen, severityOf, arrivals, models, sensors, live, lists, detail, chosen,
+    statistics: value === statistics.value && dirty === statistics.dirty ? statistics : { ...statistics, value, dirty },
+  };
+}
+
+function remember(severityOf, threats) {
+  const next = new Map(severityOf);
+  for (const t of threats) next.set(t.threat_id, t.severity);
+  return next;
+}
+
+const changes = {
+  events: (state, { events }) => takeEvents(state, events),
+  session: (state, { phase, user }) =>
+    phase === "in" ? { ...state, session: { phase, user } }
+      : { ...initial, session: { phase, user: null }, route: state.route, connection: state.connection },
+  connection: (state, { status }) => ({ ...state, connection: status }),
+  route: (state, { route }) => ({ ...state, route }),
+
+  // History is the server's word: it replaces the list, but keeps what the stream brought meanwhile.
+  live: (state, { threats }) => {
+    const ids = new Set(threats.map((t) => t.threat_id));
+    const newest = threats.reduce((max, t) => Math.max(max, t.seq ?? 0), 0);
+    const later = state.live.items.filter((t) => !ids.has(t.threat_id) && (t.seq ?? 0) > newest);
+    const byId = new Map(state.live.items.map((t) => [t.threat_id, t]));
+    const loaded = threats.map((t) => (byId.has(t.threat_id) ? merged(byId.get(t.threat_id), t) : t));
+    const items = [...later, ...loaded].slice(0, LIVE_MAX);
+    const shown = state.live.paused ? state.live.shown : items;
+    return {
+      ...state, live: { ...state.live, items, shown, loaded: true, error: null },
+      severityOf: remember(state.severityOf, threats),
+    };
+  },
+  liveError: (state, { error }) => ({ ...state, live: { ...state.live, error } }),
+  pause: (state, { on }) => ({
+    ...state, live: { ...state.live, paused: on, held: 0, shown: on ? state.live.shown : state.live.items },
+  }),
+  spoken: (state) => ({ ...state, arrivals: { count: 0, high: 0 } }),
+  statistics: (state, { value, error = null, at = 0, seen = 0 }) => ({
+    ...state,
+    statistics: error ? { ...state.statistics, error }
+      : { value, error: null, at, dirty: Math.max(0, state.statistics.dirty - seen) },
+  }),
+  statisticsTick: (state) => ({ ...state, statistics: { ...state.statistics } }),
+  charts: (state, { value, error = null }) => ({
+    ...state, charts: error ? { ...state.charts, error } : { value, error: null },
+  }),
+
+  monitor: (state, { value, error = null }) => ({
+    ...state, monitor: { ...state.monitor, value: error ? state.monitor.value : value, error },
+  }),
+  monitorBusy: (state, { busy }) => ({ ...state, monitor: { ...state.monitor, busy } }),
+  interfaces: (state, { items, error = null }) => ({ ...state, interfaces: { items, error } }),
+  sensors: (state, { items, error = null, at = 0 }) => ({
+    ...state, sensors: error ? { ...state.sensors, error } : { items, error: null, at },
+  }),
+  models: (state, { value }) => ({ ...state, models: value }),
+  users: (state, { items }) => ({ ...state, users: items }),
+
+  listLoading: (state, { name, key, fresh, status, takesNew }) => {
+    const old = state.lists[name];
+    const base = fresh ? { ...emptyList, items: old.key === key ? old.items : [], loaded: old.key === key && old.loaded } : old;
+    return withList(state, name, { ...base, key, status, takesNew, loading: true, error: null });
+  },
+  list: (state, { name, key, threats, next, total, append }) => {
+    const old = state.lists[name];
+    if (old.key !== key) return state; // the answer to a question no longer asked
+    const had = new Map(old.items.map((t) => [t.threat_id, t]));
+    const loaded = threats.map((t) => (had.has(t.threat_id) ? merged(had.get(t.threat_id), t) : t));
+    const ids = new Set(threats.map((t) => t.threat_id));
+    const items = append ? [...old.items.filter((t) => !ids.has(t.threat_id)), ...loaded] : loaded;
+    const list = { ...old, items: items.slice(0, LIST_MAX), next: items.length > LIST_MAX ? null : next ?? null,
+      total: total ?? old.total, loading: false, loaded: true, error: null, fresh: append ? old.fresh : 0 };
+    return { ...withList(state, name, list), severityOf: remember(state.severityOf, threats) };
+  },
+  listError: (state, { name, key, error }) =>
+    state.lists[name].key === key ? withList(state, name, { ...state.lists[name], loading: false, error }) : state,
+
+  choose: (state, { ids }) => ({ ...state, chosen: new Set(ids) }),
+  // A triage answer and an event are the same word about a threat.
+  threat: (state, { threat }) => takeEvents(state, [{ type: "threat_updated", data: threat }]),
+  detailLoading: (state, { id }) => ({
+    ...state, detail: { id, record: state.detail.id === id ? state.detail.record : null, loading: true, error: null },
+  }),
+  detail: (state, { id, record }) =>
+    state.detail.id === id ? { ...state, detail: { id, record, loading: false, error: null } } : state,
+  detailError: (state, { id, error }) =>
+    state.detail.id === id ? { ...state, detail: { ...state.detail, loading: false, error } } : state,
+
+  notice: (state, { notice }) => ({ ...state, notices: [...state.notices, notice].slice(-NOTICE_MAX) }),
+  unnotice: (state, { id }) => ({ ...state, notices: state.notices.filter((n) => n.id !== id) }),
+};
+
+const withList = (state, name, list) => ({ ...state, lists: { ...state.lists, [name]: list } });
+
+export function reduce(state, action) {
+  const change = changes[action.type];
+  if (!change) throw new Error(`no such action: ${action.type}`);
+  return change(state, action);
+}

@@ -1,0 +1,166 @@
+// texts.js: every word the page says, in one place, so that it can be said in another language.
+
+export const T = {
+  name: "Threatline",
+  views: { live: "Live", inbox: "Inbox", history: "History", sensors: "Sensors", uploads: "Uploads", settings: "Settings" },
+  navigation: "Views",
+  severity: { critical: "Critical", high: "High", medium: "Medium", low: "Low" },
+  status: { new: "New", acknowledged: "Acknowledged", escalated: "Escalated", closed: "Closed" },
+  verdict: { true_positive: "True positive", false_positive: "False positive", "": "No verdict" },
+
+  login: {
+    title: "Sign in", lead: "Threats on your network, as they happen.",
+    username: "Username", password: "Password", go: "Sign in", going: "Signing in…",
+    ended: "Your session has ended. Sign in to go back to where you were.",
+    unreachable: "The server cannot be reached. Try again.",
+    locked: (s) => `Too many attempts. Try again in ${s} s.`,
+    missing: "Enter your username and your password.",
+    first: "At its first start the server prints the password of the user “admin”.",
+  },
+  user: { menu: "Account", out: "Sign out", theme: "Theme", themes: { system: "System", dark: "Dark", light: "Light" } },
+
+  connection: {
+    idle: "Not connected", connecting: "Connecting…", live: "Live", ended: "Session ended", offline: "Offline",
+    retrying: (s) => (s > 0 ? `Retrying in ${s} s` : "Retrying…"),
+    stale: (age) => `Stale: last heard ${age} ago`,
+    retry: "Retry now",
+    lost: "Connection lost. What you see may be out of date.",
+    back: "Connected again.",
+  },
+
+  live: {
+    title: "Live", latest: "Latest threats", caption: "Latest threats, newest first, at most 50",
+    pause: "Pause", resume: "Resume", held: (n) => `${n} new`,
+    uncounted: "Simulated threats are not counted since a real source has reported.", empty: "No threats yet",
+    emptyMonitoring: "Monitoring is on. Threats appear here the moment they are found.",
+    emptyIdle: "Start monitoring, or read a capture file under Uploads.",
+    error: "The latest threats could not be loaded.",
+    more: "Older threats in History",
+    said: (n, high) => `${n} new ${n === 1 ? "threat" : "threats"}${high ? `, ${high} high or critical` : ""}`,
+  },
+  columns: {
+    severity: "Severity", type: "Type", source: "Source", destination: "Destination", confidence: ["Conf", "idence"],
+    time: "Time", sensor: "Sensor", status: "Status", assignee: "Assignee", protocol: "Protocol", flows: "Flows", id: "Id",
+  },
+  simulated: ["sim", "ulated"], simulatedTitle: "Made by the simulator, not seen on a network",
+  fromFile: "file",
+  statistics: {
+    title: "Totals", total: "Total", critical: "Critical", high: "High", medium: "Medium", low: "Low",
+    error: "The totals could not be loaded.",
+  },
+  charts: {
+    timeline: "Threats over time", last: "24 hours", byType: "By type", bySeverity: "By severity", topSources: "Top sources",
+    topDestinations: "Top destinations", none: "Nothing to draw yet.", asTable: "Table", asChart: "Chart",
+    from: "From", until: "until", count: "Threats", address: "Address", search: "Show these threats in History",
+    brush: "Drag over the chart to see a span in History.",
+  },
+  sensorsStrip: { none: "No sensor", ok: (n) => `${n} ${n === 1 ? "sensor" : "sensors"} ok`, bad: (n, all) => `${n} of ${all} sensors not ok` },
+
+  monitor: {
+    title: "Monitoring", on: (name) => `Monitoring ${name}`, off: "Not monitoring", unknown: "Monitoring state unknown",
+    away: "Detector does not answer", simulator: "the simulator",
+    start: "Start monitoring", starting: "Starting…", stop: "Stop monitoring", stopping: "Stopping…",
+    interface: "Interface", auto: "Automatic", down: "down", duration: "Duration",
+    durations: { 60: "1 minute", 300: "5 minutes", 900: "15 minutes", 3600: "1 hour", 0: "Until stopped" },
+    of: (a, b) => `${a} of ${b}`, since: (a) => `for ${a}`,
+    started: "Monitoring started.", stopped: "Monitoring stopped.",
+    adminOnly: "Only an administrator can start or stop monitoring.",
+  },
+
+  inbox: {
+    title: "Inbox", caption: "Threats to be decided", all: "All", empty: "Nothing to decide here.", emptyNew: "Inbox is empty. Well done.",
+    error: "The inbox could not be loaded.", select: (id) => `Select ${id}`, selectAll: "Select all that are shown",
+    chosen: (n) => `${n} selected`, none: "Clear selection",
+    acknowledge: "Acknowledge", escalate: "Escalate", close: "Close", reopen: "Reopen", help: "Keys",
+    done: (n, status) => `${n} ${n === 1 ? "threat" : "threats"} ${status}`, undo: "Undo", undone: "Undone.",
+    lost: (who) => `Not changed: ${who || "someone else"} was faster. The row now shows what they did.`,
+    partly: (n, all) => `${n} of ${all} changed.`,
+    viewer: "Your role may read, but not decide.",
+  },
+  keys: {
+    title: "Keyboard", close: "Close",
+    list: [
+      ["j", "Next threat"], ["k", "Previous threat"], ["o", "Open or close the details"], ["x", "Select or deselect"],
+      ["a", "Acknowledge"], ["e", "Escalate"], ["c", "Close"], ["n", "Back to new"], ["s", "Suppress threats like this"],
+      ["u", "Undo the last change"], ["/", "Search"], ["?", "This help"], ["Esc", "Close what is open"],
+    ],
+  },
+
+  history: {
+    title: "History", caption: "Threats that fit the search, by arrival, newest first", query: "Search",
+    placeholder: "type:port_scan source:10.0.0.0/8 -status:closed", go: "Search",
+    range: "Time range", ranges: { "": "All time", "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", custom: "Between…" },
+    from: "From", to: "To", more: "Load more", loading: "Loading…", end: "That is all.", cut: "Only the first 1,000 are kept here. Narrow the search or export it.",
+    empty: "No threat fits this search.", emptyAll: "No threats are stored yet.", error: "The search failed.",
+    at: (n) => `at character ${n + 1}`, total: (n) => `${n} ${n === "1" ? "threat" : "threats"}`,
+    fresh: (n) => `${n} arrived since this search`, again: "Search again", export: "Export", columns: "Columns",
+    save: "Save search", saved: "Saved searches", saveName: "Name", remove: "Remove", facets: "Narrow by",
+  },
+
+  detail: {
+    title: "Threat", close: "Close details", loading: "Loading…", gone: "This threat does not exist, or not any more.",
+    removed: "This threat has been removed.", error: "The threat could not be loaded.",
+    facts: "What was seen", why: "Why it fired", features: "Flow features", growth: "Growth", triage: "Decision", evidence: "Evidence",
+    related: "Related", record: "Whole record", first: "First seen", last: "Last seen", flows: "Flows", packets: "Packets", bytes: "Bytes",
+    duration: "Duration", revision: "Revision", received: "Received", model: "Model", extractor: "Extractor", community: "Community id", mitre: "MITRE ATT&CK",
+    forest: "Random forest", attack: "attack", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
+    within_: (s, most, limit) => `within ${s} s · harmless up to ${most} · limit ${limit}`,
+    usual: "usual", share: "share of the verdict", outside: "outside the usual range", within: "within the usual range",
+    noFeatures: "The sender gave no features.", noExplanation: "The sender gave no explanation.",
+    comment: "Comment", addComment: "Add comment", assignee: "Assignee", nobody: "Nobody", assignMe: "Assign to me", verdict: "Verdict",
+    history: "What happened", by: (who) => `by ${who}`, download: "Download packets (pcap)",
+    noEvidence: "No packets were kept.", evidence_: (n) => `${n} packets kept.`,
+    copy: "Copy as JSON", copied: "Copied.", link: "Copy link", permalink: "Permalink", suppress: "Suppress…", block: "Block source…",
+    sameSource: "Same source", sameDestination: "Same destination", noRelated: "No other threats.",
+    lost: "Someone changed this threat meanwhile. You now see their change; yours was not made.", retry: "Make my change again",
+    simulated: "Made by the simulator.", suppressedBy: "Suppressed by rule", file: "From file",
+    events: { status: "Status", verdict: "Verdict", assignee: "Assignee", comment: "Comment", revision: "Growth" },
+  },
+
+  // The counters of a host's window; one that is not here is shown by its own name.
+  counters: { failed_ports: "Ports that refused", failed_hosts: "Hosts that refused", auth_attempts: "Sign-in attempts", short_sessions: "Short sessions",
+    missing_names: "Names that do not exist", reflectors: "Answers nobody asked for", slow_requests: "Requests held open" },
+
+  suppress: {
+    title: "Suppress threats like this", fields: { source: "Source", destination: "Destination", port: "Port", type: "Type", sensor: "Sensor", max_confidence: "Confidence up to" },
+    reason: "Reason", expires: "Until", days: { 1: "1 day", 7: "7 days", 30: "30 days", 0: "No end" }, preview: (n) => `Would have hidden ${n} of the last 24 hours.`,
+    go: "Suppress", cancel: "Cancel", done: "Rule made. Threats that fit it are stored but not shown.", needReason: "Say why.", needMatch: "Choose at least one field.",
+    warn: "That is most of what you see.",
+  },
+  block: {
+    title: "Block source", lead: "Puts the address on the list that firewalls fetch. Nothing is dropped by Threatline itself.", address: "Address or network",
+    reason: "Reason", go: "Add to blocklist", done: (a) => `${a} is on the blocklist.`,
+  },
+
+  sensors: {
+    title: "Sensors", caption: "Sensors and what they say of themselves", empty: "No sensor has reported yet.", emptyHint: "A detector reports here every 10 seconds once it runs.",
+    error: "The sensors could not be loaded.", name: "Sensor", state: "State", heard: "Last heard", source: "Source", packets: "Packets", drops: "Drops", flows: "Flows",
+    spool: "Waiting", oldest: "Oldest unsent", version: "Version", model: "Model", states: { ok: "ok", late: "late", blind: "blind" }, ago: (a) => `${a} ago`,
+    models: "Models", noModels: "The detector has not told of its models.", evictions: "Evictions", delivered: "Delivered", refused: "Refused", dead: "Undelivered", trouble: "Trouble", store: "Store", streams: "Open streams",
+    health: "Detector", healthy: "answers", unhealthy: "does not answer", check: "Test connection",
+  },
+
+  uploads: {
+    title: "Uploads", lead: "Drop a capture file here, or choose one.", hint: ".pcap, .pcapng or .cap, also gzipped, up to 500 MB", choose: "Choose file",
+    caption: "Capture files that were read", sending: (name, p) => `Sending ${name}: ${p}`, cancel: "Cancel", empty: "No file has been read yet.", error: "The list could not be loaded.",
+    file: "File", state: "State", size: "Size", packets: "Packets", flows: "Flows", threats: "Threats", sum: "SHA-256", when: "When", remove: "Remove",
+    nothing: "Nothing found", nothingLong: (name) => `${name}: read to the end, nothing found.`, found: (name, n) => `${name}: ${n} ${n === "1" ? "threat" : "threats"} found.`, show: "Show threats",
+    states: { receiving: "receiving", queued: "waiting", running: "reading", analysing: "reading", done: "done", failed: "failed", cancelled: "cancelled" }, sent: "File received. It is being read now.",
+    viewer: "Your role may not read capture files.", tooLarge: "The file is larger than 500 MB.",
+  },
+
+  settings: {
+    title: "Settings", sections: { you: "You", users: "Users", keys: "API keys", suppressions: "Suppressions", blocklist: "Blocklist", notifications: "Notifications", letters: "Undelivered", audit: "Audit log" },
+    admin: "Only an administrator sees this.", empty: "Nothing here yet.", error: "This could not be loaded.", add: "Add", remove: "Remove", save: "Save", created: "Saved.", removed: "Removed.", test: "Send test", tested: "Test sent.",
+    replay: "Send again", replayed: "Sent again.", oldPassword: "Present password", newPassword: "New password", change: "Change password", changed: "Password changed.", desktop: "Desktop notice for critical threats",
+    desktopNo: "This browser does not allow notices here.", keyOnce: "Copy this key now. It is not shown again.", sure: (what) => `Remove ${what}?`, yes: "Yes, remove", no: "Keep", enabled: "enabled", disabled: "disabled",
+    enable: "Enable", disable: "Disable", more: "Load more", role: "Role", roles: { viewer: "Viewer", analyst: "Analyst", admin: "Administrator" }, name: "Name", never: "never", email: "E-mail", scopes: "May", scope: { webhook: "send threats", read: "read", feed: "fetch the blocklist", control: "start and stop" },
+    author: "Author", match: "Hides", hits: "Hits", kind: "Kind", target: "Target", filter: "Only", problem: "Problem", sent: "Sent", who: "User", what: "Action", address: "Address", details: "Details",
+    suppressHint: "A rule is made from a threat: open one and choose “Suppress…”. What a rule hides is stored and found by is:suppressed.", you: "you",
+    clear: "Remove all threats", clearLead: "Removes every stored threat. The audit log stays.", cleared: (n) => `${n} threats removed.`, danger: "Danger",
+  },
+
+  state: { loading: "Loading…", retry: "Try again", error: "Something went wrong." },
+  failed: (message) => `That did not work: ${message}`,
+  dismiss: "Dismiss",
+};

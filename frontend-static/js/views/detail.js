@@ -1,0 +1,238 @@
+// detail.js: everything about one threat, beside the list or, by its permalink, alone.
+import { h, put, s } from "../dom.js";
+import { T } from "../texts.js";
+import * as f from "../format.js";
+import * as route from "../route.js";
+import { badge, button, explain, failure, field, fullWhen, loading, marks, nothing, select, statusChip, when } from "../parts.js";
+import { icon } from "../icons.js";
+import { mayDecide } from "./cursor.js";
+import { blockDialog, suppressDialog } from "./rules.js";
+
+const MOVES = { new: ["acknowledged", "escalated", "closed"], acknowledged: ["escalated", "closed", "new"], escalated: ["acknowledged", "closed", "new"], closed: ["new"] };
+const WORDS = { acknowledged: "acknowledge", escalated: "escalate", closed: "close", new: "reopen" };
+
+export function mount(root, store, actions, { id, onClose = null }) {
+  const parts = { head: h("header", { class: "detail-head" }), triage: h("section"), why: h("section"), facts: h("section"), more: h("section"), related: h("section"), record: h("section") };
+  const body = h("div", { class: "detail-body" });
+  put(root, body);
+  actions.loadDetail(id);
+  if (!store.get().users.length) actions.loadUsers();
+  let shown = null;
+  let around = "";
+
+  const draw = (state, before) => {
+    const { detail } = state;
+    if (before && detail === before.detail && state.users === before.users) return;
+    const t = detail.id === id ? detail.record : null;
+    if (!t) {
+      shown = null;
+      const close = onClose ? h("div", { class: "detail-head" }, h("div", { class: "detail-title" }, h("span", { class: "spacer" }), closeButton(onClose))) : null;
+      if (detail.error === "gone" || detail.error === "removed") put(body, close, nothing(detail.error === "gone" ? T.detail.gone : T.detail.removed));
+      else if (detail.error) put(body, close, failure(T.detail.error, detail.error, () => actions.loadDetail(id)));
+      else put(body, close, loading());
+      return;
+    }
+    if (t === shown && state.users === before?.users) return;
+    const first = !shown;
+    shown = t;
+    if (first) put(body, ...Object.values(parts));
+    drawHead(parts.head, t, actions, onClose, state);
+    drawTriage(parts.triage, t, actions, state);
+    drawFacts(parts.facts, t);
+    if (first || before?.detail.record?.details !== t.details) {
+      drawWhy(parts.why, t);
+      drawFeatures(parts.more, t);
+    }
+    drawRecord(parts.record, t);
+    const key = `${t.source_ip} ${t.destination_ip}`;
+    if (key !== around) {
+      around = key;
+      drawRelated(parts.related, t, actions);
+    }
+  };
+  draw(store.get());
+  return store.subscribe(draw);
+}
+
+const closeButton = (onClose) => h("button", { type: "button", class: "icon-button", "aria-label": T.detail.close, onclick: onClose }, icon("close"));
+const head = (text, ...more) => h("div", { class: "part-head" }, h("h3", {}, text), ...more);
+
+function drawHead(root, t, actions, onClose, state) {
+  const link = `${location.origin}${location.pathname}${route.format({ view: "threat", id: t.threat_id })}`;
+  const copy = (text) => async () => {
+    try {
+      await navigator.clipboard.writeText(text());
+      actions.notify(T.detail.copied);
+    } catch (error) {
+      actions.notify(T.failed(error.message), { kind: "bad" });
+    }
+  };
+  const decide = mayDecide(state);
+  put(root,
+    h("div", { class: "detail-title" }, badge(t.severity), h("h2", {}, f.typeName(t.threat_type)), ...marks(t), h("span", { class: "spacer" }),
+      onClose ? closeButton(onClose) : null),
+    h("p", { class: "detail-id mono" }, h("a", { href: route.format({ view: "threat", id: t.threat_id }), title: T.detail.permalink }, t.threat_id)),
+    h("p", { class: "route mono" }, f.address(t.source_ip, t.source_port), h("span", { class: "muted", "aria-label": "to" }, " → "), f.address(t.destination_ip, t.destination_port)),
+    t.suppressedBy ? h("p", { class: "notice-line" }, `${T.detail.suppressedBy} ${t.suppressedBy}`) : null,
+    h("div", { class: "detail-actions" },
+      decide ? button(T.detail.suppress, () => suppressDialog(t, actions), { kind: "small", image: "mute" }) : null,
+      decide ? button(T.detail.block, () => blockDialog(t, actions), { kind: "small", image: "block" }) : null,
+      button(T.detail.link, copy(() => link), { kind: "small", image: "link" }),
+      button(T.detail.copy, copy(() => JSON.stringify(t, null, 2)), { kind: "small", image: "copy" })));
+}
+
+function drawTriage(root, t, actions, state) {
+  const triage = { status: "new", verdict: "", assignee: "", history: [], ...t.triage };
+  // A draft that is being written stays where it is.
+  const old = root.querySelector("textarea");
+  const draft = old?.value ?? "";
+  const held = old === document.activeElement ? [old.selectionStart, old.selectionEnd] : null;
+  const change = (set) => actions.shield(async () => {
+    const result = await actions.change(t, set);
+    if (!result.ok) actions.notify(T.detail.lost, { kind: "bad" });
+  })();
+  const decide = mayDecide(state);
+  const me = state.session.user;
+  const names = [...new Set(["", me.username, triage.assignee ?? "", ...state.users])];
+  const text = h("textarea", { name: "text", maxlength: "10000", rows: "1", value: draft });
+  const form = h("form", { class: "comment", novalidate: true, onsubmit: async (e) => {
+    e.preventDefault();
+    if (!text.value.trim()) return text.focus();
+    try {
+      const words = text.value;
+      text.value = "";
+      await actions.comment(t, words);
+    } catch (error) {
+      explain(form, error);
+    }
+  } }, field(T.detail.comment, text), h("button", { class: "button small", type: "submit" }, T.detail.addComment));
+  put(root, head(T.detail.triage, statusChip(triage.status), triage.verdict ? h("span", { class: "chip" }, T.verdict[triage.verdict] ?? triage.verdict) : null),
+    decide ? h("div", { class: "decide" }, MOVES[triage.status]?.map((status) => button(T.inbox[WORDS[status]], () => actions.setStatus([t], status), { kind: "small" }))) : null,
+    decide ? h("div", { class: "two" },
+      field(T.detail.assignee, select(names.map((n) => [n, n || T.detail.nobody]), triage.assignee ?? "", (v) => change({ assignee: v }))),
+      field(T.detail.verdict, select(["", "true_positive", "false_positive"].map((v) => [v, T.verdict[v]]), triage.verdict ?? "", (v) => change({ verdict: v || null })))) : null,
+    triage.history?.length ? h("ol", { class: "log", "aria-label": T.detail.history }, triage.history.map(logLine)) : null,
+    decide ? form : null);
+  if (held) {
+    text.focus();
+    text.setSelectionRange(...held);
+  }
+}
+
+// What someone did: a change is told by what it became.
+function logLine({ at, by, status, verdict, assignee, comment }) {
+  const said = [];
+  if (status) said.push(T.status[status.to] ?? status.to);
+  if (verdict) said.push(T.verdict[verdict.to ?? ""] ?? verdict.to);
+  if (assignee) said.push(`${T.detail.assignee}: ${assignee.to || T.detail.nobody}`);
+  return h("li", {}, h("p", { class: "small muted" }, h("b", {}, by), said.length ? ` · ${said.join(" · ")}` : "", " · ", when(at)),
+    comment ? h("p", { class: "said" }, comment) : null);
+}
+
+function drawFacts(root, t) {
+  const d = t.details ?? {};
+  const rows = [
+    [T.columns.confidence.join(""), h("span", { class: "num" }, f.confidence(t.confidence))],
+    [T.columns.time, fullWhen(t.timestamp)],
+    [T.columns.protocol, t.protocol],
+    [T.columns.sensor, t.sensor],
+    [T.detail.first, d.first_seen && fullWhen(d.first_seen)],
+    [T.detail.last, d.last_seen && fullWhen(d.last_seen)],
+    [T.detail.duration, d.flow_duration !== undefined && `${f.figure(d.flow_duration)} s`],
+    [T.detail.flows, d.flow_count !== undefined && f.count(d.flow_count)],
+    [T.detail.packets, d.packet_count !== undefined && f.count(d.packet_count)],
+    [T.detail.bytes, d.byte_count !== undefined && f.bytes(d.byte_count)],
+    [T.detail.revision, t.revision > 1 && f.count(t.revision)],
+    [T.detail.mitre, Array.isArray(t.mitre) && t.mitre.length ? t.mitre.join(", ") : null],
+    [T.detail.file, d.file ?? d.file_name],
+    [T.detail.community, t.community_id && h("span", { class: "mono" }, t.community_id)],
+    [T.detail.model, d.model],
+    [T.detail.received, t.receivedAt && fullWhen(t.receivedAt)],
+  ].filter(([, v]) => v !== undefined && v !== null && v !== false && v !== "");
+  const kept = d.evidence?.packets;
+  put(root, head(T.detail.facts), h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+    kept ? h("p", { class: "evidence" }, T.detail.evidence_(f.count(kept)), " ",
+      h("a", { class: "button small", href: `/api/network/threats/${encodeURIComponent(t.threat_id)}/evidence.pcap`, download: `${t.threat_id}.pcap` }, icon("download"), T.detail.download)) : null);
+}
+
+function drawWhy(root, t) {
+  const d = t.details ?? {};
+  const lines = [];
+  if (Number.isFinite(d.rf_confidence)) lines.push([T.detail.forest, `${d.rf_prediction === 1 ? T.detail.attack : T.detail.normal} · ${f.confidence(d.rf_confidence)}`, d.rf_prediction === 1]);
+  if (Number.isFinite(d.iso_score)) lines.push([T.detail.isolation, `${d.iso_prediction === -1 ? T.detail.anomaly : T.detail.normal} · ${T.detail.score} ${f.figure(d.iso_score)}`, d.iso_prediction === -1]);
+  const explanation = Array.isArray(d.explanation) ? d.explanation : [];
+  put(root, head(T.detail.why),
+    lines.length ? h("ul", { class: "forests" }, lines.map(([name, text, fired]) => h("li", { class: fired ? "fired" : "" }, h("span", {}, name), h("span", { class: "num" }, text)))) : null,
+    typeof d.explanation === "string" ? h("p", {}, d.explanation) : null,
+    explanation.length ? h("ul", { class: "because" }, explanation.map(because)) : h("p", { class: "muted small" }, T.detail.noExplanation));
+}
+
+// One reason: the measured value, the usual range as a band, and how much it counted.
+function because(e) {
+  if (typeof e !== "object" || e === null) return h("li", {}, h("p", {}, String(e)));
+  if (e.counter) return counted(e);
+  const name = e.feature ?? e.name ?? "";
+  const usual = Array.isArray(e.usual) && e.usual.length === 2 ? e.usual : null;
+  const out = usual && (e.value < usual[0] || e.value > usual[1]);
+  return h("li", {},
+    h("div", { class: "because-head" }, h("span", { class: "feature" }, featureName(name)), h("span", { class: `num${out ? " out" : ""}` }, f.figure(e.value))),
+    usual ? rangeBar(e.value, usual, out) : null,
+    h("div", { class: "because-foot small muted num" },
+      usual ? h("span", {}, `${T.detail.usual} ${f.figure(usual[0])} – ${f.figure(usual[1])}`, h("span", { class: "sr-only" }, `, ${out ? T.detail.outside : T.detail.within}`)) : h("span", {}, e.text ?? e.message ?? ""),
+      Number.isFinite(e.share) ? h("span", { title: T.detail.share }, f.confidence(e.share), h("span", { class: "sr-only" }, ` ${T.detail.share}`)) : null));
+}
+
+// What one host did within a window of time, against the most that harmless ones did and the limit.
+function counted({ counter, value, limit, benign_max: most, window_s: seconds }) {
+  return h("li", {},
+    h("div", { class: "because-head" }, h("span", { class: "feature" }, T.counters[counter] ?? featureName(counter)), h("span", { class: "num out" }, f.figure(value))),
+    Number.isFinite(most) ? rangeBar(value, [0, most], value > most, limit) : null,
+    h("div", { class: "because-foot small muted num" }, h("span", {}, T.detail.within_(f.figure(seconds), f.figure(most), f.figure(limit)))));
+}
+
+const featureName = (name) => String(name).replaceAll("_", " ").replace(/ s$/, "/s");
+
+function rangeBar(value, [low, high], out, limit) {
+  // Values may be a thousand times the usual: beyond a decade the axis is logarithmic.
+  const far = Math.max(Math.abs(value), Math.abs(high)) > 10 * Math.max(1e-9, Math.min(Math.abs(value), Math.abs(high)));
+  const place = far ? (x) => Math.sign(x) * Math.log10(1 + Math.abs(x) * 1000) : (x) => x;
+  const [a, b, v] = [place(low), place(high), place(value)];
+  const from = Math.min(a, v);
+  const wide = (Math.max(b, v) - from) * 1.08 || 1;
+  const at = (x) => (((x - from) / wide) * 96 + 2);
+  return s("svg", { class: `range${out ? " out" : ""}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
+    s("rect", { class: "track", x: 0, y: 3, width: 100, height: 2 }),
+    s("rect", { class: "usual", x: at(a), y: 1, width: Math.max(1, at(b) - at(a)), height: 6 }),
+    Number.isFinite(limit) ? s("rect", { class: "limit", x: at(place(limit)), y: 0, width: 0.6, height: 8 }) : null,
+    s("rect", { class: "value", x: at(v) - 0.5, y: 0, width: 1, height: 8 }));
+}
+
+function drawFeatures(root, t) {
+  const features = t.details?.features;
+  if (!features || typeof features !== "object") return put(root);
+  const usual = new Map((Array.isArray(t.details.explanation) ? t.details.explanation : []).map((e) => [e?.feature, e]));
+  put(root, h("details", { class: "fold" }, h("summary", {}, `${T.detail.features} (${Object.keys(features).length})`),
+    h("table", { class: "plain" }, h("caption", { class: "sr-only" }, T.detail.features), h("tbody", {}, Object.entries(features).map(([name, value]) =>
+      h("tr", { class: usual.has(name) ? "told" : "" }, h("th", { scope: "row" }, featureName(name)), h("td", { class: "num" }, typeof value === "number" ? f.figure(value) : String(value))))))));
+}
+
+function drawRecord(root, t) {
+  const open = root.querySelector("details")?.open;
+  put(root, h("details", { class: "fold", open: Boolean(open) }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(t, null, 2))));
+}
+
+async function drawRelated(root, t, actions) {
+  const lists = await actions.related(t).catch(() => null);
+  if (!lists) return put(root);
+  const part = (title, q, list) => list.length ? [h("p", { class: "small muted related-head" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
+    h("ul", { class: "related" }, list.map((o) => h("li", {}, h("a", { href: `#${route.current().view === "threat" ? `/threat/${encodeURIComponent(o.threat_id)}` : ""}`, onclick: (e) => {
+      if (route.current().view === "threat") return;
+      e.preventDefault();
+      route.amend({ t: o.threat_id });
+    } }, badge(o.severity), h("span", { class: "type" }, f.typeName(o.threat_type)), h("span", { class: "spacer" }), when(o.timestamp)))))] : [];
+  const [source, target] = lists;
+  put(root, head(T.detail.related), part(`${T.detail.sameSource}: ${t.source_ip}`, `source:${t.source_ip}`, source),
+    part(`${T.detail.sameDestination}: ${t.destination_ip}`, `destination:${t.destination_ip}`, target),
+    source.length + target.length ? null : h("p", { class: "muted small" }, T.detail.noRelated));
+  return null;
+}

@@ -1,0 +1,99 @@
+// inbox.js: what is to be decided, by keyboard or mouse, one by one or many at once.
+import { h, put, setAttr, setText } from "../dom.js";
+import { T } from "../texts.js";
+import * as f from "../format.js";
+import * as route from "../route.js";
+import { button, failure, loading, nothing } from "../parts.js";
+import { threatTable } from "./table.js";
+import { listCursor, mayDecide, showKeys, toggleDetail } from "./cursor.js";
+
+const TABS = [...f.STATUSES, "all"];
+const PAGE = 100;
+
+export function mount(root, store, actions) {
+  const counts = {};
+  const tabs = h("nav", { class: "tabs", "aria-label": T.inbox.title }, TABS.map((name) => {
+    const count = h("span", { class: "num muted" });
+    const link = h("a", { href: route.format({ view: "inbox", query: { status: name === "new" ? "" : name } }) }, T.status[name] ?? T.inbox.all, " ", count);
+    counts[name] = { link, count };
+    return link;
+  }));
+  const items = () => store.get().lists.inbox.items;
+  const choose = (ids) => actions.dispatch({ type: "choose", ids });
+  const table = threatTable({
+    caption: T.inbox.caption, columns: ["severity", "type", "source", "destination", "confidence", "status", "assignee", "time"],
+    onOpen: (t) => {
+      cursor.set(t.threat_id);
+      toggleDetail(t.threat_id);
+    },
+    onChoose: (t, on) => {
+      const chosen = new Set(store.get().chosen);
+      if (on) chosen.add(t.threat_id);
+      else chosen.delete(t.threat_id);
+      cursor.set(t.threat_id);
+      choose(chosen);
+    },
+    chooseAll: (on) => choose(on ? items().map((t) => t.threat_id) : []),
+  });
+  const redraw = () => draw(store.get());
+  const cursor = listCursor({ store, actions, items, table, choose: true, redraw });
+
+  const word = h("span", { class: "num" });
+  const act = (status) => () => actions.setStatus(items().filter((t) => store.get().chosen.has(t.threat_id)), status);
+  const tools = h("div", { class: "tools", role: "toolbar", "aria-label": T.inbox.title }, word,
+    button(T.inbox.acknowledge, act("acknowledged"), { kind: "small", image: "check" }), button(T.inbox.escalate, act("escalated"), { kind: "small", image: "up" }),
+    button(T.inbox.close, act("closed"), { kind: "small", image: "close" }), button(T.inbox.none, () => choose([]), { kind: "small" }));
+  const hint = h("p", { class: "key-hint small muted", "aria-hidden": "true" }, ["j", "k"].map((k) => h("kbd", {}, k)), " move ", h("kbd", {}, "o"), " open ", h("kbd", {}, "a"), " acknowledge ",
+    h("kbd", {}, "e"), " escalate ", h("kbd", {}, "c"), " close");
+  const more = button(T.history.more, () => load(true), { kind: "wide" });
+  const state = h("div");
+  const view = h("div", { class: "view view-inbox" },
+    h("header", { class: "view-head" }, h("h1", {}, T.inbox.title), tabs, h("span", { class: "spacer" }), button(T.inbox.help, showKeys, { kind: "small" })),
+    h("section", { class: "panel list" }, h("header", { class: "panel-head" }, tools, hint), table.node, state, h("footer", { class: "more" }, more)));
+  put(root, view);
+
+  const status = () => route.current().query.status || "new";
+  const load = (append = false) => {
+    const wanted = status() === "all" ? "" : status();
+    return actions.loadList("inbox", { status: wanted, limit: PAGE }, { append, status: wanted, takesNew: wanted === "" || wanted === "new" });
+  };
+  let shownStatus = null;
+
+  function draw(now, before) {
+    if (status() !== shownStatus && now.route.view === "inbox") {
+      shownStatus = status();
+      view.classList.toggle("one", shownStatus !== "all");
+      cursor.set(null);
+      choose([]);
+      load();
+    }
+    const list = now.lists.inbox;
+    const byStatus = now.statistics.value?.byStatus ?? {};
+    for (const name of TABS) {
+      setAttr(counts[name].link, "aria-current", name === shownStatus ? "page" : null);
+      setText(counts[name].count, name === "all" ? "" : f.compact(byStatus[name] ?? 0));
+    }
+    if (list !== before?.lists.inbox) cursor.keep();
+    table.draw(list.items, { open: now.route.query.t, cursor: cursor.id(), chosen: now.chosen });
+    table.node.hidden = !list.items.length;
+    tools.hidden = !now.chosen.size || !mayDecide(now);
+    hint.hidden = !tools.hidden;
+    setText(word, T.inbox.chosen(f.count(now.chosen.size)));
+    more.hidden = !list.next;
+    more.disabled = list.loading;
+    const shows = list.error ? `error ${list.error.message}` : list.items.length ? "" : list.loaded ? "empty" : "loading";
+    if (state.dataset.shows !== shows) {
+      state.dataset.shows = shows;
+      if (list.error) put(state, failure(T.inbox.error, list.error.message, () => load()));
+      else if (shows === "empty") put(state, nothing(shownStatus === "new" ? T.inbox.emptyNew : T.inbox.empty));
+      else put(state, shows ? loading() : null);
+    }
+  }
+  draw(store.get());
+  const leave = store.subscribe(draw);
+  return () => {
+    leave();
+    cursor.unmount();
+    choose([]);
+  };
+}

@@ -1,0 +1,110 @@
+// live.js: what happens now: totals, the latest threats, charts of the last day, and the switch of the monitor.
+import { h, put, setAttr, setText } from "../dom.js";
+import { T } from "../texts.js";
+import * as f from "../format.js";
+import * as route from "../route.js";
+import { simulated } from "../state.js";
+import { button, failure, loading, nothing } from "../parts.js";
+import { threatTable } from "./table.js";
+import { monitorBar } from "./monitor.js";
+import { bars, timeline } from "./charts.js";
+import { listCursor, toggleDetail } from "./cursor.js";
+
+const CARDS = ["total", ...f.SEVERITIES];
+
+export function mount(root, store, actions) {
+  const numbers = {};
+  const cards = h("dl", { class: "cards", "aria-label": T.statistics.title }, CARDS.map((name) => {
+    numbers[name] = h("dd", { "data-stat": name }, "–");
+    return h("div", { class: `card stat-${name}` }, h("dt", {}, T.statistics[name]), numbers[name]);
+  }));
+  const uncounted = h("p", { class: "muted small", hidden: true }, T.live.uncounted);
+  const wrong = h("p", { class: "wrong", role: "alert", hidden: true });
+
+  const pause = button(T.live.pause, () => actions.dispatch({ type: "pause", on: !store.get().live.paused }), { kind: "small", "aria-pressed": "false" });
+  const held = h("span", { class: "held" });
+  const table = threatTable({
+    caption: T.live.caption, columns: ["severity", "type", "source", "destination", "confidence", "time"],
+    onOpen: (t) => {
+      cursor.set(t.threat_id);
+      toggleDetail(t.threat_id);
+    },
+  });
+  const cursor = listCursor({ store, actions, items: () => store.get().live.shown, table, redraw: () => drawList(store.get()) });
+  const state = h("div");
+  const list = h("section", { class: "panel list", "aria-labelledby": "latest" },
+    h("header", { class: "panel-head" }, h("h2", { id: "latest" }, T.live.latest), h("span", { class: "spacer" }), held, pause),
+    table.node, state,
+    h("footer", { class: "panel-foot" }, h("a", { href: "#/history" }, T.live.more)));
+
+  const monitor = monitorBar(store, actions);
+  const charts = chartColumn();
+  put(root, h("div", { class: "view view-live" },
+    h("header", { class: "view-head" }, h("h1", {}, T.live.title), h("span", { class: "spacer" }), monitor.node),
+    cards, uncounted, wrong, h("div", { class: "split" }, list, charts.node)));
+
+  const drawList = ({ live, route: { query } }) => table.draw(live.shown, { open: query.t, cursor: cursor.id() });
+  const draw = (now, before) => {
+    const { statistics, live } = now;
+    if (statistics !== before?.statistics) {
+      for (const name of CARDS) setText(numbers[name], f.count(statistics.value?.[name]));
+      uncounted.hidden = statistics.value?.simulated !== false || !live.items.some(simulated);
+      wrong.hidden = !statistics.error;
+      setText(wrong, statistics.error ? `${T.statistics.error} ${statistics.error}` : "");
+    }
+    if (live !== before?.live || now.route !== before?.route || now.monitor !== before?.monitor) {
+      drawList(now);
+      table.node.hidden = live.shown.length === 0;
+      setText(pause, live.paused ? T.live.resume : T.live.pause);
+      setAttr(pause, "aria-pressed", String(live.paused));
+      setText(held, live.paused && live.held ? T.live.held(f.count(live.held)) : "");
+      const shows = live.shown.length ? "" : live.error ? "error" : live.loaded ? "empty" : "loading";
+      const on = now.monitor.value?.monitoring?.active;
+      if (state.dataset.shows !== `${shows}${on}`) {
+        state.dataset.shows = `${shows}${on}`;
+        if (shows === "error") put(state, failure(T.live.error, live.error, () => actions.loadLive()));
+        else if (shows === "empty") put(state, nothing(T.live.empty, on ? T.live.emptyMonitoring : T.live.emptyIdle));
+        else if (shows === "loading") put(state, loading());
+        else put(state);
+      }
+    }
+    monitor.draw(now, before);
+    charts.draw(now, before);
+  };
+  draw(store.get());
+  const leave = store.subscribe(draw);
+  return () => (leave(), cursor.unmount(), monitor.unmount());
+}
+
+function chartColumn() {
+  const line = timeline({ onSpan: (from, to) => route.go({ view: "history", query: { from, to } }) });
+  const find = (name) => (value) => route.go({ view: "history", query: { q: `${name}:${/[\s"]/.test(value) ? JSON.stringify(value) : value}` } });
+  const severity = bars({ title: T.charts.bySeverity, tone: true, onPick: find("severity"), label: (k) => T.severity[k] ?? k });
+  const type = bars({ title: T.charts.byType, onPick: find("type"), label: f.typeName });
+  const sources = bars({ title: T.charts.topSources, onPick: find("source"), mono: true });
+  const targets = bars({ title: T.charts.topDestinations, onPick: find("destination"), mono: true });
+  return {
+    node: h("div", { class: "charts" }, line.node, severity.node, type.node, sources.node, targets.node),
+    draw(now, before) {
+      if (now.charts !== before?.charts && now.charts.value) {
+        const { value } = now.charts;
+        line.draw(value);
+        sources.draw(pairs(value.topSources).slice(0, 5));
+        targets.draw(pairs(value.topDestinations).slice(0, 5));
+      }
+      if (now.statistics !== before?.statistics && now.statistics.value) {
+        const { value } = now.statistics;
+        severity.draw(f.SEVERITIES.map((name) => [name, value[name] ?? 0]));
+        type.draw(pairs(value.byType).slice(0, 8));
+      }
+    },
+  };
+}
+
+// A list of counts comes as an object, or as a list of objects with a name and a count.
+export function pairs(value) {
+  const list = Array.isArray(value)
+    ? value.map((o) => [o.value ?? o.address ?? o.name ?? o.key ?? o.type, o.count ?? o.n ?? 0])
+    : Object.entries(value ?? {});
+  return list.filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1] || String(a[0]).localeCompare(String(b[0])));
+}

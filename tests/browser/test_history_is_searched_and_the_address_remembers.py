@@ -1,0 +1,88 @@
+from browser import expect, threat
+
+
+def rows(page):
+    return page.locator(".view-history tbody tr[data-id]")
+
+
+def fill(site, many=250):
+    for start in range(0, many, 125):
+        site.send(*(threat(n + 1, threat_type=["port_scan", "malware"][n % 2]) for n in range(start, min(many, start + 125))))
+
+
+def test_a_query_is_asked_shown_and_kept_over_a_reload(site, signed_in):
+    fill(site, 40)
+    page = signed_in("history")
+    expect(rows(page)).to_have_count(40)
+    page.locator("#query").fill("type:malware")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("20 threats")).to_be_visible()
+    assert "q=type%3Amalware" in page.url
+    page.reload()
+    expect(rows(page)).to_have_count(20)
+    expect(page.locator("#query")).to_have_value("type:malware")
+    page.go_back()
+    expect(rows(page)).to_have_count(40)
+
+
+def test_older_pages_come_while_scrolling(site, signed_in):
+    fill(site)
+    page = signed_in("history")
+    expect(rows(page)).to_have_count(100)
+    rows(page).last.scroll_into_view_if_needed()
+    expect(rows(page)).to_have_count(200)
+    rows(page).last.scroll_into_view_if_needed()
+    expect(rows(page)).to_have_count(250)
+    expect(page.get_by_text("That is all.")).to_be_attached()
+
+
+def test_a_wrong_query_points_at_the_character(site, signed_in):
+    page = signed_in("history")
+    page.locator("#query").fill("type:malware colour:red")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("(at character 14)")
+    expect(page.locator("mark")).to_have_text("c")
+    expect(page.locator("#query")).to_have_attribute("aria-invalid", "true")
+
+
+def test_arrivals_are_counted_but_do_not_push_the_list(site, signed_in):
+    fill(site, 10)
+    page = signed_in("history")
+    expect(rows(page)).to_have_count(10)
+    site.send(threat(900), threat(901))
+    page.get_by_role("button", name="2 arrived since this search").click()
+    expect(rows(page)).to_have_count(12)
+
+
+def test_facets_narrow_and_columns_are_chosen(site, signed_in):
+    fill(site, 10)
+    page = signed_in("history")
+    page.locator(".facet", has_text="MALWARE").click()
+    expect(rows(page)).to_have_count(5)
+    page.get_by_text("Columns", exact=True).click()
+    page.locator(".menu").get_by_label("Protocol").check()
+    expect(page.get_by_role("columnheader", name="Protocol")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("columnheader", name="Protocol")).to_be_visible()
+
+
+def test_the_export_asks_for_the_same_threats(site, signed_in):
+    fill(site, 4)
+    page = signed_in("history?q=type:malware&range=24h")
+    link = page.get_by_role("link", name="CSV").get_attribute("href")
+    assert link.startswith("/api/network/threats/export?format=csv&q=type%3Amalware&from=")
+
+
+def test_a_search_is_saved_by_name(site, signed_in):
+    fill(site, 4)
+    page = signed_in("history?q=type:malware")
+    page.get_by_text("Saved searches").click()
+    page.get_by_label("Name").fill("bad software")
+    page.get_by_role("button", name="Save search").click()
+    expect(page.get_by_role("button", name="bad software", exact=True)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.goto(f"{site.url}/#/history")
+    expect(rows(page)).to_have_count(4)
+    page.get_by_text("Saved searches").click()
+    page.get_by_role("button", name="bad software", exact=True).click()
+    expect(rows(page)).to_have_count(2)

@@ -1,0 +1,96 @@
+import json
+
+from browser import expect, sign_in, threat
+
+MARKUP = "<img src=x onerror=\"document.title='broken'\"><b>bold</b> \u202emirrored\u202c 🦊"
+
+
+def panel(page):
+    return page.get_by_role("complementary", name="Threat")
+
+
+def test_why_it_fired_stands_against_the_usual_range(site, signed_in):
+    site.send(threat(1, details={"explanation": [{"feature": "syn_flag_count", "value": 420, "usual": [1, 2], "share": 0.41}]}))
+    page = signed_in("live?t=threat_000001")
+    expect(panel(page)).to_contain_text("syn flag count")
+    expect(panel(page)).to_contain_text("usual 1 – 2, outside the usual range")
+    expect(panel(page)).to_contain_text("41%")
+    page.get_by_text("Flow features (25)").click()
+    expect(panel(page).get_by_role("table").locator("tr")).to_have_count(25)
+
+
+def test_it_grows_while_it_is_open(site, signed_in):
+    site.send(threat(1, severity="medium"))
+    page = signed_in("live?t=threat_000001")
+    expect(panel(page)).to_contain_text("MEDIUM")
+    site.send(threat(1, severity="critical", revision=2, details={"flow_count": 1000}))
+    expect(panel(page)).to_contain_text("CRITICAL")
+    expect(panel(page)).to_contain_text("1,000")
+
+
+def test_comment_assignee_and_verdict_are_kept(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("inbox?t=threat_000001")
+    panel(page).get_by_label("Comment").fill("looks like the scanner of the audit")
+    panel(page).get_by_role("button", name="Add comment").click()
+    expect(panel(page).get_by_text("looks like the scanner of the audit").first).to_be_visible()
+    panel(page).get_by_label("Assignee").select_option("analyst")
+    panel(page).get_by_label("Verdict").select_option("false_positive")
+    expect(panel(page).locator(".chip", has_text="False positive")).to_be_visible()
+    triage = site.record("threat_000001")["triage"]
+    assert triage["assignee"] == "analyst" and triage["verdict"] == "false_positive"
+
+
+def test_foreign_text_stays_text(site, signed_in):
+    site.send(threat(1, asset=MARKUP, details={"note": MARKUP, "explanation": [MARKUP, {"feature": MARKUP, "value": 1}]}))
+    site.change("threat_000001", {"comment": MARKUP + "x" * 3000}, "analyst")
+    page = signed_in("history?t=threat_000001")
+    expect(panel(page).locator(".said")).to_contain_text("<b>bold</b>")
+    page.get_by_text("Whole record").click()
+    expect(panel(page).locator("pre")).to_contain_text("onerror=")
+    assert page.locator("img").count() == 0 and "broken" not in page.title()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_permalink_shows_it_alone_and_a_wrong_one_says_so(tab, site):
+    site.send(threat(1))
+    sign_in(tab, site, "threat/threat_000001")
+    expect(tab.get_by_role("main")).to_contain_text("threat_000001")
+    tab.goto(f"{site.url}/#/threat/nosuch")
+    expect(tab.get_by_text("This threat does not exist, or not any more.")).to_be_visible()
+
+
+def test_the_record_is_copied_as_json(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("live?t=threat_000001")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    panel(page).get_by_role("button", name="Copy as JSON").click()
+    expect(page.get_by_text("Copied.")).to_be_visible()
+    assert json.loads(page.evaluate("navigator.clipboard.readText()"))["threat_id"] == "threat_000001"
+
+
+def test_a_rule_is_previewed_before_it_is_made(site, signed_in):
+    site.send(threat(1, source_ip="198.51.100.9"), threat(2, source_ip="198.51.100.9", threat_type="malware"), threat(3, source_ip="198.51.100.8"))
+    page = signed_in("inbox?t=threat_000001")
+    panel(page).get_by_role("button", name="Suppress…").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("status")).to_contain_text("Would have hidden 1 ")
+    dialog.locator("#match-type").uncheck()
+    expect(dialog.get_by_role("status")).to_contain_text("Would have hidden 2 ")
+    dialog.get_by_role("button", name="Suppress").click()
+    expect(dialog.get_by_text("Say why.")).to_be_visible()
+    dialog.get_by_label("Reason").fill("our own scanner")
+    dialog.get_by_role("button", name="Suppress").click()
+    expect(dialog).to_have_count(0)
+    rule, = site.shelf("suppressions")
+    assert rule["match"] == {"source": "198.51.100.9"} and rule["reason"] == "our own scanner" and rule["expiresAt"]
+
+
+def test_the_source_goes_on_the_blocklist(site, signed_in):
+    site.send(threat(1, source_ip="198.51.100.9"))
+    page = signed_in("live?t=threat_000001")
+    panel(page).get_by_role("button", name="Block source…").click()
+    page.get_by_role("dialog").get_by_role("button", name="Add to blocklist").click()
+    expect(page.get_by_text("198.51.100.9 is on the blocklist.")).to_be_visible()
+    entry, = site.shelf("blocklist")
+    assert entry["address"] == "198.51.100.9" and entry["threat"] == "threat_000001"

@@ -1,0 +1,112 @@
+from browser import expect, sign_in, threat
+
+
+def rows(page):
+    return page.locator(".view-inbox tbody tr[data-id]")
+
+
+def test_j_k_a_e_c_decide_one_by_one_and_u_takes_it_back(site, signed_in):
+    site.send(*(threat(n) for n in range(1, 6)))
+    page = signed_in("inbox")
+    expect(rows(page)).to_have_count(5)
+    page.keyboard.press("j")
+    expect(page.locator("tr.cursor")).to_have_attribute("data-id", "threat_000005")
+    page.keyboard.press("a")
+    expect(rows(page)).to_have_count(4)
+    expect(page.locator("tr.cursor")).to_have_attribute("data-id", "threat_000004")
+    page.keyboard.press("e")
+    expect(rows(page)).to_have_count(3)
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("c")
+    expect(rows(page)).to_have_count(2)
+    assert site.states() == {"threat_000005": "acknowledged", "threat_000004": "escalated", "threat_000003": "closed",
+                            "threat_000002": "new", "threat_000001": "new"}
+    page.keyboard.press("u")
+    expect(rows(page)).to_have_count(3)
+    assert site.states()["threat_000003"] == "new"
+
+
+def test_many_are_decided_at_once(site, signed_in):
+    site.send(*(threat(n) for n in range(1, 21)))
+    page = signed_in("inbox")
+    expect(rows(page)).to_have_count(20)
+    page.get_by_label("Select all that are shown").check()
+    expect(page.get_by_text("20 selected")).to_be_visible()
+    page.get_by_label("Select threat_000007").uncheck()
+    page.get_by_role("toolbar").get_by_role("button", name="Acknowledge").click()
+    expect(rows(page)).to_have_count(1)
+    assert sum(s == "acknowledged" for s in site.states().values()) == 19
+    page.get_by_role("button", name="Undo").click()
+    expect(rows(page)).to_have_count(20)
+    assert set(site.states().values()) == {"new"}
+
+
+def test_o_opens_the_detail_beside_the_list_and_escape_closes_it(site, signed_in):
+    site.send(threat(1), threat(2))
+    page = signed_in("inbox")
+    expect(rows(page)).to_have_count(2)
+    page.keyboard.press("j")
+    page.keyboard.press("o")
+    detail = page.get_by_role("complementary", name="Threat")
+    expect(detail).to_contain_text("threat_000002")
+    expect(rows(page).first).to_be_visible()
+    page.keyboard.press("j")
+    expect(detail).to_contain_text("threat_000001")
+    page.keyboard.press("Escape")
+    expect(detail).to_be_hidden()
+
+
+def test_what_others_do_is_seen_at_once(tab, site, chromium):
+    site.send(threat(1), threat(2))
+    sign_in(tab, site, "inbox")
+    context = chromium.new_context()
+    other = context.new_page()
+    sign_in(other, site, "inbox", user="analyst")
+    expect(rows(tab)).to_have_count(2)
+    other.keyboard.press("j")
+    other.keyboard.press("a")
+    expect(rows(tab)).to_have_count(1)
+    context.close()
+
+
+def test_a_lost_race_is_shown_and_nothing_is_overwritten(tab, fake):
+    fake.send(threat(1))
+    page = sign_in(tab, fake, "inbox?status=all")
+    expect(rows(page)).to_have_count(1)
+    # The other's change is made, but its event does not reach this page.
+    fake.test("set", silent=True)
+    fake.test("change", id="threat_000001", set={"status": "escalated"}, actor="analyst")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.get_by_role("alert")).to_contain_text("analyst was faster")
+    expect(rows(page)).to_contain_text("Escalated")
+    assert fake.states() == {"threat_000001": "escalated"}
+
+
+def test_new_threats_come_in_on_top(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("inbox")
+    expect(rows(page)).to_have_count(1)
+    site.send(threat(2))
+    expect(rows(page).first).to_have_attribute("data-id", "threat_000002")
+
+
+def test_a_viewer_may_read_but_not_decide(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("inbox", user="viewer")
+    expect(rows(page)).to_have_count(1)
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    expect(page.get_by_role("alert")).to_contain_text("may read, but not decide")
+    assert site.states() == {"threat_000001": "new"}
+
+
+def test_the_keys_are_told_by_a_question_mark(signed_in):
+    page = signed_in("inbox")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
