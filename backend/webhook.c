@@ -130,8 +130,6 @@ static void fill_item(const struct intake *intake, const struct threat *threat, 
         item->user_agent = "";
     if (suppression_match(intake->api->suppressions, threat, rule))
         item->suppressed_by = rule;
-    if (suppression_match(intake->api->suppressions, threat, item->mark))
-        item->suppressed_by = item->mark;
 }
 
 static const char *result_text(enum store_result result)

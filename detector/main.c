@@ -12,6 +12,7 @@
 #include "detector/forest.h"
 #include "detector/monitor.h"
 #include "detector/privilege.h"
+#include "detector/selftest.h"
 #include "detector/settings.h"
 
 #include <dirent.h>
@@ -56,6 +57,7 @@ static void block_signals(sigset_t *set)
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -216,15 +218,19 @@ static int serve(struct program *p, const sigset_t *signals)
     struct err err = {0};
     int status = EXIT_FAILED, signal_number;
 
-    if (!open_delivery(p, true, &err) || !open_control(p, &err))
-        goto done;
     if (strncmp(source, "live:", 5) == 0)
         source += 5;
-    if (strcmp(source, "none") != 0 && !monitor_start(p->monitor, source, p->settings.duration, NULL, &err))
+    /* the control API comes last: when it answers, the source runs */
+    if (!open_delivery(p, true, &err) ||
+        (strcmp(source, "none") != 0 && !monitor_start(p->monitor, source, p->settings.duration, NULL, &err)) ||
+        !open_control(p, &err))
         goto done;
     log_info("detector.ready", "api=http://%s:%d sensor=%s source=%s webhook=%s version=%s", p->settings.bind,
              api_port(p->api), p->settings.sensor_name, p->settings.source, p->settings.webhook, THREATLINE_VERSION);
-    sigwait(signals, &signal_number);
+    while (sigwait(signals, &signal_number) == 0 && signal_number == SIGHUP) {
+        log_info("detector.reload", "what=webhook-secret-file");
+        sender_reload(p->sender);
+    }
     log_info("detector.stopping", "signal=%d", signal_number);
     status = EXIT_DONE;
 done:
@@ -310,6 +316,10 @@ int main(int argc, char **argv)
 
     if (p == NULL)
         return EXIT_FAILED;
+    if (argc == 2 && strcmp(argv[1], "selftest") == 0) {
+        status = token_setup() ? selftest_run() : EXIT_FAILED;
+        goto done;
+    }
     result = settings_read(&p->settings, argc, argv, &p->files, &err);
     if (result == CONFIG_DONE || result == CONFIG_WRONG) {
         status = result == CONFIG_DONE ? EXIT_DONE : wrong(&err);

@@ -270,16 +270,21 @@ static void syn_flood(struct simulator *s, int64_t when)
     }
 }
 
+typedef void maker(struct simulator *, int64_t when);
+static maker *const makers[] = {
+    [SIMULATOR_BENIGN] = benign,       [SIMULATOR_SCAN] = port_scan,      [SIMULATOR_GUESSING] = guessing,
+    [SIMULATOR_UDP_FLOOD] = udp_flood, [SIMULATOR_SYN_FLOOD] = syn_flood,
+};
+
 static void cycle(struct simulator *s)
 {
-    static void (*const attacks[])(struct simulator *, int64_t) = {port_scan, guessing, udp_flood, syn_flood};
     int64_t flows = between(s, 1, 3);
 
     for (int64_t i = 0; i < flows; i++) {
         int64_t when = s->next_cycle + between(s, 1, 500) * MS;
 
         if (s->first || between(s, 1, 100) <= THREATS_PERCENT)
-            attacks[between(s, 0, 3)](s, when);
+            makers[between(s, SIMULATOR_SCAN, SIMULATOR_SYN_FLOOD)](s, when);
         else
             benign(s, when);
         s->first = false;
@@ -375,6 +380,17 @@ struct simulator *simulator_create(uint64_t seed, int64_t start_ns, struct err *
     s->random = seed;
     s->next_cycle = start_ns;
     s->first = true;
+    return s;
+}
+
+struct simulator *simulator_create_one(enum simulator_flow flow, uint64_t seed, int64_t start_ns, struct err *err)
+{
+    struct simulator *s = simulator_create(seed, start_ns, err);
+
+    if (s != NULL) {
+        s->next_cycle = INT64_MAX;
+        makers[flow](s, start_ns);
+    }
     return s;
 }
 

@@ -17,6 +17,16 @@ enum { SIMULATOR_CYCLE_S = 5 };
 
 struct simulator;
 struct simulator *simulator_create(uint64_t seed, int64_t start_ns, struct err *err);
+
+/* One flow or attack alone, beginning at start_ns; for selftest. */
+enum simulator_flow {
+    SIMULATOR_BENIGN,
+    SIMULATOR_SCAN,
+    SIMULATOR_GUESSING,
+    SIMULATOR_UDP_FLOOD,
+    SIMULATOR_SYN_FLOOD
+};
+struct simulator *simulator_create_one(enum simulator_flow flow, uint64_t seed, int64_t start_ns, struct err *err);
 void simulator_free(struct simulator *simulator);
 /* The next frame whose time is not after until_ns; false: there is none yet. The bytes are valid until the next call.
  */

