@@ -156,12 +156,15 @@ def test_monitoring_is_asked_of_the_detector(pair):
     assert answer.status_code == 200, answer.text
     try:
         event = stream.next("monitoring_event")[1]["data"]
+        while event["type"] == "pcap_file_analyzed":
+            event = stream.next("monitoring_event")[1]["data"]
         assert event["type"] == "network_monitoring_started" and event["data"]["interface"] == "lo"
         assert backend.get("/api/network/status").json()["monitoring"]["active"] is True
         assert backend.post("/api/network/start-monitoring", json={"interface": "lo"}).status_code == 409
     finally:
         assert backend.post("/api/network/stop-monitoring").status_code == 200
-    assert stream.next("monitoring_event")[1]["data"]["type"] == "network_monitoring_stopped"
+    while stream.next("monitoring_event")[1]["data"]["type"] != "network_monitoring_stopped":
+        pass
     stream.close()
 
 
