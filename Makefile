@@ -44,7 +44,7 @@ HEADERS_zlib := zlib.h
 HEADERS_zstd := zstd.h
 HEADERS_cap := sys/capability.h
 HEADERS_seccomp := seccomp.h
-MAY_civetweb := common/http_server
+MAY_civetweb := common/http_server common/http_request common/http_socket
 MAY_curl := common/http_client backend/mail
 MAY_pcap := detector/capture
 MAY_sqlite := detector/spool backend/store_sqlite%
@@ -223,6 +223,22 @@ check-long: ## full counts: sanitizers, valgrind, fuzzing, crashes, soaks; write
 	@scripts/check_long.sh
 
 PREFIX ?= /usr/local
+# The model, and the lab whose rows it is made of. What make model writes is the committed file, bit for bit.
+TRAIN = "$$(scripts/venv.sh models/train/requirements.txt build/train-venv)/bin/python"
+LAB_OUT ?= build/lab
+MODEL_NOTE = "Its rows come from models/lab: real tools between network namespaces."
+
+.PHONY: lab
+lab: all ## make the lab's traffic and its rows (root; about 40 minutes)
+	@scripts/deps.sh lab
+	@models/lab/lab.py --out $(LAB_OUT)
+	@models/lab/rows.py --captures $(LAB_OUT)
+
+.PHONY: model
+model: ## train models/threatline.model on the committed rows
+	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows $(MODEL_FLAGS) \
+	  --out models/threatline.model --card models/README.md --note $(MODEL_NOTE)
+
 .PHONY: install
 install: all ## install programs, manuals, model and dashboard below PREFIX
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/threatline-detector build/bin/threatline-backend

@@ -37,6 +37,9 @@ static void packets(struct text *out, const struct pipeline_counters *c)
         labelled(out, "flows_ended_total", "cause", ends[e], c->flow.ended[e]);
     value(out, "flows_open", "gauge", c->flow.open, "Flows open now.");
     value(out, "evictions_total", "counter", c->flow.evicted, "Flows ended because the table was full.");
+    value(out, "late_packets_total", "counter", c->flow.late, "Packets behind the end of their connection.");
+    value(out, "astray_packets_total", "counter", c->flow.astray, "Packets far behind the clock.");
+    value(out, "clock_jumps_total", "counter", c->flow.jumps, "Times the packets' clock was set back.");
     value(out, "judged_total", "counter", c->verdict.judged, "Verdicts of the forests.");
     value(out, "threats_total", "counter", c->verdict.threats, "Threats found.");
     value(out, "threat_updates_total", "counter", c->verdict.updates, "Further notices of threats that grew.");

@@ -321,7 +321,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         break;
     default:
         if (!is_common_protocol(mark->protocol))
-            mark_count(mark, COUNT_PROTOCOLS, 0, mark->protocol, 1);
+            mark_count(mark, COUNT_PROTOCOLS, 0, window_mix(10, mark->protocol), 1);
     }
 }
 

@@ -158,7 +158,7 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
         bool group = six ? packet->destination[0] == 0xff : packet->destination[12] >= 224;
 
         if (packet->icmp_code != 0)
-            mark_count(mark, COUNT_ICMP_PROBES, 0, (uint64_t)type << 8 | packet->icmp_code, 1);
+            mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
         if (!group)
             mark_count(mark, COUNT_HOSTS_PINGED, 0, mark->target_hash, 1);
         remember_echo(mark, packet);
@@ -167,7 +167,7 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
         mark->protocol = packet->protocol;
         compare_echo(mark, packet);
     } else if (!six && (type == 13 || type == 15 || type == 17)) {
-        mark_count(mark, COUNT_ICMP_PROBES, 0, (uint64_t)type << 8 | packet->icmp_code, 1);
+        mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
     } else if (!six && type == 3 && packet->icmp_code == 3) {
         count_unreachable(hosts, packet, mark);
     }

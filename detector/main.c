@@ -57,6 +57,7 @@ static void block_signals(sigset_t *set)
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -226,7 +227,10 @@ static int serve(struct program *p, const sigset_t *signals)
         goto done;
     log_info("detector.ready", "api=http://%s:%d sensor=%s source=%s webhook=%s version=%s", p->settings.bind,
              api_port(p->api), p->settings.sensor_name, p->settings.source, p->settings.webhook, THREATLINE_VERSION);
-    sigwait(signals, &signal_number);
+    while (sigwait(signals, &signal_number) == 0 && signal_number == SIGHUP) {
+        log_info("detector.reload", "what=webhook-secret-file");
+        sender_reload(p->sender);
+    }
     log_info("detector.stopping", "signal=%d", signal_number);
     status = EXIT_DONE;
 done:

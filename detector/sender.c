@@ -49,7 +49,7 @@ struct sender {
     pthread_mutex_t lock; /* guards what follows; held for a copy, never over a call */
     pthread_cond_t news;  /* the sender has something to do */
     pthread_cond_t calm;  /* a round is over */
-    bool woken, stopping;
+    bool woken, stopping, reloading;
     struct sender_counters counters;
 };
 
@@ -245,17 +245,23 @@ static void try_later(struct sender *sender, const char *why, long retry_after_s
     set_trouble(sender, why);
 }
 
-static void tell_kept(struct sender *sender, int status)
+static void reload_key(struct sender *sender)
 {
     struct err err = {0};
+
+    if (sender->signs && !load_key(&sender->settings, &sender->key, &err))
+        log_error("sender.secret", "error=\"%s\"", err.text);
+}
+
+static void tell_kept(struct sender *sender, int status)
+{
     char why[120];
 
     snprintf(why, sizeof why, "the receiver answered %d: check secret, clock, URL", status);
     log_error("sender.refused", "status=%d url=\"%s\" advice=\"check secret, clock, URL\"", status,
               sender->settings.url);
     set_trouble(sender, why);
-    if (sender->signs && !load_key(&sender->settings, &sender->key, &err)) /* the file may hold a new secret by now */
-        log_warn("sender.secret", "error=\"%s\"", err.text);
+    reload_key(sender); /* the file may hold a new secret by now */
 }
 
 static void settle(struct sender *sender, size_t settled, int status)
@@ -434,9 +440,11 @@ static void wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t
 static void *sender_loop(void *argument)
 {
     struct sender *sender = argument;
-    bool more = true, stopping = false;
+    bool more = true, stopping = false, reloading = false;
 
     while (!stopping) {
+        if (reloading)
+            reload_key(sender);
         more = deliver(sender);
         if (sender->heartbeat_url[0] != '\0' && clock_monotonic_ms() >= sender->next_heartbeat) {
             sender->next_heartbeat = clock_monotonic_ms() + sender->settings.heartbeat_ms;
@@ -448,7 +456,8 @@ static void *sender_loop(void *argument)
         pthread_cond_broadcast(&sender->calm);
         while (!more && !sender->woken && !sender->stopping && clock_monotonic_ms() < until)
             wait_until(&sender->news, &sender->lock, until);
-        sender->woken = false;
+        reloading = sender->reloading;
+        sender->woken = sender->reloading = false;
         stopping = sender->stopping;
         pthread_mutex_unlock(&sender->lock);
     }
@@ -530,6 +539,14 @@ void sender_wake(struct sender *sender)
 {
     pthread_mutex_lock(&sender->lock);
     sender->woken = true;
+    pthread_cond_signal(&sender->news);
+    pthread_mutex_unlock(&sender->lock);
+}
+
+void sender_reload(struct sender *sender)
+{
+    pthread_mutex_lock(&sender->lock);
+    sender->reloading = sender->woken = true;
     pthread_cond_signal(&sender->news);
     pthread_mutex_unlock(&sender->lock);
 }

@@ -35,7 +35,8 @@ struct sender_settings { /* texts are borrowed and outlive the sender */
 struct sender;
 bool sender_check(const struct sender_settings *settings, struct err *err); /* is there a secret for the sensor */
 struct sender *sender_start(const struct sender_settings *settings, struct err *err);
-void sender_wake(struct sender *sender); /* the spool has something new */
+void sender_wake(struct sender *sender);   /* the spool has something new */
+void sender_reload(struct sender *sender); /* reads the secret file again; a bad one changes nothing */
 /* Waits at most ms for the moment when nothing waits any more (kept and refused rows do not count); true: reached. */
 bool sender_drain(struct sender *sender, int64_t ms);
 /* Ends after the call in flight; what was not sent stays in the spool. NULL is fine. */

@@ -160,8 +160,6 @@ static void describe_flow(struct verdict *verdict, struct incident *incident, co
     struct judgement own;
 
     incident->has_flow = true;
-    incident->packets += flow->packets[0] + flow->packets[1];
-    incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
     incident->duration_s = (double)(flow->last_ns - flow->first_ns) / 1e9;
     flow_community_id(flow, incident->community_id);
     features_of(flow, incident->features);
@@ -204,6 +202,17 @@ static struct incident *covering(struct verdict *verdict, const char *type, enum
         found = incidents_find(verdict->incidents, incident_key(parents[i], LIMIT_PAIR, source, target));
     }
     return found;
+}
+
+/* The incident of a window that this flow is a part of: it needs no opinion of the forests any more, its packets count. */
+static struct incident *proven(struct verdict *verdict, const struct flow *flow)
+{
+    struct incident *incident;
+
+    if (incidents_open_count(verdict->incidents) == 0)
+        return NULL;
+    incident = covering(verdict, "port_scan", LIMIT_PAIR, false, flow->address[0], flow->address[1]);
+    return incident != NULL && incident->by_window ? incident : NULL;
 }
 
 static void grow(struct verdict *verdict, struct incident *incident, int64_t now_ns, uint8_t event)
@@ -256,8 +265,11 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
     incident->first_ns = evidence->first_ns;
     incident->proof_ns = now_ns;
     incident->confidence = classify_confidence(evidence);
-    if (flow != NULL)
+    if (flow != NULL) {
         describe_flow(verdict, incident, flow, NULL);
+        incident->open_packets = flow->packets[0] + flow->packets[1];
+        incident->open_bytes = flow->ip_bytes[0] + flow->ip_bytes[1];
+    }
     start(verdict, incident);
 }
 
@@ -300,6 +312,8 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     incident->first_ns = flow->first_ns;
     incident->proof_ns = flow->last_ns;
     incident->confidence = model_confidence(model, judged->score.rf);
+    incident->packets = flow->packets[0] + flow->packets[1];
+    incident->bytes = flow->ip_bytes[0] + flow->ip_bytes[1];
     describe_flow(verdict, incident, flow, judged);
     incident->reasons = judged->rf_attack ? explain_attack(model, judged->row, incident->reason)
                                           : explain_anomaly(model, judged->row, incident->reason);
@@ -309,7 +323,7 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
 void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow, const struct packet *packet)
 {
     struct evidence raised[HOSTS_EVIDENCE];
-    struct incident *grown = NULL;
+    struct incident *grown = NULL, *incident = NULL;
     struct judgement judged;
     int64_t now_ns = packet != NULL ? packet->time_ns : flow->last_ns;
     size_t count;
@@ -318,7 +332,13 @@ void verdict_event(struct verdict *verdict, enum flow_event event, const struct 
     count = hosts_event(verdict->hosts, event, flow, packet, raised);
     for (size_t i = 0; i < count; i++)
         take_evidence(verdict, &raised[i], now_ns, (uint8_t)event, flow, &grown);
-    if (verdict->settings.model != NULL && (event == FLOW_STEP || event == FLOW_ENDED)) {
+    if (event == FLOW_STEP || event == FLOW_ENDED)
+        incident = proven(verdict, flow);
+    if (incident != NULL && event == FLOW_ENDED) {
+        incident->packets += flow->packets[0] + flow->packets[1];
+        incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
+        verdict->counters.folded++;
+    } else if (incident == NULL && verdict->settings.model != NULL && (event == FLOW_STEP || event == FLOW_ENDED)) {
         judge(verdict, flow, &judged);
         verdict->counters.judged++;
         verdict->counters.rf_attacks += judged.rf_attack;

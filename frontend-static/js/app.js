@@ -95,6 +95,7 @@ function enter() {
   leaveLogin();
   leaveLogin = () => {};
   frame = shell.mount(root, store, actions);
+  if (["out", "ended"].includes(shown.phase)) frame.main.focus();
   shown = { phase: "in", view: "", id: "", open: "" };
 }
 

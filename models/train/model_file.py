@@ -41,7 +41,7 @@ def write_model(path, rf, iso, features, quantiles, numbers, calibration, percen
     """numbers: rf-threshold, rf-sure, iso-threshold, iso-sure. Returns the file's name for itself."""
     everything = [np.arange(len(features))] * len(rf.estimators_)
     rf_size = forest_bytes(rf.estimators_, everything,
-                           lambda t, n: float(rf.estimators_[t].tree_.value[n, 0, 1] / rf.estimators_[t].tree_.value[n, 0].sum()))
+                           lambda t, n: float(rf.estimators_[t].tree_.value[n, 0, 1]))  # a share since scikit-learn 1.3
     depth, average = iso._decision_path_lengths, iso._average_path_length_per_tree
     iso_size = forest_bytes(iso.estimators_, iso.estimators_features_,
                             lambda t, n: float(depth[t][n] + average[t][n] - 1.0))

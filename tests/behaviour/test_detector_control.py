@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import signal
 import threading
 import time
 
@@ -373,3 +374,16 @@ def test_a_spool_of_a_newer_version_is_refused(tmp_path):
     program = Detector(tmp_path / "newer", None).start(ready=False)
     assert program.process.wait(10) == 1
     assert "made by a newer detector" in program.log()
+
+
+
+def test_a_broken_secret_file_is_told_after_sighup_and_changes_nothing(start, receiver, tmp_path):
+    secret = tmp_path / "secret"
+    secret.write_text("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n")
+    detector = start("none", ["--webhook-secret-file", secret])
+    secret.write_text("broken\n")
+    detector.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "sender.secret" in detector.log())
+    analyse(detector, write_pcap(tmp_path / "scan.pcap", list(scan())))
+    wait_for(lambda: metric(detector, "sent_total") >= 2)
+    assert all("webhook-signature" in {k.lower() for k in h} for h in receiver.headers)

@@ -3,15 +3,10 @@ states that the real one cannot be brought into at will."""
 import os
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import sync_playwright
 
-from records import threat
-from sites import PASSWORD, RealSite, StandIn
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-        "--disable-component-update", "--disable-sync"]
-expect.set_options(timeout=8000)
+from browser import ARGS, CHROMIUM, sign_in
+from sites import RealSite, StandIn
 
 
 @pytest.fixture(scope="session")
@@ -55,23 +50,8 @@ def tab(chromium):
     assert not faults, faults
 
 
-def fill_in(page, user="admin", password=PASSWORD):
-    page.get_by_label("Username").fill(user)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in").click()
-
-
-def sign_in(page, site, view="live", user="admin"):
-    page.goto(f"{site.url}/#/{view}")
-    fill_in(page, user)
-    expect(page.locator(".connection")).to_have_attribute("data-phase", "live")
-    return page
-
-
 @pytest.fixture
 def signed_in(tab, site):
     """Signs in and gives the page; before it, a test may fill the server."""
     return lambda view="live", user="admin": sign_in(tab, site, view, user)
 
-
-__all__ = ["expect", "fill_in", "sign_in", "threat"]

@@ -1,7 +1,7 @@
 import pytest
 
 import axe
-from conftest import expect, fill_in, sign_in, threat
+from browser import expect, fill_in, sign_in, threat
 
 VIEWS = ["live", "live?t=threat_000003", "inbox", "history?q=type:port_scan", "history?q=colour:red", "threat/threat_000003", "sensors", "uploads",
          "settings", "settings/users", "settings/keys", "settings/suppressions", "settings/blocklist", "settings/audit"]
@@ -33,7 +33,7 @@ def test_axe_finds_nothing_on_any_view(chromium, filled, theme):
     expect(page.get_by_role("dialog")).to_be_visible()
     found["keys"] = axe.violations(page)
     context.close()
-    assert not {view: faults for view, faults in found.items() if faults}
+    assert not [f"{view}: {fault}" for view, faults in found.items() for fault in faults]
 
 
 @pytest.mark.parametrize("width", [320, 768, 3840])
@@ -59,6 +59,9 @@ def test_everything_is_reached_by_the_keyboard_alone(filled, tab):
     tab.keyboard.type("correct horse battery")
     tab.keyboard.press("Enter")
     expect(tab.locator(".connection")).to_have_attribute("data-phase", "live")
+    expect(tab.get_by_role("main")).to_be_focused()
+    tab.reload()
+    expect(tab.locator("tbody tr[data-id]").first).to_be_visible()
     tab.keyboard.press("Tab")
     expect(tab.locator(".skip")).to_be_focused()
     seen = set()

@@ -1,4 +1,4 @@
-from conftest import expect, sign_in
+from browser import expect, sign_in
 
 
 def test_the_interfaces_are_the_servers_and_the_clock_too(tab, fake):

@@ -1,6 +1,6 @@
 import json
 
-from conftest import expect, sign_in, threat
+from browser import expect, sign_in, threat
 
 MARKUP = "<img src=x onerror=\"document.title='broken'\"><b>bold</b> \u202emirrored\u202c 🦊"
 

@@ -1,4 +1,4 @@
-from conftest import expect, fill_in, sign_in, threat
+from browser import expect, fill_in, sign_in, threat
 
 
 def test_a_wrong_password_is_told_as_text(tab, site):

@@ -1,4 +1,4 @@
-from conftest import expect, sign_in, threat
+from browser import expect, sign_in, threat
 
 
 def rows(page):

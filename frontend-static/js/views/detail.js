@@ -170,7 +170,8 @@ function drawWhy(root, t) {
 // One reason: the measured value, the usual range as a band, and how much it counted.
 function because(e) {
   if (typeof e !== "object" || e === null) return h("li", {}, h("p", {}, String(e)));
-  const name = e.feature ?? e.rule ?? e.name ?? e.window ?? "";
+  if (e.counter) return counted(e);
+  const name = e.feature ?? e.name ?? "";
   const usual = Array.isArray(e.usual) && e.usual.length === 2 ? e.usual : null;
   const out = usual && (e.value < usual[0] || e.value > usual[1]);
   return h("li", {},
@@ -181,9 +182,17 @@ function because(e) {
       Number.isFinite(e.share) ? h("span", { title: T.detail.share }, f.confidence(e.share), h("span", { class: "sr-only" }, ` ${T.detail.share}`)) : null));
 }
 
+// What one host did within a window of time, against the most that harmless ones did and the limit.
+function counted({ counter, value, limit, benign_max: most, window_s: seconds }) {
+  return h("li", {},
+    h("div", { class: "because-head" }, h("span", { class: "feature" }, T.counters[counter] ?? featureName(counter)), h("span", { class: "num out" }, f.figure(value))),
+    Number.isFinite(most) ? rangeBar(value, [0, most], value > most, limit) : null,
+    h("div", { class: "because-foot small muted num" }, h("span", {}, T.detail.within_(f.figure(seconds), f.figure(most), f.figure(limit)))));
+}
+
 const featureName = (name) => String(name).replaceAll("_", " ").replace(/ s$/, "/s");
 
-function rangeBar(value, [low, high], out) {
+function rangeBar(value, [low, high], out, limit) {
   // Values may be a thousand times the usual: beyond a decade the axis is logarithmic.
   const far = Math.max(Math.abs(value), Math.abs(high)) > 10 * Math.max(1e-9, Math.min(Math.abs(value), Math.abs(high)));
   const place = far ? (x) => Math.sign(x) * Math.log10(1 + Math.abs(x) * 1000) : (x) => x;
@@ -194,6 +203,7 @@ function rangeBar(value, [low, high], out) {
   return s("svg", { class: `range${out ? " out" : ""}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
     s("rect", { class: "track", x: 0, y: 3, width: 100, height: 2 }),
     s("rect", { class: "usual", x: at(a), y: 1, width: Math.max(1, at(b) - at(a)), height: 6 }),
+    Number.isFinite(limit) ? s("rect", { class: "limit", x: at(place(limit)), y: 0, width: 0.6, height: 8 }) : null,
     s("rect", { class: "value", x: at(v) - 0.5, y: 0, width: 1, height: 8 }));
 }
 
@@ -214,7 +224,7 @@ function drawRecord(root, t) {
 async function drawRelated(root, t, actions) {
   const lists = await actions.related(t).catch(() => null);
   if (!lists) return put(root);
-  const part = (title, q, list) => list.length ? [h("p", { class: "small muted" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
+  const part = (title, q, list) => list.length ? [h("p", { class: "small muted related-head" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
     h("ul", { class: "related" }, list.map((o) => h("li", {}, h("a", { href: `#${route.current().view === "threat" ? `/threat/${encodeURIComponent(o.threat_id)}` : ""}`, onclick: (e) => {
       if (route.current().view === "threat") return;
       e.preventDefault();

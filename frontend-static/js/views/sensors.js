@@ -50,11 +50,12 @@ function sensorCard(o) {
     h("header", { class: "panel-head" }, h("span", { class: "dot", "aria-hidden": "true" }), h("h2", {}, o.name), h("span", { class: `chip sensor-${o.state}` }, T.sensors.states[o.state] ?? o.state),
       h("span", { class: "spacer" }), h("span", { class: "muted num", "data-heard": o.lastHeard, title: f.utc(o.lastHeard) }, T.sensors.ago(f.ago(serverNow() - Date.parse(o.lastHeard))))),
     facts([[T.sensors.source, r.source], [T.sensors.packets, f.count(r.packets)], [T.sensors.drops, lost], [T.sensors.flows, f.count(r.flows)],
-      [T.sensors.evictions, r.evictions !== undefined ? f.count(r.evictions) : null], [T.sensors.spool, f.count(r.spoolDepth ?? r.waiting ?? r.delivery?.waiting)],
-      [T.sensors.oldest, r.oldestUnsent ? when(r.oldestUnsent) : null], [T.sensors.model, r.model], [T.sensors.version, r.version]]),
-    r.trouble || r.delivery?.trouble ? h("p", { class: "wrong" }, r.trouble || r.delivery.trouble) : null);
+      [T.sensors.evictions, known(r.evictions)], [T.sensors.spool, known(r.spool_depth)],
+      [T.sensors.oldest, r.oldest_unsent ? when(r.oldest_unsent) : null], [T.sensors.dead, r.dead_letters > 0 ? h("span", { class: "bad" }, f.count(r.dead_letters)) : null], [T.sensors.model, r.model], [T.sensors.version, r.version]]),
+    r.trouble ? h("p", { class: "wrong" }, r.trouble) : null);
 }
 
+const known = (n) => (n === undefined ? null : f.count(n));
 const share = (part, all) => (part > 0 && part < all / 10000 ? "< 0.01%" : all > 0 ? new Intl.NumberFormat(undefined, { style: "percent", maximumFractionDigits: 2 }).format(part / all) : "–");
 
 function drawDetector(root, value) {
@@ -62,16 +63,20 @@ function drawDetector(root, value) {
   const d = value.detector ?? {};
   const sent = d.delivery ?? {};
   return put(root, h("p", { class: "pad" }, h("span", { class: d.healthy ? "good" : "bad" }, `${d.sensor ? `${d.sensor}: ` : ""}${d.healthy ? T.sensors.healthy : T.sensors.unhealthy}`), d.message ? ` · ${d.message}` : ""),
-    facts([[T.sensors.version, d.version], [T.sensors.spool, sent.waiting !== undefined ? f.count(sent.waiting) : null], [T.sensors.delivered, sent.delivered !== undefined ? f.count(sent.delivered) : null],
-      [T.sensors.refused, sent.refused !== undefined ? f.count(sent.refused) : null], [T.sensors.dead, sent.deadLetters !== undefined ? f.count(sent.deadLetters) : null],
-      [T.sensors.trouble, sent.trouble || value.monitoring?.trouble], [T.sensors.store, value.store?.kind], [T.sensors.streams, value.stream?.open !== undefined ? f.count(value.stream.open) : null]]));
+    facts([[T.sensors.version, d.version], [T.sensors.spool, known(sent.waiting)], [T.sensors.delivered, known(sent.delivered)],
+      [T.sensors.refused, known(sent.refused)], [T.sensors.dead, known(sent.deadLetters)],
+      [T.sensors.trouble, sent.trouble || value.monitoring?.trouble], [T.sensors.store, value.store?.kind], [T.sensors.streams, known(value.stream?.open)]]));
 }
 
-// The card of a model says whatever its maker wrote; what is a plain value is shown as it is.
+// The card of a model says whatever its maker wrote; what is a plain value is shown as it is, the rest as the record.
 function drawModels(root, models) {
-  const list = Array.isArray(models) ? models : Object.entries(models ?? {}).map(([name, value]) => (typeof value === "object" && value ? { name, ...value } : { name, value }));
+  const list = Array.isArray(models) ? models : Object.entries(models ?? {}).map(([name, value]) => ({ name, ...value }));
   if (!list.length) return put(root, h("p", { class: "pad muted" }, T.sensors.noModels));
-  return put(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""),
-    facts(Object.entries(m).filter(([k, v]) => k !== "name" && ["string", "number", "boolean"].includes(typeof v)).map(([k, v]) => [k.replaceAll("_", " "), typeof v === "number" ? f.figure(v) : String(v)])),
+  return put(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""), facts(plain(m)),
+    (m.models ?? []).map((one) => h("div", {}, h("h3", {}, one.name), facts(plain(one)))),
     h("details", { class: "fold" }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(m, null, 2))))));
 }
+
+const HIDDEN = new Set(["name", "success", "timestamp"]);
+const plain = (o) => Object.entries(o).filter(([k, v]) => !HIDDEN.has(k) && ["string", "number", "boolean"].includes(typeof v))
+  .map(([k, v]) => [k.replaceAll("_", " "), typeof v === "number" ? f.figure(v) : String(v)]);

@@ -40,8 +40,9 @@ export const all = {
     form: [["address", T.block.address], ["reason", T.block.reason], lasting("7")], hint: T.block.lead,
   },
   notifications: {
-    roles: ADMIN, path: "/api/notifications", list: "notifications", named: (o) => o.name ?? o.url ?? o.id,
-    columns: [[T.settings.name, (o) => o.name ?? o.id], [T.settings.kind, (o) => o.type ?? o.kind], [T.settings.target, (o) => h("span", { class: "mono" }, o.url ?? o.address ?? o.host ?? "–")], [T.settings.filter, (o) => h("span", { class: "mono" }, typeof o.filter === "object" ? words(o.filter) : o.filter || "–")]],
+    roles: ADMIN, path: "/api/notifications", list: "notifications", named: (o) => o.name,
+    columns: [[T.settings.name, (o) => o.name], [T.settings.kind, (o) => o.type], [T.settings.target, (o) => h("span", { class: "mono" }, o.url)], [T.settings.filter, (o) => h("span", { class: "mono" }, o.filter || "–")], [T.settings.sent, (o) => f.count(o.state?.sent), "num"], [T.settings.problem, (o) => o.state?.lastError || "–"]],
+    made: (answer) => answer.secret,
     form: [["name", T.settings.name], ["type", T.settings.kind, { of: [["webhook", "Webhook"], ["syslog", "Syslog"]], value: "webhook" }], ["url", T.settings.target], ["filter", T.settings.filter, { optional: true }]],
     more: (o, c) => [button(T.settings.test, c.shield(async () => {
       await c.api.post(`/api/notifications/${encodeURIComponent(o.id)}/test`);
@@ -49,8 +50,8 @@ export const all = {
     }), { kind: "small" })],
   },
   letters: {
-    roles: ADMIN, path: "/api/dead-letters", list: ["deadLetters", "letters", "dead_letters"], named: (o) => o.id,
-    columns: [[T.columns.id, (o) => h("span", { class: "mono" }, o.threat_id ?? o.threat ?? o.id)], [T.settings.target, (o) => o.target ?? o.sensor ?? "–"], [T.settings.problem, (o) => o.error ?? o.message ?? o.reason ?? "–"], [T.uploads.when, (o) => when(o.createdAt ?? o.time ?? o.timestamp)]],
+    roles: STAFF, path: "/api/dead-letters", list: ["deadLetters", "letters", "dead_letters"], named: (o) => o.id,
+    columns: [[T.columns.id, (o) => h("span", { class: "mono" }, o.threat_id ?? o.id)], [T.settings.target, (o) => o.target ?? o.detector ?? "–"], [T.settings.problem, (o) => o.message ?? o.error ?? "–"], [T.uploads.when, (o) => (o.createdAt ? when(o.createdAt) : "–")]],
     more: (o, c) => [button(T.settings.replay, c.shield(async () => {
       await c.api.post(`/api/dead-letters/${encodeURIComponent(o.id)}/replay`);
       c.notify(T.settings.replayed);
