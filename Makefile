@@ -159,6 +159,18 @@ BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libdetector.a $(B)/libbackend.a $(B)/libcommon.a
 	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS) $(BACKEND_LIBS)
 
+# Programs of tests/tools read captures or rows for training and evaluation.
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(wildcard tests/tools/*.c))
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libdetector.a $(B)/libcommon.a
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
+
+.PHONY: tools
+tools: $(TOOLS) ## build the readers that training and evaluation use
+
+.PHONY: evaluate
+evaluate: tools ## count what is found in THREATLINE_CAPTURES, by capture
+	@python3 models/train/evaluate.py --reader $(B)/tests/tools/verdict_read --model models
+
 .PHONY: bench
 bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here
 	@scripts/deps.sh test

@@ -66,7 +66,7 @@ def make(run, number, out, seconds):
             ended = time.time()
             wire.stop(tap)
         attackers = [] if run.label == "benign" else [f"{net}.{n}" for n in range(60, 80)] + ["fd66::60"]
-        about = {"name": run.name, "label": run.label, "tool": run.tool, "net": net, "attackers": attackers, "honest": [f"{net}.{n}" for n in range(80, 100)] + ["fd66::80"],
+        about = {"name": run.name, "label": run.label, "tool": run.tool, "net": net, "attackers": attackers, "honest": [f"{net}.{n}" for n in range(80, 100)],
                  "spoofed": "rand-source" in " ".join(run.lines), "from": began, "to": ended, "shape": run.shape}
         (out / f"{run.name}.json").write_text(json.dumps(about, indent=1) + "\n")
         return run.name, capture.stat().st_size

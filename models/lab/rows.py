@@ -32,13 +32,16 @@ def flows(detector, capture):
 
 
 def is_attack(about, flow):
-    """By address: the attackers' ends; in spoofed runs whatever goes to a target and is no honest neighbour's."""
+    """By address: the attackers' ends; in spoofed runs whatever goes to the target and is no honest neighbour's. None: what the target
+    answers to invented addresses, which is neither."""
     ends = {flow["source_ip"], flow["destination_ip"]}
     if about["label"] == "benign" or ends & set(about["honest"]):
         return False
     if ends & set(about["attackers"]):
         return True
     target = f"{about['net']}.1"
+    if about["spoofed"] and flow["source_ip"] == target:
+        return None
     return about["spoofed"] and target in ends
 
 
@@ -54,7 +57,10 @@ def rows_of(about, detector, capture):
         if not names:
             names = list(flow)
             names = names[names.index("duration"):]
-        file = about["name"] if is_attack(about, flow) or about["label"] == "benign" else f"{about['name']}.honest"
+        attack = is_attack(about, flow)
+        if attack is None:
+            continue
+        file = about["name"] if attack or about["label"] == "benign" else f"{about['name']}.honest"
         out.setdefault(file, {})[tuple(number(flow[name]) for name in names)] = None
     return {file: list(rows) for file, rows in out.items()}, names
 

@@ -171,6 +171,79 @@ static void pcapng_with_two_interfaces_is_read(void **state)
     assert_int_equal(last.time_ns, 1700000001123456789);
 }
 
+static void pcapng_interfaces_may_differ_in_link_type_and_snap_length(void **state)
+{
+    struct bytes b = pcapng();
+    const struct capture_settings settings = {.filter = "greater 60"};
+    struct capture_frame frame;
+    (void)state;
+    b.at[28 + 20 + 8] = 101; /* the second interface: raw IP, 1,024 bytes */
+    b.at[28 + 20 + 12] = 0;
+    b.at[28 + 20 + 13] = 4;
+    write_file(b.at, b.n);
+    struct capture *capture = capture_open_file(path, &settings, NULL);
+    assert_non_null(capture);
+    assert_int_equal(capture_next(capture, 0, &frame, NULL), CAPTURE_FRAME);
+    assert_int_equal(frame.link, 1);
+    assert_int_equal(frame.time_ns, 1700000000123456000);
+    assert_int_equal(capture_next(capture, 0, &frame, NULL), CAPTURE_FRAME);
+    assert_int_equal(frame.link, 12); /* DLT_RAW */
+    assert_int_equal(frame.captured, 60);
+    assert_int_equal(capture_next(capture, 0, &frame, NULL), CAPTURE_END);
+    capture_close(capture);
+}
+
+static void every_cut_of_a_pcapng_file_is_said_to_be_one(void **state)
+{
+    struct bytes b = pcapng();
+    (void)state;
+    for (size_t n = 4; n < b.n; n++) {
+        struct err err = {ERR_NONE, ""};
+        struct capture_frame frame;
+        enum capture_news news = CAPTURE_FRAME;
+        bool between = n == 28 || n == 48 || n == 80 || n == 80 + 92;
+        write_file(b.at, n);
+        struct capture *capture = capture_open_file(path, NULL, &err);
+        while (capture != NULL && news == CAPTURE_FRAME)
+            news = capture_next(capture, 0, &frame, &err);
+        assert_true(capture == NULL || news == (between ? CAPTURE_END : CAPTURE_SHORT));
+        assert_true(between || err.code == ERR_CUT_SHORT);
+        capture_close(capture);
+    }
+}
+
+static void damaged_pcapng_blocks_are_refused(void **state)
+{
+    static const struct {
+        size_t at;
+        uint8_t value;
+    } cases[] = {
+        {4, 13},              /* a section header too short */
+        {12, 9},              /* version 9 */
+        {28 + 4, 11},         /* an interface block too short for itself */
+        {28 + 7, 0x7f},       /* one of two gigabytes */
+        {28 + 16, 21},        /* lengths that differ */
+        {28 + 20 + 20, 99},   /* a resolution of 10^-99 */
+        {80 + 8, 7},          /* a packet of interface 7 */
+        {80 + 20, 200},       /* more bytes than the block holds */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes b = pcapng();
+        struct err err = {ERR_NONE, ""};
+        struct capture_frame frame;
+        enum capture_news news = CAPTURE_FRAME;
+        b.at[cases[i].at] = cases[i].value;
+        write_file(b.at, b.n);
+        struct capture *capture = capture_open_file(path, NULL, &err);
+        while (capture != NULL && news == CAPTURE_FRAME)
+            news = capture_next(capture, 0, &frame, &err);
+        assert_true(capture == NULL || news == CAPTURE_SHORT);
+        assert_int_equal(err.code, ERR_INVALID);
+        capture_close(capture);
+    }
+}
+
 static void gzip_and_zstd_are_told_by_their_content(void **state)
 {
     struct bytes plain = pcap(false, true), packed[2] = {gzipped(&plain), zstd(&plain)};
@@ -344,6 +417,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_byte_orders_and_resolutions_are_read),
         cmocka_unit_test(pcapng_with_two_interfaces_is_read),
+        cmocka_unit_test(pcapng_interfaces_may_differ_in_link_type_and_snap_length),
+        cmocka_unit_test(every_cut_of_a_pcapng_file_is_said_to_be_one),
+        cmocka_unit_test(damaged_pcapng_blocks_are_refused),
         cmocka_unit_test(gzip_and_zstd_are_told_by_their_content),
         cmocka_unit_test(several_members_or_frames_follow_each_other),
         cmocka_unit_test(a_file_that_ends_inside_a_packet_gives_what_it_held),
