@@ -44,7 +44,7 @@ HEADERS_zlib := zlib.h
 HEADERS_zstd := zstd.h
 HEADERS_cap := sys/capability.h
 HEADERS_seccomp := seccomp.h
-MAY_civetweb := common/http_server
+MAY_civetweb := common/http_server common/http_request common/http_socket
 MAY_curl := common/http_client backend/mail
 MAY_pcap := detector/capture
 MAY_sqlite := detector/spool backend/store_sqlite%
@@ -86,24 +86,24 @@ build/fence/stamp: Makefile
 
 $(B)/%.o: %.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
+	@echo '  CC  $@'; $(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
 
 $(B)/backend/openapi.o: backend/openapi.yaml
 
 define archive_rule
 $(B)/lib$(1).a: $(call objects,$(SRC_$(1)))
 	@rm -f $$@
-	ar rcs $$@ $$^
+	@ar rcs $$@ $$^
 endef
 $(foreach r,$(ROOMS),$(eval $(call archive_rule,$(r))))
 
 $(B)/bin/threatline-detector: $(B)/detector/main.o $(B)/libdetector.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
 
 $(B)/bin/threatline-backend: $(B)/backend/main.o $(B)/libbackend.a $(B)/libcommon.a
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(BACKEND_LIBS)
 
 build/bin/%: build/release/bin/%
 	@mkdir -p $(@D)
@@ -118,12 +118,12 @@ LIBS_detector = $(DETECTOR_LIBS)
 LIBS_backend = $(BACKEND_LIBS)
 define unit_rule
 $(B)/tests/unit/$(1)/%_test: $(B)/tests/unit/$(1)/%_test.o $(if $(filter-out common,$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(LIBS_$(1))
+	@echo '  LD  $$@'; $(CC) $(LDFLAGS_ALL) -o $$@ $$^ -lcmocka $$(LIBS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call unit_rule,$(r))))
 $(B)/tests/%.o: tests/%.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(CFLAGS_mongoc) -MMD -MP -c -o $@ $<
+	@echo '  CC  $@'; $(CC) $(CFLAGS_ALL) $(CFLAGS_mongoc) -MMD -MP -c -o $@ $<
 .SECONDARY:
 
 .PHONY: unit
@@ -140,7 +140,7 @@ FUZZERS := $(patsubst tests/%.c,$(B)/tests/%,$(FUZZ_SRC))
 FUZZ_SECONDS ?= 60
 define fuzz_rule
 $(B)/tests/fuzz/$(1)/%_fuzz: $(B)/tests/fuzz/$(1)/%_fuzz.o $(if $(filter-out common,$(1)),$(B)/lib$(1).a) $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS_$(1))
+	@echo '  LD  $$@'; $(CC) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $$@ $$^ $$(LIBS_$(1))
 endef
 $(foreach r,$(ROOMS),$(eval $(call fuzz_rule,$(r))))
 
@@ -157,7 +157,19 @@ fuzz: ## run each fuzz target for FUZZ_SECONDS (60)
 BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libdetector.a $(B)/libbackend.a $(B)/libcommon.a
-	$(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS) $(BACKEND_LIBS)
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS) $(BACKEND_LIBS)
+
+# Programs of tests/tools read captures or rows for training and evaluation.
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(wildcard tests/tools/*.c))
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libdetector.a $(B)/libcommon.a
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
+
+.PHONY: tools
+tools: $(TOOLS) ## build the readers that training and evaluation use
+
+.PHONY: evaluate
+evaluate: tools ## count what is found in THREATLINE_CAPTURES, by capture
+	@python3 models/train/evaluate.py --reader $(B)/tests/tools/verdict_read --model models
 
 .PHONY: bench
 bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here
@@ -223,6 +235,22 @@ check-long: ## full counts: sanitizers, valgrind, fuzzing, crashes, soaks; write
 	@scripts/check_long.sh
 
 PREFIX ?= /usr/local
+# The model, and the lab whose rows it is made of. What make model writes is the committed file, bit for bit.
+TRAIN = "$$(scripts/venv.sh models/train/requirements.txt build/train-venv)/bin/python"
+LAB_OUT ?= build/lab
+MODEL_NOTE = "Its rows come from models/lab: real tools between network namespaces."
+
+.PHONY: lab
+lab: all ## make the lab's traffic and its rows (root; about 40 minutes)
+	@scripts/deps.sh lab
+	@models/lab/lab.py --out $(LAB_OUT)
+	@models/lab/rows.py --captures $(LAB_OUT)
+
+.PHONY: model
+model: ## train models/threatline.model on the committed rows
+	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows $(MODEL_FLAGS) \
+	  --out models/threatline.model --card models/README.md --note $(MODEL_NOTE)
+
 .PHONY: install
 install: all ## install programs, manuals, model and dashboard below PREFIX
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/threatline-detector build/bin/threatline-backend

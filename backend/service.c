@@ -204,7 +204,8 @@ static bool open_server(struct service *service, struct err *err)
         .hidden_role = ROLE_WEBHOOK,
     };
     service->server = http_server_start(&http, err);
-    return service->server != NULL;
+    return service->server != NULL || err_prefix(err, "%s, ports %ld and %ld", settings->bind, settings->port,
+                                                 settings->dashboard_port);
 }
 
 static bool open_rooms(struct service *service, struct err *err)
@@ -309,7 +310,7 @@ bool service_check(const struct settings *settings, struct err *err)
         ok = (webhook = webhook_open(secrets, err)) != NULL;
     ok = ok && (detectors = detectors_open(&settings->detectors, key != NULL && key[0] != '\0' ? key : NULL, err)) !=
                    NULL;
-    if (ok && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
+    if (ok && settings->dashboard_port >= 0 && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
         (stat(settings->static_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
         ok = err_set(err, ERR_INVALID, "static-dir: %s is no directory", settings->static_dir);
     detectors_close(detectors);

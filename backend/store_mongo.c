@@ -226,36 +226,36 @@ struct index_row {
     const char *keys[3]; /* "-seq" descends */
     bool unique;
     const char *only_with; /* partial: documents that have this field */
-    bool expires;
+    bool expires, sparse;  /* sparse: a lookup by the field itself may use it on every server */
 };
 
 static const struct index_row indexes[] = {
-    {"securitylogs", "threat_id", {"details.threatId"}, true, "details.threatId", false},
-    {"securitylogs", "event", {"index.eventSeq"}, true, "index.eventSeq", false},
-    {"securitylogs", "arrival", {"action", "-seq"}, false, NULL, false},
-    {"securitylogs", "type", {"details.threatType", "-seq"}, false, NULL, false},
-    {"securitylogs", "severity", {"index.severity", "-seq"}, false, NULL, false},
-    {"securitylogs", "status", {"triage.status", "-seq"}, false, NULL, false},
-    {"securitylogs", "verdict", {"triage.verdict", "-seq"}, false, NULL, false},
-    {"securitylogs", "assignee", {"triage.assignee", "-seq"}, false, NULL, false},
-    {"securitylogs", "source", {"index.source", "-seq"}, false, NULL, false},
-    {"securitylogs", "destination", {"index.destination", "-seq"}, false, NULL, false},
-    {"securitylogs", "source_port", {"index.sourcePort", "-seq"}, false, NULL, false},
-    {"securitylogs", "destination_port", {"index.destinationPort", "-seq"}, false, NULL, false},
-    {"securitylogs", "protocol", {"index.protocol", "-seq"}, false, NULL, false},
-    {"securitylogs", "sensor", {"index.sensor", "-seq"}, false, NULL, false},
-    {"securitylogs", "confidence", {"details.confidence", "-seq"}, false, NULL, false},
-    {"securitylogs", "time", {"index.timestampUs"}, false, NULL, false},
-    {"securitylogs", "received", {"receivedAt"}, false, NULL, false},
-    {"securitylogs", "simulated", {"index.simulated", "-seq"}, false, NULL, false},
-    {"securitylogs", "commented", {"index.commented", "-seq"}, false, NULL, false},
-    {"securitylogs", "job", {"index.job", "-seq"}, false, NULL, false},
-    {"securitylogs", "suppressed", {"suppressedBy", "-seq"}, false, NULL, false},
-    {"securitylogs", "words", {"index.words", "-seq"}, false, NULL, false},
-    {"rollups", "bucket", {"span", "part", "bucket"}, true, NULL, false},
-    {"documents", "key", {"kind", "id"}, true, NULL, false},
-    {"documents", "name", {"kind", "name"}, true, "name", false},
-    {"documents", "expires", {"expiresAt"}, false, NULL, true},
+    {"securitylogs", "threat_id", {"details.threatId"}, true, NULL, false, true},
+    {"securitylogs", "event", {"index.eventSeq"}, true, NULL, false, true},
+    {"securitylogs", "arrival", {"action", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "type", {"details.threatType", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "severity", {"index.severity", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "status", {"triage.status", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "verdict", {"triage.verdict", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "assignee", {"triage.assignee", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "source", {"index.source", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "destination", {"index.destination", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "source_port", {"index.sourcePort", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "destination_port", {"index.destinationPort", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "protocol", {"index.protocol", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "sensor", {"index.sensor", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "confidence", {"details.confidence", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "time", {"index.timestampUs"}, false, NULL, false, false},
+    {"securitylogs", "received", {"receivedAt"}, false, NULL, false, false},
+    {"securitylogs", "simulated", {"index.simulated", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "commented", {"index.commented", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "job", {"index.job", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "suppressed", {"suppressedBy", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "words", {"index.words", "-seq"}, false, NULL, false, false},
+    {"rollups", "bucket", {"span", "part", "bucket"}, true, NULL, false, false},
+    {"documents", "key", {"kind", "id"}, true, NULL, false, false},
+    {"documents", "name", {"kind", "name"}, true, "name", false, false},
+    {"documents", "expires", {"expiresAt"}, false, NULL, true, false},
 };
 
 static void append_index(bson_t *list, size_t n, const struct index_row *row)
@@ -275,6 +275,8 @@ static void append_index(bson_t *list, size_t n, const struct index_row *row)
         BSON_APPEND_BOOL(&index, "unique", true);
     if (row->expires)
         BSON_APPEND_INT32(&index, "expireAfterSeconds", 0);
+    if (row->sparse)
+        BSON_APPEND_BOOL(&index, "sparse", true);
     if (row->only_with != NULL)
         BCON_APPEND(&index, "partialFilterExpression", "{", row->only_with, "{", "$exists", BCON_BOOL(true), "}", "}");
     bson_append_document_end(list, &index);

@@ -1,6 +1,7 @@
 /* capture.c: libpcap behind capture.h. */
 #include "detector/capture.h"
 
+#include "detector/capture_pcapng.h"
 #include "detector/capture_stream.h"
 
 #include <arpa/inet.h>
@@ -16,8 +17,20 @@
 enum { SNAP_LIVE = 2048, RING_BYTES = 16 << 20, BATCH_MS = 10 };
 static const int64_t latest = INT64_C(1) << 62; /* year 2116: later times are taken for this */
 
+enum { FILTERS_MAX = 16 };
+
+/* A filter is compiled for one link type; a pcapng file may have several. */
+struct filter {
+    int link;
+    struct bpf_program program;
+};
+
 struct capture {
-    pcap_t *pcap;
+    pcap_t *pcap; /* NULL: pcapng */
+    struct capture_pcapng *pcapng;
+    char *filter; /* text, for pcapng */
+    struct filter filters[FILTERS_MAX];
+    size_t filter_count;
     struct capture_stream *stream; /* NULL: live */
     int link;
     bool nano;
@@ -50,11 +63,69 @@ static struct capture *create(const char *name, struct err *err)
     return capture;
 }
 
-struct capture *capture_open_file(const char *path, const struct capture_settings *settings, struct err *err)
+/* The filter for a link type; NULL and err when it makes no sense there. */
+static const struct bpf_program *filter_for(struct capture *capture, int link, struct err *err)
+{
+    for (size_t i = 0; i < capture->filter_count; i++)
+        if (capture->filters[i].link == link)
+            return &capture->filters[i].program;
+    if (capture->filter_count == FILTERS_MAX) {
+        err_set(err, ERR_INVALID, "filter: more than %d link types", FILTERS_MAX);
+        return NULL;
+    }
+    struct filter *one = &capture->filters[capture->filter_count];
+    pcap_t *dead = pcap_open_dead(link, 262144);
+    bool ok = dead != NULL && pcap_compile(dead, &one->program, capture->filter, 1, PCAP_NETMASK_UNKNOWN) == 0;
+    if (!ok)
+        err_set(err, ERR_INVALID, "filter \"%s\": %s", capture->filter,
+                dead != NULL ? pcap_geterr(dead) : "out of memory");
+    if (dead != NULL)
+        pcap_close(dead);
+    if (!ok)
+        return NULL;
+    one->link = link;
+    capture->filter_count++;
+    return &one->program;
+}
+
+static bool open_pcapng(struct capture *capture, FILE *file, const char *filter, struct err *err)
+{
+    bool cut = false;
+
+    capture->pcapng = capture_pcapng_open(file, err);
+    if (capture->pcapng == NULL) {
+        const char *fault = capture_stream_fault(capture->stream, &cut);
+        return fault == NULL ? false : err_set(err, cut ? ERR_CUT_SHORT : ERR_INVALID, "%s", fault);
+    }
+    if (filter == NULL || filter[0] == '\0')
+        return true;
+    capture->filter = strdup(filter);
+    if (capture->filter == NULL)
+        return err_set(err, ERR_MEMORY, "out of memory");
+    return filter_for(capture, DLT_EN10MB, err) != NULL; /* says at once what is no filter at all */
+}
+
+static bool open_pcap(struct capture *capture, FILE *file, const char *filter, struct err *err)
 {
     char why[PCAP_ERRBUF_SIZE] = "";
-    struct capture *capture = create(path, err);
     bool cut = false;
+
+    capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
+    if (capture->pcap == NULL) {
+        const char *fault = capture_stream_fault(capture->stream, &cut);
+        cut = cut || strstr(why, "truncated") != NULL || (fault == NULL && feof(file));
+        return err_set(err, cut ? ERR_CUT_SHORT : ERR_INVALID, "%s", fault != NULL ? fault : why);
+    }
+    capture_stream_hand_over(capture->stream); /* pcap_close closes it */
+    capture->nano = true;
+    capture->link = pcap_datalink(capture->pcap);
+    return set_filter(capture, filter, err);
+}
+
+struct capture *capture_open_file(const char *path, const struct capture_settings *settings, struct err *err)
+{
+    struct capture *capture = create(path, err);
+    const char *filter = settings != NULL ? settings->filter : NULL;
 
     if (capture == NULL)
         return NULL;
@@ -63,21 +134,9 @@ struct capture *capture_open_file(const char *path, const struct capture_setting
         goto failed;
     FILE *file = capture_stream_file(capture->stream);
     __fsetlocking(file, FSETLOCKING_BYCALLER); /* one thread reads: two locks a packet saved */
-    capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
-    if (capture->pcap == NULL) {
-        const char *fault = capture_stream_fault(capture->stream, &cut);
-        cut = cut || strstr(why, "truncated") != NULL || (fault == NULL && feof(file));
-        err_set(err, cut ? ERR_CUT_SHORT : ERR_INVALID, "%s: %s", path, fault != NULL ? fault : why);
-        goto failed;
-    }
-    capture_stream_hand_over(capture->stream); /* pcap_close closes it */
-    capture->nano = true;
-    capture->link = pcap_datalink(capture->pcap);
-    if (!set_filter(capture, settings != NULL ? settings->filter : NULL, err)) {
-        err_prefix(err, "%s", path);
-        goto failed;
-    }
-    return capture;
+    if (capture_pcapng_is(file) ? open_pcapng(capture, file, filter, err) : open_pcap(capture, file, filter, err))
+        return capture;
+    err_prefix(err, "%s", path);
 failed:
     capture_close(capture);
     return NULL;
@@ -93,8 +152,9 @@ static bool activated(struct capture *capture, int status, struct err *err)
                          : status == PCAP_ERROR_NO_SUCH_DEVICE                                        ? ERR_NOT_FOUND
                          : status == PCAP_ERROR_IFACE_NOT_UP ? ERR_UNAVAILABLE
                                                              : ERR_SYSTEM;
-    return err_set(err, code, "%s: %s%s%s", capture->name, pcap_statustostr(status), more[0] != '\0' ? ": " : "",
-                   more);
+    const char *what = pcap_statustostr(status);
+    return strcmp(more, what) == 0 || more[0] == '\0' ? err_set(err, code, "%s: %s", capture->name, what)
+                                                      : err_set(err, code, "%s: %s: %s", capture->name, what, more);
 }
 
 /* "auto": the first interface that is up, has an address and is no loopback, else the loopback. */
@@ -163,35 +223,76 @@ void capture_close(struct capture *capture)
         return;
     if (capture->pcap != NULL)
         pcap_close(capture->pcap);
+    capture_pcapng_close(capture->pcapng);
+    for (size_t i = 0; i < capture->filter_count; i++)
+        pcap_freecode(&capture->filters[i].program);
+    free(capture->filter);
     capture_stream_close(capture->stream);
     free(capture);
 }
 
+/* Classic pcap has 32 bits of seconds; libpcap takes them as signed, but they count on to 2106. A fraction may be
+ * any number in a damaged file. */
 static int64_t frame_time(const struct capture *capture, const struct pcap_pkthdr *head)
 {
     int64_t seconds = head->ts.tv_sec, fraction = head->ts.tv_usec;
+    const int64_t unit = capture->nano ? 1 : 1000;
 
     if (seconds < 0)
-        return 0;
+        seconds = seconds >= INT32_MIN ? (int64_t)(uint32_t)seconds : 0;
     if (seconds >= latest / 1000000000)
         return latest;
-    return seconds * 1000000000 + (capture->nano ? fraction : fraction * 1000);
+    if (fraction < 0)
+        fraction = 0;
+    if (fraction >= 1000000000 / unit)
+        fraction = 1000000000 / unit - 1;
+    return seconds * 1000000000 + fraction * unit;
+}
+
+/* why: what the reader says, cut: whether the file merely ends there. */
+static enum capture_news file_failed(struct capture *capture, bool cut, const char *why, struct err *err)
+{
+    bool stream_cut = false;
+    const char *fault = capture_stream_fault(capture->stream, &stream_cut);
+
+    err_set(err, (fault != NULL ? stream_cut : cut) ? ERR_CUT_SHORT : ERR_INVALID, "%s: after %llu packets: %s",
+            capture->name, (unsigned long long)capture->received, fault != NULL ? fault : why);
+    return CAPTURE_SHORT;
 }
 
 static enum capture_news failed(struct capture *capture, struct err *err)
 {
-    bool cut = false;
-    const char *why = pcap_geterr(capture->pcap), *fault = NULL;
+    const char *why = pcap_geterr(capture->pcap);
 
-    if (capture->stream == NULL) {
-        err_set(err, ERR_UNAVAILABLE, "%s: %s", capture->name, why);
-        return CAPTURE_LOST;
+    if (capture->stream != NULL)
+        return file_failed(capture, strstr(why, "truncated") != NULL, why, err);
+    err_set(err, ERR_UNAVAILABLE, "%s: %s", capture->name, why);
+    return CAPTURE_LOST;
+}
+
+static enum capture_news next_pcapng(struct capture *capture, struct capture_frame *frame, struct err *err)
+{
+    struct err why = {ERR_NONE, ""};
+
+    for (;;) {
+        enum capture_news news = capture_pcapng_next(capture->pcapng, frame, &why);
+        bool cut = false;
+        if (news == CAPTURE_END && capture_stream_fault(capture->stream, &cut) != NULL)
+            news = CAPTURE_SHORT;
+        if (news == CAPTURE_SHORT)
+            return file_failed(capture, why.code == ERR_CUT_SHORT, why.text, err);
+        if (news == CAPTURE_FRAME && capture->filter != NULL) {
+            const struct pcap_pkthdr head = {.caplen = (bpf_u_int32)frame->captured, .len = (bpf_u_int32)frame->wire};
+            const struct bpf_program *program = filter_for(capture, frame->link, &why);
+            if (program == NULL)
+                return file_failed(capture, false, why.text, err);
+            if (pcap_offline_filter(program, &head, frame->bytes) == 0)
+                continue;
+        }
+        if (news == CAPTURE_FRAME)
+            capture->received++;
+        return news;
     }
-    fault = capture_stream_fault(capture->stream, &cut);
-    cut = cut || (fault == NULL && strstr(why, "truncated") != NULL);
-    err_set(err, cut ? ERR_CUT_SHORT : ERR_INVALID, "%s: after %llu packets: %s", capture->name,
-            (unsigned long long)capture->received, fault != NULL ? fault : why);
-    return CAPTURE_SHORT;
 }
 
 static bool wait_for(struct capture *capture, int wait_ms)
@@ -205,8 +306,10 @@ enum capture_news capture_next(struct capture *capture, int wait_ms, struct capt
 {
     struct pcap_pkthdr *head = NULL;
     const u_char *bytes = NULL;
-    int status = pcap_next_ex(capture->pcap, &head, &bytes);
 
+    if (capture->pcapng != NULL)
+        return next_pcapng(capture, frame, err);
+    int status = pcap_next_ex(capture->pcap, &head, &bytes);
     if (status == 0 && wait_for(capture, wait_ms))
         status = pcap_next_ex(capture->pcap, &head, &bytes);
     if (status == 0)

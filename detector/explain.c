@@ -156,8 +156,8 @@ static char *details_of(const struct incident *incident, const struct explain_so
         add_member(&text, "iso_percentile", incident->iso_percentile);
     }
     add_member(&text, "flow_duration", incident->duration_s);
-    add_member(&text, "packet_count", (double)incident->packets);
-    add_member(&text, "byte_count", (double)incident->bytes);
+    add_member(&text, "packet_count", (double)(incident->packets > 0 ? incident->packets : incident->open_packets));
+    add_member(&text, "byte_count", (double)(incident->packets > 0 ? incident->bytes : incident->open_bytes));
     add_member(&text, "flow_count", (double)incident->flows);
     add_time(&text, "first_seen", incident->first_ns);
     add_time(&text, "last_seen", incident->last_ns);

@@ -16,10 +16,10 @@ enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE };
 static const int64_t source_span_ns = 10000000000, pair_span_ns = 60000000000;
 
 const char *const hosts_context_names[HOSTS_CONTEXT] = {
-    "ctx_pair_failed_ports_60s",   "ctx_pair_failed_ports_600s",   "ctx_source_failed_hosts_60s",
-    "ctx_source_flows_10s",        "ctx_source_hosts_10s",         "ctx_pair_flows_60s",
-    "ctx_pair_ports_60s",          "ctx_pair_unanswered_10s",      "ctx_target_unanswered_10s",
-    "ctx_service_sessions_60s",    "ctx_service_request_sizes_60s", "ctx_source_missing_names_60s",
+    "ctx_pair_failed_ports_60s", "ctx_pair_failed_ports_600s",    "ctx_source_failed_hosts_60s",
+    "ctx_source_flows_10s",      "ctx_source_hosts_10s",          "ctx_pair_flows_60s",
+    "ctx_pair_ports_60s",        "ctx_pair_unanswered_10s",       "ctx_target_unanswered_10s",
+    "ctx_service_sessions_60s",  "ctx_service_request_sizes_60s", "ctx_source_missing_names_60s",
 };
 
 enum service { SERVICE_OTHER, SERVICE_LOGIN, SERVICE_DATA, SERVICE_WEB, SERVICE_MAIL };
@@ -36,11 +36,12 @@ static bool is_one_of(uint16_t port, const uint16_t *ports, size_t count)
 
 static enum service service_of(uint16_t port)
 {
-    static const uint16_t login[] = {21, 22, 23, 110, 143, 512, 513, 514, 990, 992, 993, 995, 2222, 2323, 3389, 5900,
-                                     5901, 5985, 5986};
-    static const uint16_t data[] = {88, 135, 139, 389, 445, 636, 1433, 1521, 3268, 3306, 5432, 5984, 6379, 9042, 9200,
-                                    11211, 27017, 50000};
-    static const uint16_t web[] = {80, 81, 443, 591, 3000, 5000, 8000, 8008, 8080, 8081, 8088, 8443, 8888, 9000, 9443};
+    static const uint16_t login[] = {21,  22,  23,   110,  143,  512,  513,  514,  990, 992,
+                                     993, 995, 2222, 2323, 3389, 5900, 5901, 5985, 5986};
+    static const uint16_t data[] = {88,   135,  139,  389,  445,  636,  1433,  1521,  3268,
+                                    3306, 5432, 5984, 6379, 9042, 9200, 11211, 27017, 50000};
+    static const uint16_t web[] = {80,   81,   443,  591,  3000, 5000, 8000, 8008,
+                                   8080, 8081, 8088, 8443, 8888, 9000, 9443};
 
     if (port == 25 || port == 465 || port == 587)
         return SERVICE_MAIL;
@@ -102,6 +103,11 @@ void hosts_free(struct hosts *hosts)
     free(hosts);
 }
 
+void hosts_greatest(const struct hosts *hosts, double out[COUNTERS])
+{
+    memcpy(out, hosts->greatest, sizeof hosts->greatest);
+}
+
 size_t hosts_memory(const struct hosts *hosts)
 {
     size_t bytes = sizeof *hosts + ECHO_SLOTS * sizeof *hosts->echo;
@@ -132,20 +138,36 @@ static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope 
     return key | (key == 0);
 }
 
-void mark_raise(struct mark *mark, enum counter counter, double value, const struct window *window)
+/* Datagrams to ever other ports are a scan or a flood; within half a second a flood has shown itself as one. */
+static bool may_be_flood(const struct mark *mark, enum counter counter, const struct window *window)
+{
+    return (counter == COUNT_PORTS_FAILED || counter == COUNT_PORTS_FAILED_SLOW) && mark->protocol == PROTOCOL_UDP &&
+           window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
+}
+
+void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     const struct limit *limit = &limits[counter];
     struct evidence *e;
 
-    if (mark->count == HOSTS_EVIDENCE)
+    if (value > mark->hosts->greatest[counter])
+        mark->hosts->greatest[counter] = value;
+    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window))
         return;
     e = &mark->out[mark->count++];
     *e = (struct evidence){
-        .type = limit->type, .counter = limit->counter, .value = value, .limit = limit->limit,
-        .benign_max = limit->benign_max, .window_s = limit->window_s, .scope = limit->scope,
+        .type = limit->type,
+        .counter = limit->counter,
+        .value = value,
+        .limit = limit->limit,
+        .benign_max = limit->benign_max,
+        .window_s = limit->window_s,
+        .scope = limit->scope,
         .flow_count = window == NULL ? 1 : window->total,
         .first_ns = window == NULL ? mark->now_ns : window->first_ns,
-        .source_port = mark->source_port, .target_port = mark->target_port, .protocol = mark->protocol,
+        .source_port = mark->source_port,
+        .target_port = mark->target_port,
+        .protocol = mark->protocol,
     };
     memcpy(e->source, mark->source, sizeof e->source);
     memcpy(e->target, mark->target, sizeof e->target);
@@ -163,8 +185,7 @@ void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_
     window_add(window, item);
     window->sum[0] += weight - 1;
     value = limit->kind == LIMIT_SUM ? window_sum(window) : window_distinct(window);
-    if (value >= limit->limit)
-        mark_raise(mark, counter, value, window);
+    mark_check(mark, counter, value, window);
 }
 
 void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item)
@@ -197,15 +218,16 @@ static uint64_t attempt_extra(const struct mark *mark)
 
 static enum counter hosts_counter(const struct mark *mark)
 {
-    return mark->protocol == PROTOCOL_TCP && is_admin_port(mark->target_port) ? COUNT_HOSTS_FAILED_ADMIN
-                                                                              : COUNT_HOSTS_FAILED;
+    if (mark->protocol == PROTOCOL_TCP && is_admin_port(mark->target_port))
+        return COUNT_HOSTS_FAILED_ADMIN;
+    return mark->target_port < PRIVILEGED ? COUNT_HOSTS_FAILED : COUNT_HOSTS_FAILED_HIGH;
 }
 
 /* Ports of programs that look for each other, or for the way: many of them fail without harm. */
 static bool counts_as_scan(const struct mark *mark)
 {
-    return mark->protocol != PROTOCOL_UDP ||
-           mark->target_port < TRACEROUTE_FIRST || mark->target_port > TRACEROUTE_LAST;
+    return mark->protocol != PROTOCOL_UDP || mark->target_port < TRACEROUTE_FIRST ||
+           mark->target_port > TRACEROUTE_LAST;
 }
 
 static uint64_t flow_extra(const struct mark *mark)
@@ -280,8 +302,9 @@ static bool is_stray_answer(const struct mark *mark)
 
 static bool is_common_protocol(uint8_t protocol)
 {
-    static const uint8_t common[] = {0, PROTOCOL_ICMP, 2, PROTOCOL_TCP, PROTOCOL_UDP, 41, 47, 50, 51, PROTOCOL_ICMP6, 59,
-                                     60, 88, 89, 103, 112, 115, 132};
+    static const uint8_t common[] = {
+        0,  PROTOCOL_ICMP, 2,   PROTOCOL_TCP, PROTOCOL_UDP, 41, 47, 50, 51, PROTOCOL_ICMP6, 59, 60, 88,
+        89, 103,           112, 115,          132};
 
     return memchr(common, protocol, sizeof common) != NULL;
 }
@@ -314,7 +337,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         break;
     default:
         if (!is_common_protocol(mark->protocol))
-            mark_count(mark, COUNT_PROTOCOLS, 0, mark->protocol, 1);
+            mark_count(mark, COUNT_PROTOCOLS, 0, window_mix(10, mark->protocol), 1);
     }
 }
 
@@ -359,8 +382,7 @@ static void count_one_way(struct mark *mark, const struct flow *flow)
     if (packets < ENOUGH || flow->packets[FLOW_BACKWARD] * 20 > packets || is_group_address(mark->target))
         return;
     rate = (double)packets * 1e9 / (double)(time_ns < MILLISECOND_NS ? MILLISECOND_NS : time_ns);
-    if (rate >= limits[COUNT_ONE_WAY_RATE].limit)
-        mark_raise(mark, COUNT_ONE_WAY_RATE, rate, NULL);
+    mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
 }
 
 static void on_step(struct mark *mark, const struct flow *flow)

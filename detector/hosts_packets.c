@@ -1,10 +1,11 @@
 /* hosts_packets.c: what single packets tell: ARP, ICMP and DNS; see hosts.h. */
 #include "detector/dns.h"
 #include "detector/hosts_state.h"
+#include "detector/http.h"
 
 #include <string.h>
 
-enum { PROTOCOL_ICMP = 1, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PORT_DNS = 53 };
+enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PORT_DNS = 53 };
 enum { LONG_PART = 30, ICMP_HEADER = 8 };
 
 static uint16_t be16(const uint8_t *p)
@@ -35,13 +36,37 @@ static void count_question(struct mark *mark, const struct dns *dns)
 
     if (ends_with(dns->name, dns->name_length, ".arpa"))
         return;
-    if (dns->name_length >= limits[COUNT_DNS_NAME_LENGTH].limit)
-        mark_raise(mark, COUNT_DNS_NAME_LENGTH, (double)dns->name_length, NULL);
+    mark_check(mark, COUNT_DNS_NAME_LENGTH, (double)dns->name_length, NULL);
+    if (dns->domain > 0)
+        mark_count(mark, COUNT_DNS_SUBNAMES, extra, window_hash(6, dns->name, dns->name_length), 1);
     if (dns->domain < LONG_PART && !(rare && dns->domain > 0))
         return;
     mark_count(mark, COUNT_DNS_NAMES, extra, window_hash(6, dns->name, dns->name_length), 1);
     mark_count(mark, COUNT_DNS_BYTES, extra, window_hash(6, dns->name, dns->name_length),
                dns->domain > 0 ? (uint32_t)dns->domain : 1);
+}
+
+/* Names that fail in honest numbers: block lists of mail servers (4.3.2.1.list.example) and search lists of local
+ * nets. */
+static bool is_list_or_local(const struct dns *dns)
+{
+    static const char *const local[] = {".local", ".internal", ".lan", ".home", ".localdomain", ".intranet", ".corp"};
+
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+        if (ends_with(dns->name, dns->name_length, local[i]))
+            return true;
+    }
+    return dns->name[strspn(dns->name, "0123456789")] == '.';
+}
+
+static void count_missing(struct mark *mark, const struct dns *dns)
+{
+    if (strchr(dns->name, '.') == NULL || ends_with(dns->name, dns->name_length, ".arpa"))
+        return;
+    mark_count(mark, COUNT_NAMES_MISSING, 0, window_hash(7, dns->name + dns->domain, dns->name_length - dns->domain),
+               1);
+    if (!is_list_or_local(dns))
+        mark_count(mark, COUNT_SUBNAMES_MISSING, 0, window_hash(7, dns->name, dns->name_length), 1);
 }
 
 static void count_dns(struct mark *mark, const struct packet *packet)
@@ -52,10 +77,8 @@ static void count_dns(struct mark *mark, const struct packet *packet)
         return;
     if (!dns.response && packet->destination_port == PORT_DNS) {
         count_question(mark, &dns);
-    } else if (dns.response && packet->source_port == PORT_DNS && dns.code == DNS_NO_SUCH_NAME && dns.domain < dns.name_length &&
-               strchr(dns.name, '.') != NULL && !ends_with(dns.name, dns.name_length, ".arpa")) {
-        mark_count(mark, COUNT_NAMES_MISSING, 0,
-                   window_hash(7, dns.name + dns.domain, dns.name_length - dns.domain), 1);
+    } else if (dns.response && packet->source_port == PORT_DNS && dns.code == DNS_NO_SUCH_NAME) {
+        count_missing(mark, &dns);
     }
 }
 
@@ -78,7 +101,7 @@ static void remember_echo(struct mark *mark, const struct packet *packet)
     slot->key = key;
     slot->length = packet->payload_bytes;
     slot->known = (uint8_t)(packet->payload_captured - ECHO_SKIP < ECHO_BYTES ? packet->payload_captured - ECHO_SKIP
-                                                                             : ECHO_BYTES);
+                                                                              : ECHO_BYTES);
     memcpy(slot->data, packet->payload + ECHO_SKIP, slot->known);
 }
 
@@ -136,7 +159,7 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
         bool group = six ? packet->destination[0] == 0xff : packet->destination[12] >= 224;
 
         if (packet->icmp_code != 0)
-            mark_count(mark, COUNT_ICMP_PROBES, 0, (uint64_t)type << 8 | packet->icmp_code, 1);
+            mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
         if (!group)
             mark_count(mark, COUNT_HOSTS_PINGED, 0, mark->target_hash, 1);
         remember_echo(mark, packet);
@@ -145,10 +168,16 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
         mark->protocol = packet->protocol;
         compare_echo(mark, packet);
     } else if (!six && (type == 13 || type == 15 || type == 17)) {
-        mark_count(mark, COUNT_ICMP_PROBES, 0, (uint64_t)type << 8 | packet->icmp_code, 1);
+        mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
     } else if (!six && type == 3 && packet->icmp_code == 3) {
         count_unreachable(hosts, packet, mark);
     }
+}
+
+static void count_request(struct mark *mark, const struct packet *packet)
+{
+    if (http_pattern(packet->payload, packet->payload_captured) != NULL)
+        mark_count(mark, COUNT_REQUEST_PATTERNS, 0, packet->source_port, 1);
 }
 
 size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evidence out[HOSTS_EVIDENCE])
@@ -157,8 +186,9 @@ size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evi
     bool icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMP6;
     bool answer = packet->source_port == PORT_DNS;
     bool dns = packet->protocol == PROTOCOL_UDP && (answer || packet->destination_port == PORT_DNS);
+    bool request = packet->protocol == PROTOCOL_TCP && http_is_request(packet->payload, packet->payload_captured);
 
-    if (!packet->arp && !icmp && !dns)
+    if (!packet->arp && !icmp && !dns && !request)
         return 0;
     mark_setup(&mark, hosts, packet->time_ns, answer && dns ? packet->destination : packet->source,
                answer && dns ? packet->source : packet->destination);
@@ -169,6 +199,8 @@ size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evi
         count_arp(&mark);
     else if (icmp)
         count_icmp(hosts, &mark, packet);
+    else if (request)
+        count_request(&mark, packet);
     else if (packet->payload_captured > 0)
         count_dns(&mark, packet);
     return mark.count;

@@ -18,6 +18,7 @@ struct echo {
 struct hosts {
     struct windows *scope[LIMIT_TARGET + 1]; /* by enum limit_scope, so that a flood in one spares the others */
     struct echo *echo;
+    double greatest[COUNTERS]; /* value of each counter so far */
 };
 
 /* One event on its way through the counters. */
@@ -36,6 +37,7 @@ void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const ui
 /* Counts weight for item in the counter's window of this source, target or pair and extra (a port, a domain). */
 void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight);
 void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item); /* it was none after all */
-void mark_raise(struct mark *mark, enum counter counter, double value, const struct window *window);
+/* Raises evidence when value reaches the counter's limit. window: where it was counted, or NULL. */
+void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window);
 
 #endif

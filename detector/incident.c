@@ -13,7 +13,7 @@ struct incidents {
     struct incident *slots, *free; /* free: a chain */
     struct incident *oldest, *newest;
     struct incident **bucket;
-    size_t buckets;
+    size_t buckets, open;
     incident_teller *tell;
     void *context;
 };
@@ -124,6 +124,7 @@ static void close_oldest(struct incidents *incidents)
     memset(incident, 0, sizeof *incident);
     incident->chain = incidents->free;
     incidents->free = incident;
+    incidents->open--;
 }
 
 struct incident *incidents_open(struct incidents *incidents, uint64_t key, int64_t now_ns)
@@ -139,7 +140,13 @@ struct incident *incidents_open(struct incidents *incidents, uint64_t key, int64
     incident->chain = incidents->bucket[key % incidents->buckets];
     incidents->bucket[key % incidents->buckets] = incident;
     link_newest(incidents, incident);
+    incidents->open++;
     return incident;
+}
+
+size_t incidents_open_count(const struct incidents *incidents)
+{
+    return incidents->open;
 }
 
 void incidents_touch(struct incidents *incidents, struct incident *incident, int64_t now_ns)

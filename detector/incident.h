@@ -26,14 +26,15 @@ struct incident {
     const char *type;
     char id[40];
     uint32_t revision;
-    uint8_t opened_by;       /* kind of event that counts for it (enum flow_event, or INCIDENT_BY_PACKET) */
+    uint8_t opened_by; /* kind of event that counts for it (enum flow_event, or INCIDENT_BY_PACKET) */
     bool has_flow, has_score, by_window;
     bool rf_attack, iso_anomaly;
     uint8_t source[16], target[16];
     uint16_t source_port, target_port;
     uint8_t protocol;
-    uint64_t flows, told, next; /* next: the count at which it is told again */
-    uint64_t packets, bytes;
+    uint64_t flows, told, next;        /* next: the count at which it is told again */
+    uint64_t packets, bytes;           /* of its flows that have ended */
+    uint64_t open_packets, open_bytes; /* of the flow that proved it, until one has ended */
     int64_t first_ns, last_ns, proof_ns;
     double duration_s;
     double confidence;
@@ -58,6 +59,7 @@ uint64_t incident_key(const char *type, enum limit_scope scope, const uint8_t so
 struct incident *incidents_find(struct incidents *incidents, uint64_t key);
 /* A zeroed one with its key; may tell and close the one that was quiet longest. */
 struct incident *incidents_open(struct incidents *incidents, uint64_t key, int64_t now_ns);
+size_t incidents_open_count(const struct incidents *incidents);
 void incidents_touch(struct incidents *incidents, struct incident *incident, int64_t now_ns);
 void incidents_expire(struct incidents *incidents, int64_t now_ns); /* tells and closes what is over */
 void incidents_finish(struct incidents *incidents);                 /* tells and closes all */

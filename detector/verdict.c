@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { AGREE = 5, AGREE_SLOTS = 16384 }; /* so many flows of a source the forests have to find, if none is sure */
+/* So many flows of a pair the forests have to find, if none is sure: more than a scan needs to be told by its window.
+ */
+enum { AGREE = 20, AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
 
 struct verdict {
@@ -66,7 +68,8 @@ static bool place_features(struct verdict *verdict, struct err *err)
                strcmp(name, at < FEATURES ? features_names[at] : hosts_context_names[at - FEATURES]) != 0)
             at++;
         if (at == FEATURES + HOSTS_CONTEXT)
-            return err_set(err, ERR_INVALID, "model: it needs the feature %s, which this program does not know", name);
+            return err_set(err, ERR_INVALID, "model: it needs the feature %s, which this program does not know",
+                           name);
         verdict->place[i] = at;
         verdict->uses_windows |= at >= FEATURES;
     }
@@ -114,6 +117,11 @@ void verdict_context(const struct verdict *verdict, const struct flow *flow, dou
     hosts_context(verdict->hosts, flow, out);
 }
 
+void verdict_greatest(const struct verdict *verdict, double out[COUNTERS])
+{
+    hosts_greatest(verdict->hosts, out);
+}
+
 static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
 {
     const struct model *model = verdict->settings.model;
@@ -154,8 +162,6 @@ static void describe_flow(struct verdict *verdict, struct incident *incident, co
     struct judgement own;
 
     incident->has_flow = true;
-    incident->packets += flow->packets[0] + flow->packets[1];
-    incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
     incident->duration_s = (double)(flow->last_ns - flow->first_ns) / 1e9;
     flow_community_id(flow, incident->community_id);
     features_of(flow, incident->features);
@@ -200,6 +206,18 @@ static struct incident *covering(struct verdict *verdict, const char *type, enum
     return found;
 }
 
+/* The incident of a window that this flow is a part of: it needs no opinion of the forests any more, its packets
+ * count. */
+static struct incident *proven(struct verdict *verdict, const struct flow *flow)
+{
+    struct incident *incident;
+
+    if (incidents_open_count(verdict->incidents) == 0)
+        return NULL;
+    incident = covering(verdict, "port_scan", LIMIT_PAIR, false, flow->address[0], flow->address[1]);
+    return incident != NULL && incident->by_window ? incident : NULL;
+}
+
 static void grow(struct verdict *verdict, struct incident *incident, int64_t now_ns, uint8_t event)
 {
     incidents_touch(verdict->incidents, incident, now_ns);
@@ -220,8 +238,8 @@ static void start(struct verdict *verdict, struct incident *incident)
 static void take_evidence(struct verdict *verdict, const struct evidence *evidence, int64_t now_ns, uint8_t event,
                           const struct flow *flow, struct incident **grown)
 {
-    struct incident *incident = covering(verdict, evidence->type, evidence->scope, true, evidence->source,
-                                         evidence->target);
+    struct incident *incident =
+        covering(verdict, evidence->type, evidence->scope, true, evidence->source, evidence->target);
 
     if (incident != NULL) {
         if (strcmp(incident->evidence.counter == NULL ? "" : incident->evidence.counter, evidence->counter) == 0 &&
@@ -234,8 +252,9 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
         *grown = incident;
         return;
     }
-    incident = incidents_open(verdict->incidents,
-                              incident_key(evidence->type, evidence->scope, evidence->source, evidence->target), now_ns);
+    incident =
+        incidents_open(verdict->incidents,
+                       incident_key(evidence->type, evidence->scope, evidence->source, evidence->target), now_ns);
     *grown = incident;
     incident->type = evidence->type;
     incident->opened_by = event;
@@ -250,16 +269,20 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
     incident->first_ns = evidence->first_ns;
     incident->proof_ns = now_ns;
     incident->confidence = classify_confidence(evidence);
-    if (flow != NULL)
+    if (flow != NULL) {
         describe_flow(verdict, incident, flow, NULL);
+        incident->open_packets = flow->packets[0] + flow->packets[1];
+        incident->open_bytes = flow->ip_bytes[0] + flow->ip_bytes[1];
+    }
     start(verdict, incident);
 }
 
-/* Whether enough flows of this source were found within a minute. */
+/* Whether enough flows of this source to this target were found within a minute. Not of the source alone: whoever
+ * talks to many strangers (peer to peer, a mail server) has many odd flows, but not with one of them. */
 static bool agreed(struct verdict *verdict, const struct flow *flow)
 {
-    struct window *window = windows_at(verdict->agree, window_hash(12, flow->address[0], 16) | 1, flow->last_ns,
-                                       agree_ns, true);
+    uint64_t key = window_hash(window_hash(12, flow->address[0], 16), flow->address[1], 16) | 1;
+    struct window *window = windows_at(verdict->agree, key, flow->last_ns, agree_ns, true);
 
     window_add(window, window_mix((uint64_t)flow->first_ns, (uint64_t)flow->port[0] << 16 | flow->port[1]));
     return window_distinct(window) >= AGREE;
@@ -271,8 +294,7 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     const struct model *model = verdict->settings.model;
     const char *type = classify_flow(flow);
     bool enough = agreed(verdict, flow) || judged->sure;
-    struct incident *incident =
-        covering(verdict, type, LIMIT_PAIR, false, flow->address[0], flow->address[1]);
+    struct incident *incident = covering(verdict, type, LIMIT_PAIR, false, flow->address[0], flow->address[1]);
 
     if (incident != NULL) {
         grow(verdict, incident, flow->last_ns, event);
@@ -280,8 +302,8 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     }
     if (!enough)
         return;
-    incident = incidents_open(verdict->incidents,
-                              incident_key(type, LIMIT_PAIR, flow->address[0], flow->address[1]), flow->last_ns);
+    incident = incidents_open(verdict->incidents, incident_key(type, LIMIT_PAIR, flow->address[0], flow->address[1]),
+                              flow->last_ns);
     incident->type = type;
     incident->opened_by = FLOW_ENDED;
     memcpy(incident->source, flow->address[0], 16);
@@ -293,16 +315,19 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     incident->first_ns = flow->first_ns;
     incident->proof_ns = flow->last_ns;
     incident->confidence = model_confidence(model, judged->score.rf);
+    incident->packets = flow->packets[0] + flow->packets[1];
+    incident->bytes = flow->ip_bytes[0] + flow->ip_bytes[1];
     describe_flow(verdict, incident, flow, judged);
     incident->reasons = judged->rf_attack ? explain_attack(model, judged->row, incident->reason)
                                           : explain_anomaly(model, judged->row, incident->reason);
     start(verdict, incident);
 }
 
-void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow, const struct packet *packet)
+void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                   const struct packet *packet)
 {
     struct evidence raised[HOSTS_EVIDENCE];
-    struct incident *grown = NULL;
+    struct incident *grown = NULL, *incident = NULL;
     struct judgement judged;
     int64_t now_ns = packet != NULL ? packet->time_ns : flow->last_ns;
     size_t count;
@@ -311,7 +336,13 @@ void verdict_event(struct verdict *verdict, enum flow_event event, const struct 
     count = hosts_event(verdict->hosts, event, flow, packet, raised);
     for (size_t i = 0; i < count; i++)
         take_evidence(verdict, &raised[i], now_ns, (uint8_t)event, flow, &grown);
-    if (verdict->settings.model != NULL && (event == FLOW_STEP || event == FLOW_ENDED)) {
+    if (event == FLOW_STEP || event == FLOW_ENDED)
+        incident = proven(verdict, flow);
+    if (incident != NULL && event == FLOW_ENDED) {
+        incident->packets += flow->packets[0] + flow->packets[1];
+        incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
+        verdict->counters.folded++;
+    } else if (incident == NULL && verdict->settings.model != NULL && (event == FLOW_STEP || event == FLOW_ENDED)) {
         judge(verdict, flow, &judged);
         verdict->counters.judged++;
         verdict->counters.rf_attacks += judged.rf_attack;

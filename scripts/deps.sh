@@ -1,5 +1,5 @@
 #!/bin/bash
-# Installs what a fresh Debian 12 lacks: deps.sh run|test|live|check, each group holds the one before it.
+# Installs what a fresh Debian 12 lacks: deps.sh run|test|live|check|lab, each group holds the one before it.
 # Asks apt only when something is missing; as root or with sudo.
 set -euo pipefail
 
@@ -15,7 +15,8 @@ run) wanted=$run ;;
 test) wanted=$test ;;
 live) wanted=$live ;;
 check) wanted=$check ;;
-*) echo "deps.sh: unknown group $group (run, test, live, check)" >&2; exit 2 ;;
+lab) wanted="$live $(cat "$(dirname "$0")/../models/lab/deps.txt")" ;;
+*) echo "deps.sh: unknown group $group (run, test, live, check, lab)" >&2; exit 2 ;;
 esac
 
 missing=()

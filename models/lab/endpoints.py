@@ -1,6 +1,6 @@
 """Small servers that no package here brings: `endpoints.py KIND:PORT...`; each speaks just enough of its protocol.
 
-Kinds: login (telnet-like, refuses every password), mail (SMTP), database (a binary log-in that may succeed), ntp, ssdp (answers larger
+Kinds: login (telnet-like, refuses every password), mail (SMTP), pop (a mailbox of anna), quiet (UDP, never answers), database (a binary log-in that may succeed), ntp, ssdp (answers larger
 than the question), dnsbig (the same for DNS), echo (UDP), sink (TCP, reads all), beacon (TCP, short answers), stream (TCP, sends video-like).
 """
 import os
@@ -12,13 +12,20 @@ import time
 
 
 class Login(socketserver.StreamRequestHandler):
+    def line(self):
+        """Up to a line's end as telnet sends it: CR LF, CR NUL or CR alone."""
+        text = b""
+        while (byte := self.rfile.read(1)) and byte not in b"\r\n":
+            text += byte
+        return byte and text + byte
+
     def handle(self):
         for _ in range(3):
             self.wfile.write(b"\r\nlogin: ")
-            if not self.rfile.readline(200):
+            if not self.line():
                 return
             self.wfile.write(b"Password: ")
-            if not self.rfile.readline(200):
+            if not self.line():
                 return
             time.sleep(0.05)
             self.wfile.write(b"\r\nLogin incorrect\r\n")
@@ -43,6 +50,22 @@ class Mail(socketserver.StreamRequestHandler):
                 return
             else:
                 self.wfile.write(b"250 ok\r\n")
+
+
+class Pop(socketserver.StreamRequestHandler):
+    ANSWERS = {b"USER": b"+OK", b"CAPA": b"+OK\r\nUSER\r\n.", b"STAT": b"+OK 2 900", b"LIST": b"+OK\r\n1 450\r\n2 450\r\n."}
+
+    def handle(self):
+        self.wfile.write(b"+OK lab\r\n")
+        while line := self.rfile.readline(512):
+            word = line[:4].upper()
+            if word == b"PASS" and b"correct-horse" not in line:
+                time.sleep(0.1)
+                self.wfile.write(b"-ERR no\r\n")
+                return
+            self.wfile.write(self.ANSWERS.get(word, b"+OK") + b"\r\n")
+            if word == b"QUIT":
+                return
 
 
 class Database(socketserver.BaseRequestHandler):
@@ -78,7 +101,8 @@ class Stream(socketserver.BaseRequestHandler):
 class Datagram(socketserver.BaseRequestHandler):
     def handle(self):
         data, sock = self.request
-        sock.sendto(self.server.reply(data), self.client_address)
+        if answer := self.server.reply(data):
+            sock.sendto(answer, self.client_address)
 
 
 def ntp(_):
@@ -86,8 +110,8 @@ def ntp(_):
 
 
 REPLIES = {"ntp": ntp, "ssdp": lambda _: b"HTTP/1.1 200 OK\r\nST: upnp:rootdevice\r\n" + b"X" * 1200,
-           "dnsbig": lambda q: q[:2] + b"\x81\x80" + q[4:] + os.urandom(1100), "echo": lambda q: q}
-STREAMS = {"login": Login, "mail": Mail, "database": Database, "sink": Sink, "beacon": Beacon, "stream": Stream}
+           "dnsbig": lambda q: q[:2] + b"\x81\x80" + q[4:] + os.urandom(1100), "echo": lambda q: q, "quiet": lambda q: b""}
+STREAMS = {"login": Login, "mail": Mail, "pop": Pop, "database": Database, "sink": Sink, "beacon": Beacon, "stream": Stream}
 
 
 class Tcp(socketserver.ThreadingTCPServer):

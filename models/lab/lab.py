@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -31,7 +32,7 @@ def start_servers(wire, run, folder):
         elif kind == "sshd":
             given["ssh"] = services.sshd(wire, folder)
         else:
-            getattr(services, kind)(wire, folder)
+            getattr(services, kind)(wire, folder, *arguments)
     if "server" in run.extra:
         wire.on_server(*run.extra["server"])
         time.sleep(0.5)
@@ -64,7 +65,7 @@ def make(run, number, out, seconds):
             time.sleep(1.3)  # the tap hands over a block a second
             ended = time.time()
             wire.stop(tap)
-        attackers = [] if run.label == "benign" else [f"{net}.{n}" for n in range(60, 80)]
+        attackers = [] if run.label == "benign" else [f"{net}.{n}" for n in range(60, 80)] + ["fd66::60"]
         about = {"name": run.name, "label": run.label, "tool": run.tool, "net": net, "attackers": attackers, "honest": [f"{net}.{n}" for n in range(80, 100)],
                  "spoofed": "rand-source" in " ".join(run.lines), "from": began, "to": ended, "shape": run.shape}
         (out / f"{run.name}.json").write_text(json.dumps(about, indent=1) + "\n")
@@ -73,20 +74,29 @@ def make(run, number, out, seconds):
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def needed(runs):
+    """The programs that these runs are nothing without."""
+    text = " ".join(part for run in runs for part in (*run.lines, *run.servers))
+    tools = ("nmap", "masscan", "hydra", "medusa", "ncrack", "hping3", "slowhttptest", "gobuster", "ffuf", "dirb", "sqlmap", "iodine", "ptunnel",
+             "sshd", "vsftpd", "nginx", "ab", "curl", "dig", "redis-cli", "mosquitto_pub", "rsync", "git", "iperf3", "traceroute", "nc", "snmpwalk")
+    return ["tcpdump", "ip", "ethtool", *(tool for tool in tools if re.search(rf"(?<![\w-]){tool}(?![\w-])", text))]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--only", default="", help="runs whose name or label holds this word")
+    parser.add_argument("--only", default="", help="runs whose name holds one of these words, comma-separated, or whose label is one")
     parser.add_argument("--seconds", type=int, default=30, help="ceiling for one run")
     parser.add_argument("--jobs", type=int, default=2)
     arguments = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("lab.py: needs root, for network namespaces")
-    missing = [tool for tool in ("nmap", "masscan", "hydra", "hping3", "tcpdump", "nginx", "ab") if not shutil.which(tool)]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    words = arguments.only.split(",")
+    runs = [r for r in all_runs() if r.label in words or any(word in r.name for word in words)]
+    missing = [tool for tool in needed(runs) if not shutil.which(tool)]
     if missing:
         sys.exit(f"lab.py: not installed: {' '.join(missing)} (see models/lab/deps.txt)")
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    runs = [r for r in all_runs() if arguments.only in r.name or arguments.only == r.label]
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         jobs = {pool.submit(make, run, n, arguments.out, arguments.seconds): run for n, run in enumerate(runs)}

@@ -36,6 +36,7 @@ class Wire:
         for space, last in ((self.client, range(60, 100)), (self.server, range(1, 12))):
             for n in last:
                 sh("ip", "-n", space, "address", "add", f"{self.net}.{n}/24", "dev", "wire")
+            sh("ip", "-n", space, "address", "add", f"fd66::{60 if space == self.client else 1}/64", "dev", "wire", "nodad")
             sh("ip", "netns", "exec", space, "ethtool", "-K", "wire", "tx", "off", "tso", "off", "gso", "off", "gro", "off", check=False)
             sh("ip", "-n", space, "link", "set", "wire", "up")
         if self.client_ttl:

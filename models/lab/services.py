@@ -25,7 +25,14 @@ def pathlist(folder, count=600):
     return path
 
 
-def nginx(wire, folder, port=80):
+def certificate(folder):
+    """The lines that make nginx speak TLS; the key is the run's own."""
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=lab",
+                    "-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")], check=True, stderr=subprocess.DEVNULL)
+    return f"listen 443 ssl; ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;"
+
+
+def nginx(wire, folder, tls="", port=80):
     site = folder / "site"
     site.mkdir(exist_ok=True)
     (site / "index.html").write_text("<h1>Lab</h1>" + "<p>text</p>" * 200)
@@ -37,7 +44,7 @@ worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx.log; daemon
 events {{ worker_connections 512; }}
 http {{ access_log off; types {{ text/html html; application/json json; }} default_type application/octet-stream;
   client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  server {{ listen {port}; root {site}; location /app/ {{ proxy_pass http://127.0.0.1:8099; }} location /upload {{ proxy_pass http://127.0.0.1:8099; client_max_body_size 200m; }} }} }}
+  server {{ listen {port}; listen [::]:{port}; {certificate(folder) if tls else ""} root {site}; location /app/ {{ proxy_pass http://127.0.0.1:8099; }} location /upload {{ proxy_pass http://127.0.0.1:8099; client_max_body_size 200m; }} }} }}
 """)
     os.chmod(folder, 0o755)
     wire.on_server(sys.executable, str(HERE / "webapp.py"), "8099")
@@ -81,9 +88,29 @@ def dns(wire, folder):
     time.sleep(0.5)
 
 
-def redis(wire, folder):
-    wire.on_server("redis-server", "--port", "6379", "--bind", "0.0.0.0", "--save", "", "--dir", str(folder), "--protected-mode", "no")
+def redis(wire, folder, password=""):
+    wire.on_server("redis-server", "--port", "6379", "--bind", "0.0.0.0", "--save", "", "--dir", str(folder), "--protected-mode", "no",
+                   *(["--requirepass", password] if password else []))
     wire.wait_port(6379)
+
+
+def snmpd(wire, folder, community="monitoring"):
+    conf = folder / "snmpd.conf"
+    conf.write_text(f"rocommunity {community}\n")
+    wire.on_server("snmpd", "-f", "-Lo", "-C", "-c", str(conf), "-p", str(folder / "snmpd.pid"), f"udp:{wire.net}.1:161", env={"SNMP_PERSISTENT_DIR": str(folder)})
+    time.sleep(1)
+
+
+def git(wire, folder):
+    work = folder / "work"
+    for command in (["git", "init", "-q", str(work)], ["git", "-C", str(work), "add", "."],
+                    ["git", "-C", str(work), "-c", "user.name=lab", "-c", "user.email=lab@lab.test", "commit", "-qm", "all"]):
+        if "add" in command:
+            for n in range(30):
+                (work / f"file{n}").write_bytes(os.urandom(9000))
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    wire.on_server("git", "daemon", f"--base-path={folder}", "--export-all", "--reuseaddr")
+    wire.wait_port(9418)
 
 
 def mqtt(wire, folder):

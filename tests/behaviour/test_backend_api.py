@@ -37,7 +37,7 @@ def filled(backend):
                               destination_port=[22, 80, 443][i % 3], sensor=f"edge-{i % 2}",
                               timestamp=f"2026-11-{10 + i:02d}T12:00:00Z", confidence=round(0.05 * i, 2))
                        for i in range(20)]
-    assert backend.send(backend.threats).status_code == 200
+    backend.deliver(backend.threats)
     return backend
 
 
@@ -143,8 +143,7 @@ def test_export_as_ndjson_and_eve(filled):
 
 def test_an_export_has_no_size_limit(backend):
     backend.post("/api/network/clear-threats")
-    for _ in range(3):
-        backend.send([threat() for _ in range(1000)])
+    backend.deliver([threat() for _ in range(3000)])
     answer = backend.get("/api/network/threats/export?format=ndjson")
     assert len({json.loads(line)["threat_id"] for line in answer.text.splitlines()}) == 3000
 

@@ -240,9 +240,9 @@ def test_sighup_takes_a_new_secret(signed):
 
 
 def test_the_store_away_is_503_and_heals_by_itself():
-    if not MongoServer.available() or MongoServer().given:
+    if not MongoServer.program():
         pytest.skip("needs a server that the test may kill")
-    server = MongoServer().start()
+    server = MongoServer(own=True).start()
     backend = Backend(mongodb_uri=server.uri("away")).start()
     try:
         assert backend.send(threat()).status_code == 200

