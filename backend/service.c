@@ -204,7 +204,8 @@ static bool open_server(struct service *service, struct err *err)
         .hidden_role = ROLE_WEBHOOK,
     };
     service->server = http_server_start(&http, err);
-    return service->server != NULL;
+    return service->server != NULL || err_prefix(err, "%s, ports %ld and %ld", settings->bind, settings->port,
+                                                 settings->dashboard_port);
 }
 
 static bool open_rooms(struct service *service, struct err *err)
