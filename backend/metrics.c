@@ -131,7 +131,7 @@ static void ready(struct http_request *request, void *context)
 static void openapi(struct http_request *request, void *context)
 {
     (void)context;
-    http_answer(request, 200, "application/yaml", openapi_text, openapi_length());
+    http_answer(request, 200, "application/yaml", openapi_text, (size_t)openapi_length);
 }
 
 const struct http_route metrics_routes[] = {

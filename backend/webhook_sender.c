@@ -164,7 +164,7 @@ bool webhook_sender(struct http_request *request, struct api *api, const void *b
         return signed_by(request, api, body, length, sender);
     if (key == NULL)
         return trusted(request, api);
-    if (auth_key_allows(api, key, "webhook", sender->name, &err))
+    if (auth_key_allows(api, key, "webhook", sender->name, &sender->bound, &err))
         return true;
     if (err.code == ERR_UNAVAILABLE)
         api_fail(request, &err);
