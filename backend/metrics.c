@@ -86,8 +86,9 @@ static void add_process(struct api *api, struct text *out)
 
 void metrics_write(struct api *api, struct text *out)
 {
-    text_addf(out, "# HELP threatline_info Version and store.\n# TYPE threatline_info gauge\n"
-                   "threatline_info{version=\"%s\",store=\"%s\"} 1\n",
+    text_addf(out,
+              "# HELP threatline_info Version and store.\n# TYPE threatline_info gauge\n"
+              "threatline_info{version=\"%s\",store=\"%s\"} 1\n",
               THREATLINE_VERSION, store_kind(api->store));
     add_commits(api, out);
     add_streams(api, out);

@@ -104,8 +104,8 @@ static bool unauthorized(struct http_request *request, const char *why)
     return false;
 }
 
-/* Without a credential: only straight from a trusted network. What a proxy hands on comes from its client, so a request
- * with X-Forwarded-For counts as its client's, and as nobody's when the proxy is unknown. */
+/* Without a credential: only straight from a trusted network. What a proxy hands on comes from its client, so a
+ * request with X-Forwarded-For counts as its client's, and as nobody's when the proxy is unknown. */
 static bool trusted(struct http_request *request, struct api *api)
 {
     char client[46];
