@@ -102,8 +102,8 @@ static void put_target(struct room *room, const char *id, const char *filter)
 }
 
 #define THREAT(id, more)                                                                                             \
-    "{\"threat_id\":\"" id "\",\"threat_type\":\"port_scan\",\"severity\":\"high\",\"source_ip\":\"10.0.0.1\","         \
-    "\"destination_ip\":\"10.0.0.2\",\"source_port\":1,\"destination_port\":22,\"protocol\":\"TCP\","                  \
+    "{\"threat_id\":\"" id "\",\"threat_type\":\"port_scan\",\"severity\":\"high\",\"source_ip\":\"10.0.0.1\","      \
+    "\"destination_ip\":\"10.0.0.2\",\"source_port\":1,\"destination_port\":22,\"protocol\":\"TCP\","                \
     "\"confidence\":0.8,\"timestamp\":\"2026-11-23T01:02:03Z\",\"receivedAt\":\"2026-11-23T01:02:04.000Z\"" more "}"
 
 static void happen(struct room *room, const char *json)
@@ -272,7 +272,8 @@ static void a_target_may_have_so_many_waiting_and_no_more(void **state)
     for (int i = 0; i < NOTIFY_PENDING; i++) {
         char id[80];
         snprintf(id, sizeof id, "%016d.one", i);
-        assert_true(store_doc_put(room->store, "outbox", id, NULL, "{\"target\":\"one\",\"next\":0}", 0, 0, NULL, NULL));
+        assert_true(
+            store_doc_put(room->store, "outbox", id, NULL, "{\"target\":\"one\",\"next\":0}", 0, 0, NULL, NULL));
     }
     close_notify(room);
     open_notify(room);
