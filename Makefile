@@ -44,7 +44,7 @@ HEADERS_zlib := zlib.h
 HEADERS_zstd := zstd.h
 HEADERS_cap := sys/capability.h
 HEADERS_seccomp := seccomp.h
-MAY_civetweb := common/http_server
+MAY_civetweb := common/http_server common/http_request common/http_socket
 MAY_curl := common/http_client backend/mail
 MAY_pcap := detector/capture
 MAY_sqlite := detector/spool backend/store_sqlite%
@@ -56,7 +56,8 @@ MAY_zlib := detector/capture%
 MAY_zstd := detector/capture%
 MAY_cap := detector/privilege
 MAY_seccomp := detector/privilege
-CFLAGS_mongoc = $(shell $(PKG_CONFIG) --cflags libmongoc-1.0)
+# Its headers do not pass these warnings: they are the system's.
+CFLAGS_mongoc = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags libmongoc-1.0))
 
 COMMON_LIBS = -lcivetweb $(shell $(PKG_CONFIG) --libs libcjson libcurl libsodium) -lm
 DETECTOR_LIBS = $(shell $(PKG_CONFIG) --libs libpcap sqlite3 zlib libzstd libcap libseccomp) $(COMMON_LIBS)
@@ -86,6 +87,8 @@ build/fence/stamp: Makefile
 $(B)/%.o: %.c build/fence/stamp Makefile
 	@mkdir -p $(@D)
 	@echo '  CC  $@'; $(CC) $(CFLAGS_ALL) $(call fence,$*) -MMD -MP -c -o $@ $<
+
+$(B)/backend/openapi.o: backend/openapi.yaml
 
 define archive_rule
 $(B)/lib$(1).a: $(call objects,$(SRC_$(1)))
@@ -155,6 +158,18 @@ BENCH_SRC := $(wildcard tests/bench/*.c)
 BENCH := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(BENCH_SRC))
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/libdetector.a $(B)/libbackend.a $(B)/libcommon.a
 	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS) $(BACKEND_LIBS)
+
+# Programs of tests/tools read captures or rows for training and evaluation.
+TOOLS := $(patsubst tests/tools/%.c,$(B)/tests/tools/%,$(wildcard tests/tools/*.c))
+$(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libdetector.a $(B)/libcommon.a
+	@echo '  LD  $@'; $(CC) $(LDFLAGS_ALL) -o $@ $^ $(DETECTOR_LIBS)
+
+.PHONY: tools
+tools: $(TOOLS) ## build the readers that training and evaluation use
+
+.PHONY: evaluate
+evaluate: tools ## count what is found in THREATLINE_CAPTURES, by capture
+	@python3 models/train/evaluate.py --reader $(B)/tests/tools/verdict_read --model models
 
 .PHONY: bench
 bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here

@@ -26,7 +26,8 @@ struct http_route *api_routes(size_t *count)
         {control_routes, &control_route_count}, {upload_routes, &upload_route_count},
         {people_routes, &people_route_count},   {metrics_routes, &metrics_route_count},
         {triage_routes, &triage_route_count},   {suppression_routes, &suppression_route_count},
-        {blocklist_routes, &blocklist_route_count},
+        {blocklist_routes, &blocklist_route_count}, {notify_routes, &notify_route_count},
+        {assets_routes, &assets_route_count},
     };
     size_t all = 0, at = 0;
     struct http_route *routes;

@@ -127,7 +127,8 @@ bool api_query_number(struct http_request *request, const char *name, int64_t mi
 /* What the room "people" gives (declared again in auth.h). auth_authorize finds the caller (cookie threatline_session,
  * Authorization: Bearer, ?token= on the stream alone, X-API-Key), puts a struct api_user on the request by http_set_user
  * and compares with route->role. False: it has answered 401 or 403 itself. ROLE_NOBODY and ROLE_WEBHOOK pass unseen.
- * auth_key_allows: key is a live API key that may do scope ("webhook", "feed"); who gets its name. */
+ * auth_key_allows: key is a live API key that may do scope ("webhook", "feed"); who gets its name; ERR_NOT_FOUND:
+ * there is no such key, ERR_DENIED: it may not do that. */
 bool auth_authorize(struct http_request *request, const struct http_route *route, struct api *api);
 bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], struct err *err);
 

@@ -182,7 +182,7 @@ static bool key_load(struct auth_key *key, struct store *store, const char *path
     struct err local = {0};
     int64_t version;
 
-    if (path != NULL)
+    if (path != NULL && path[0] != '\0')
         return config_read_secret(path, text, sizeof text, err) && key_from_text(key, text, err);
     if (key_in_store(key, store, &local))
         return true;

@@ -84,9 +84,11 @@ void bus_listen(struct bus *bus, bus_listener *listener, void *context)
 /* A line break would end the event's line; in JSON it can only be white space. */
 static void flatten(char *bytes, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
-        if (bytes[i] == '\n' || bytes[i] == '\r')
-            bytes[i] = ' ';
+    static const char breaks[] = "\n\r";
+
+    for (size_t i = 0; i < 2; i++)
+        for (char *p = bytes; (p = memchr(p, breaks[i], length - (size_t)(p - bytes))) != NULL;)
+            *p = ' ';
 }
 
 char *bus_frame(const char *name, int64_t id, const char *type, const char *json, size_t *length)

@@ -251,7 +251,7 @@ bool keys_allow(struct keys *keys, const char *text, const char *scope, char who
     struct key key;
 
     if (!keys_find(keys, text, &key))
-        return err_set(err, ERR_DENIED, "key: not a live one");
+        return err_set(err, ERR_NOT_FOUND, "key: not a live one");
     if ((key.scopes & scope_from_text(scope)) == 0)
         return err_set(err, ERR_DENIED, "key %s: has not the scope %s", key.name, scope);
     snprintf(who, 65, "%s", key.sensor[0] != '\0' ? key.sensor : key.name);

@@ -7,7 +7,7 @@
 #include "common/log.h"
 #include "common/token.h"
 
-#include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +56,10 @@ static const struct option_row rows[] = {
      "threats older than that go (0: never), escalated and commented ones stay"},
     {"retention-threats", "BACKEND_RETENTION_THREATS", OPT_NUMBER, AT(retention_threats), 0, 1e12, "10000000",
      "the oldest go beyond so many (0: no limit)"},
+    {"allow-private-targets", "BACKEND_ALLOW_PRIVATE_TARGETS", OPT_FLAG, AT(allow_private_targets), 0, 0, NULL,
+     "notices may go to loopback, private and link-local addresses"},
+    {"geo-file", "BACKEND_GEO_FILES", OPT_LIST, AT(geo_files), 0, 0, NULL,
+     ".mmdb file that tells where addresses are; may be repeated"},
     {"log-level", "BACKEND_LOG_LEVEL", OPT_TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"log-json", "BACKEND_LOG_JSON", OPT_FLAG, AT(log_json), 0, 0, NULL, "log lines as JSON"},
 };
@@ -63,10 +67,11 @@ static const struct option_row rows[] = {
 static const struct config_program program = {
     .name = "threatline-backend",
     .version = THREATLINE_VERSION,
-    .usage = "[options]",
+    .usage = "[options] [user add NAME ROLE | user passwd NAME | user list]",
     .about = "Receives threats, stores them durably, and shows them live: API, event stream and dashboard.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
+    .files = true,
 };
 
 /* "none" stands for an empty list where the default is not empty. */
@@ -120,6 +125,26 @@ static void serve(struct service *service, const sigset_t *signals)
     }
 }
 
+/* "user ...": one command on the store, without a server. */
+static int command(const struct settings *settings, const struct config_list *words)
+{
+    char *arguments[CONFIG_LIST_MAX];
+    struct err err = {0};
+    int status = EXIT_FAILED;
+
+    if (strcmp(words->items[0], "user") != 0) {
+        fprintf(stderr, "threatline-backend: unknown argument \"%s\"\n", words->items[0]);
+        return EXIT_WRONG;
+    }
+    for (size_t i = 1; i < words->count; i++)
+        arguments[i - 1] = strdup(words->items[i]);
+    if (!service_users(settings, (int)words->count - 1, arguments, &status, &err))
+        fprintf(stderr, "threatline-backend: %s\n", err.text);
+    for (size_t i = 1; i < words->count; i++)
+        free(arguments[i - 1]);
+    return status;
+}
+
 static int run(const struct settings *settings)
 {
     struct err err = {0};
@@ -128,6 +153,8 @@ static int run(const struct settings *settings)
     sigset_t signals;
 
     block_signals(&signals);
+    mallopt(M_ARENA_MAX, 2);             /* else each of the many workers keeps an arena of its own */
+    mallopt(M_MMAP_THRESHOLD, 64 * 1024); /* large bodies and pages go back to the system at once */
     if (!token_setup() || !http_client_setup()) {
         fprintf(stderr, "threatline-backend: a library does not start\n");
         return EXIT_FAILED;
@@ -137,6 +164,7 @@ static int run(const struct settings *settings)
         fprintf(stderr, "threatline-backend: %s\n", err.text);
         return EXIT_FAILED;
     }
+    malloc_trim(0); /* what only the start needed */
     greet(settings, service);
     serve(service, &signals);
     service_close(service);
@@ -149,7 +177,8 @@ int main(int argc, char **argv)
     struct settings settings = {0};
     struct err err = {0};
     enum log_level level = LOG_INFO;
-    enum config_result result = config_read(&program, argc, argv, &settings, NULL, &err);
+    struct config_list words = {0};
+    enum config_result result = config_read(&program, argc, argv, &settings, &words, &err);
 
     if (result == CONFIG_DONE)
         return EXIT_FINE;
@@ -167,5 +196,5 @@ int main(int argc, char **argv)
         return EXIT_FINE;
     }
     log_setup(level, settings.log_json);
-    return run(&settings);
+    return words.count > 0 ? command(&settings, &words) : run(&settings);
 }

@@ -1,11 +1,13 @@
 /* people.c: see people.h. */
 #include "backend/people.h"
 
+#include "backend/assets.h"
 #include "backend/audit.h"
 #include "backend/auth.h"
 #include "backend/blocklist.h"
 #include "backend/keys.h"
 #include "backend/login.h"
+#include "backend/notify.h"
 #include "backend/suppression.h"
 #include "backend/users_api.h"
 #include "backend/watch.h"
@@ -30,6 +32,8 @@ const size_t people_route_count = sizeof people_routes / sizeof people_routes[0]
 
 bool people_open(struct api *api, struct err *err)
 {
+    const struct notify_settings notices = {api->store, api->settings->allow_private_targets};
+
     api->watch = watch_create(api->store);
     if (api->watch == NULL)
         return err_set(err, ERR_MEMORY, "people: out of memory");
@@ -38,7 +42,11 @@ bool people_open(struct api *api, struct err *err)
         api->suppressions = suppressions_create(api->store, api->watch, err);
     if (api->suppressions != NULL)
         api->blocklist = blocklist_create(api->store, api->watch, err);
-    if (api->blocklist == NULL) {
+    if (api->blocklist != NULL)
+        api->notify = notify_create(&notices, api->watch, err);
+    if (api->notify != NULL)
+        api->assets = assets_create(&api->settings->geo_files, err);
+    if (api->assets == NULL) {
         people_close(api);
         return false;
     }
@@ -47,17 +55,21 @@ bool people_open(struct api *api, struct err *err)
 
 bool people_start(struct api *api, struct err *err)
 {
-    return watch_start(api->watch, err);
+    return watch_start(api->watch, err) && notify_start(api->notify, err);
 }
 
 void people_close(struct api *api)
 {
     if (api->watch != NULL)
         watch_stop(api->watch);
+    assets_free(api->assets);
+    notify_free(api->notify);
     blocklist_free(api->blocklist);
     suppressions_free(api->suppressions);
     auth_close(api->auth);
     watch_free(api->watch);
+    api->assets = NULL;
+    api->notify = NULL;
     api->blocklist = NULL;
     api->suppressions = NULL;
     api->auth = NULL;

@@ -3,6 +3,7 @@
 
 #include "backend/bus.h"
 #include "backend/committer.h"
+#include "backend/console.h"
 #include "backend/detector_client.h"
 #include "backend/events.h"
 #include "backend/hub.h"
@@ -218,6 +219,17 @@ static bool open_rooms(struct service *service, struct err *err)
            (service->retention = retention_start(api, err)) != NULL && open_server(service, err);
 }
 
+bool service_users(const struct settings *settings, int argc, char **argv, int *status, struct err *err)
+{
+    struct api api = {.settings = settings};
+
+    if (!open_store(&api, err))
+        return false;
+    *status = users_console(api.store, argc, argv);
+    store_close(api.store);
+    return true;
+}
+
 struct service *service_open(const struct settings *settings, struct err *err)
 {
     struct service *service = calloc(1, sizeof *service);
@@ -297,7 +309,7 @@ bool service_check(const struct settings *settings, struct err *err)
         ok = (webhook = webhook_open(secrets, err)) != NULL;
     ok = ok && (detectors = detectors_open(&settings->detectors, key != NULL && key[0] != '\0' ? key : NULL, err)) !=
                    NULL;
-    if (ok && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
+    if (ok && settings->dashboard_port >= 0 && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
         (stat(settings->static_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
         ok = err_set(err, ERR_INVALID, "static-dir: %s is no directory", settings->static_dir);
     detectors_close(detectors);

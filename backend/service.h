@@ -8,6 +8,9 @@
 #include "backend/api.h"
 
 struct service;
+/* The command "user": see console.h. False: the store cannot be opened. */
+bool service_users(const struct settings *settings, int argc, char **argv, int *status, struct err *err);
+
 struct service *service_open(const struct settings *settings, struct err *err);
 void service_close(struct service *service);
 

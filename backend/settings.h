@@ -25,6 +25,8 @@ struct settings {
     long session_hours;
     long max_streams, streams_per_user;
     long retention_days, retention_threats; /* 0: no limit */
+    bool allow_private_targets;          /* notices may go to loopback, private and link-local addresses */
+    struct config_list geo_files;        /* databases of places, see geo.h */
     const char *log_level;
     bool log_json;
 };

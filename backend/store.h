@@ -51,7 +51,6 @@ struct store_item {
     const char *user_agent;       /* in */
     const char *source;           /* in: the sensor, or "webhook" */
     const char *suppressed_by;    /* in: suppression id or NULL */
-    char mark[48];                /* the caller's own: room for what suppressed_by points to */
     int64_t received_ms;          /* in */
     enum store_result result;     /* out */
     int64_t seq;                  /* out: of the event (STORED, UPDATED), else 0 */

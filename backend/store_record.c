@@ -10,8 +10,8 @@
 
 /* Members that the store writes itself: a sender that sets them must not be believed. */
 static const char *const reserved[] = {"seq", "receivedAt", "suppressedBy", "triage"};
-/* Members of details whose text nobody searches for: figures, hashes and times, different in every threat. */
-static const char *const unsearched[] = {"features", "evidence", "first_seen", "last_seen"};
+/* Members whose text nobody searches for: figures, hashes and times, different in every threat, or the same in all. */
+static const char *const unsearched[] = {"features", "evidence", "first_seen", "last_seen", "model", "extractor", "source"};
 
 enum { RESERVED = sizeof reserved / sizeof reserved[0], UNSEARCHED = sizeof unsearched / sizeof unsearched[0] };
 
@@ -143,7 +143,7 @@ bool store_record_make(struct store_record *record, const struct threat *threat,
     store_record_add_words(record, severity_text(threat->severity));
     store_record_add_words(record, threat->protocol);
     store_record_add_words(record, threat->sensor);
-    store_record_add_words(record, threat->community_id);
+    search_split(threat->community_id, false, take_word, record);
     if (details != NULL)
         read_details(record, details);
     if (extra != NULL)

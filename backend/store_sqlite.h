@@ -84,8 +84,9 @@ bool sqlite_put_evidence(struct store *store, const char *id, const void *bytes,
 /* store_sqlite_remove.c */
 bool sqlite_remove(struct store *store, const struct store_removal *removal, store_each_id *each, void *context,
                    int64_t *count, struct err *err);
-/* The words of a record and of its comments, for taking them out again. */
-bool sqlite_remove_words(struct sqlite_store *store, int64_t seq, const char *json, const char *history, struct err *err);
+/* Takes out the words of a record and, where given, of its sensor's column and its comments. */
+bool sqlite_remove_words(struct sqlite_store *store, int64_t seq, const char *json, const char *sensor,
+                         const char *history, struct err *err);
 
 /* store_sqlite_query.c */
 bool sqlite_threat(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage,

@@ -154,7 +154,8 @@ static void write_find(struct finding *f)
         add_driver(&f->sql, &f->driver, f->query->before_seq, f->query->oldest_first);
         sql_add(&f->sql, " ORDER BY 1");
         sql_add(&f->sql, order);
-        sql_add(&f->sql, ") AS hit CROSS JOIN threat ON threat.seq = hit.seq CROSS JOIN body ON body.seq = hit.seq");
+        /* Without a limit SQLite leaves the order of a subquery out. */
+        sql_add(&f->sql, " LIMIT -1) AS hit CROSS JOIN threat ON threat.seq = hit.seq CROSS JOIN body ON body.seq = hit.seq");
         add_conditions(&f->sql, f->query);
     } else {
         sql_add(&f->sql, "threat CROSS JOIN body ON body.seq = threat.seq");
@@ -181,13 +182,18 @@ static bool give_all(struct finding *f, store_each_threat *each, void *context, 
 {
     sqlite3_stmt *rows = sql_prepare(&f->sql, f->reader, err);
     bool more = true, ok = rows != NULL;
+    int64_t before = 0;
     int step = SQLITE_DONE;
 
     while (ok && more && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        int64_t seq = sqlite3_column_int64(rows, 0);
         char *json = sqlite_given(rows, err);
 
         ok = json != NULL;
-        more = ok && each(context, sqlite3_column_int64(rows, 0), json);
+        if (ok && before != 0 && (seq > before) != f->query->oldest_first) /* the order of a join is no promise of SQL's */
+            ok = err_set(err, ERR_SYSTEM, "store: rows came out of order");
+        before = seq;
+        more = ok && each(context, seq, json);
         free(json);
     }
     if (ok && more && step != SQLITE_DONE)
@@ -260,4 +266,31 @@ bool sqlite_find(struct store *store, const struct store_query *query, store_eac
     sqlite_return(SQLITE_STORE(store), f->reader);
     free(f);
     return ok;
+}
+
+char *sqlite_find_plan(struct store *store, const struct store_query *query, struct err *err)
+{
+    struct finding *f = calloc(1, sizeof *f);
+    struct text plan = {.max = SQL_TEXT_MAX};
+    sqlite3_stmt *rows = NULL;
+
+    if (f == NULL || (f->reader = sqlite_lend(SQLITE_STORE(store), err)) == NULL) {
+        free(f);
+        return NULL;
+    }
+    f->query = query;
+    f->driver.hits = FEW;
+    f->sql.text.max = SQL_TEXT_MAX;
+    if (query->search == NULL || choose(f->reader, query->search, &f->driver, err)) {
+        sql_add(&f->sql, "EXPLAIN QUERY PLAN ");
+        write_find(f);
+        rows = sql_prepare(&f->sql, f->reader, err);
+    }
+    while (rows != NULL && sqlite3_step(rows) == SQLITE_ROW)
+        text_addf(&plan, "%s\n", (const char *)sqlite3_column_text(rows, 3));
+    sqlite3_finalize(rows);
+    sql_clear(&f->sql);
+    sqlite_return(SQLITE_STORE(store), f->reader);
+    free(f);
+    return plan.bytes;
 }

@@ -50,15 +50,18 @@ static bool remove_comment_words(struct sqlite_store *store, int64_t seq, const 
     return ok;
 }
 
-bool sqlite_remove_words(struct sqlite_store *store, int64_t seq, const char *json, const char *history, struct err *err)
+bool sqlite_remove_words(struct sqlite_store *store, int64_t seq, const char *json, const char *sensor,
+                         const char *history, struct err *err)
 {
     cJSON *object = json_parse(json, strlen(json), err);
     struct store_record *record = calloc(1, sizeof *record);
     struct threat threat = {0};
     bool ok = object != NULL && record != NULL && threat_from_json(&threat, object, NULL, NULL, err) &&
-              store_record_make(record, &threat, err) && remove_word_list(store, seq, record, err) &&
-              remove_comment_words(store, seq, history, err);
+              store_record_make(record, &threat, err);
 
+    if (ok && sensor != NULL)
+        store_record_add_words(record, sensor);
+    ok = ok && remove_word_list(store, seq, record, err) && remove_comment_words(store, seq, history, err);
     if (record != NULL)
         store_record_clear(record);
     free(record);
@@ -89,10 +92,38 @@ static bool take_out(struct sqlite_store *store, sqlite3_stmt *row, struct err *
     cJSON_Delete(object);
     if (!ok)
         return err_set(err, ERR_MEMORY, "store: out of memory");
-    return sqlite_remove_words(store, sqlite3_column_int64(row, 0), json, (const char *)sqlite3_column_text(row, 4), err);
+    return sqlite_remove_words(store, sqlite3_column_int64(row, 0), json, fact.sensor,
+                               (const char *)sqlite3_column_text(row, 4), err);
 }
 
-static void write_pick(struct sql *sql, const struct store_removal *removal, size_t limit)
+/* received_ms follows seq closely, so the first seq that is not old enough is found by halving. */
+static bool first_young(struct sqlite_store *store, int64_t before_ms, int64_t *seq, struct err *err)
+{
+    sqlite3_stmt *get =
+        sqlite_statement(&store->writer, "SELECT seq, received_ms FROM threat WHERE seq >= ?1 ORDER BY seq LIMIT 1", err);
+    int64_t low = 1, high = store->last_seq + 1; /* everything below low is old, what is at high or above is not */
+
+    if (get == NULL)
+        return false;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        int step;
+
+        sqlite3_bind_int64(get, 1, middle);
+        step = sqlite3_step(get);
+        if (step == SQLITE_ROW && sqlite3_column_int64(get, 1) < before_ms)
+            low = sqlite3_column_int64(get, 0) + 1;
+        else
+            high = middle;
+        sqlite3_reset(get);
+        if (step != SQLITE_ROW && step != SQLITE_DONE)
+            return sqlite_failed(&store->writer, "retention", err);
+    }
+    *seq = low;
+    return true;
+}
+
+static void write_pick(struct sql *sql, const struct store_removal *removal, int64_t young, size_t limit)
 {
     sql->text.max = SQL_TEXT_MAX;
     sql_add(sql, "SELECT threat.seq, event_seq, threat_id, json, history, timestamp_us, simulated, "
@@ -105,10 +136,12 @@ static void write_pick(struct sql *sql, const struct store_removal *removal, siz
     if (removal->received_before_ms > 0) {
         sql_add(sql, " AND received_ms < ");
         sql_integer(sql, removal->received_before_ms);
+        sql_add(sql, " AND threat.seq < ");
+        sql_integer(sql, young);
     }
     if (removal->keep_marked)
         sql_add(sql, " AND status <> 'escalated' AND commented = 0");
-    sql_add(sql, removal->received_before_ms > 0 ? " ORDER BY received_ms LIMIT " : " ORDER BY threat.seq LIMIT ");
+    sql_add(sql, " ORDER BY threat.seq LIMIT ");
     sql_integer(sql, (int64_t)limit);
 }
 
@@ -144,10 +177,13 @@ static bool pick(struct sqlite_store *store, const struct store_removal *removal
     struct sql *sql = calloc(1, sizeof *sql);
     sqlite3_stmt *rows = NULL;
     bool ok = sql != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
+    int64_t young = 0;
     int step = SQLITE_DONE;
 
+    if (ok && removal->received_before_ms > 0)
+        ok = first_young(store, removal->received_before_ms, &young, err);
     if (ok) {
-        write_pick(sql, removal, limit);
+        write_pick(sql, removal, young, limit);
         rows = sql_prepare(sql, &store->writer, err);
         ok = rows != NULL;
     }

@@ -8,13 +8,13 @@
 
 /* Where each field lives. either: the second column of "either end". */
 struct column {
-    const char *name, *index, *either, *either_index;
+    const char *name, *index, *either, *either_index; /* index NULL: found by its words */
     const char *partial; /* the index's own condition, said again so that it may be used */
 };
 
 static const struct column columns[] = {
-    [FIELD_TYPE] = {"type", "threat_type", NULL, NULL, ""},
-    [FIELD_SEVERITY] = {"severity", "threat_severity", NULL, NULL, ""},
+    [FIELD_TYPE] = {"type", NULL, NULL, NULL, ""},
+    [FIELD_SEVERITY] = {"severity", NULL, NULL, NULL, ""},
     [FIELD_STATUS] = {"status", "threat_status", NULL, NULL, ""},
     [FIELD_VERDICT] = {"verdict", "threat_verdict", NULL, NULL, " AND verdict <> ''"},
     [FIELD_SOURCE] = {"source", "threat_source", NULL, NULL, ""},
@@ -23,8 +23,8 @@ static const struct column columns[] = {
     [FIELD_PORT] = {"source_port", "threat_source_port", "destination_port", "threat_destination_port", ""},
     [FIELD_SOURCE_PORT] = {"source_port", "threat_source_port", NULL, NULL, ""},
     [FIELD_DESTINATION_PORT] = {"destination_port", "threat_destination_port", NULL, NULL, ""},
-    [FIELD_PROTOCOL] = {"protocol", "threat_protocol", NULL, NULL, ""},
-    [FIELD_SENSOR] = {"sensor", "threat_sensor", NULL, NULL, ""},
+    [FIELD_PROTOCOL] = {"protocol", NULL, NULL, NULL, ""},
+    [FIELD_SENSOR] = {"sensor", NULL, NULL, NULL, ""},
     [FIELD_ASSIGNEE] = {"assignee", "threat_assignee", NULL, NULL, " AND assignee <> ''"},
     [FIELD_CONFIDENCE] = {"confidence", "threat_confidence", NULL, NULL, ""},
     [FIELD_ID] = {"threat_id", "threat_id", NULL, NULL, ""},
@@ -310,12 +310,32 @@ void sql_condition(struct sql *sql, const struct search *s)
     }
 }
 
+static void take_first(void *context, const char *word)
+{
+    char *first = context;
+
+    if (first[0] == '\0')
+        memcpy(first, word, strlen(word) + 1);
+}
+
+/* The word by which a field without an index of its own is found; empty when it has none. */
+static void word_of(const struct search *s, char word[SEARCH_WORD_MAX])
+{
+    word[0] = '\0';
+    search_split(s->text, false, take_first, word);
+    if (s->kind == SEARCH_PREFIX && strlen(word) != strlen(s->text))
+        word[0] = '\0'; /* the beginning of another word */
+}
+
 bool sql_is_indexed(const struct search *s)
 {
+    char word[SEARCH_WORD_MAX];
+
     switch (s->kind) {
     case SEARCH_TEXT: /* an empty verdict or assignee is what the partial index leaves out */
-        return columns[s->field].partial[0] == '\0' || s->text[0] != '\0';
     case SEARCH_PREFIX:
+        if (columns[s->field].index == NULL)
+            return word_of(s, word), word[0] != '\0';
         return s->text[0] != '\0';
     case SEARCH_NUMBER:
     case SEARCH_NETWORK:
@@ -341,13 +361,26 @@ bool sql_has_either(const struct search *s)
     return s->kind != SEARCH_WORD && columns[s->field].either != NULL;
 }
 
+static void from_words(struct sql *sql, const struct search *s)
+{
+    char word[SEARCH_WORD_MAX];
+    struct search by_word = {.kind = SEARCH_WORD, .text = s->text, .prefix = s->prefix};
+
+    if (s->kind != SEARCH_WORD) {
+        word_of(s, word);
+        by_word.text = word;
+        by_word.prefix = s->kind == SEARCH_PREFIX;
+    }
+    sql_add(sql, "SELECT seq FROM word WHERE ");
+    word_test(sql, &by_word);
+}
+
 void sql_from_index(struct sql *sql, const struct search *s, bool either, int64_t bound, bool upward)
 {
     const struct column *c = &columns[s->field];
 
-    if (s->kind == SEARCH_WORD) {
-        sql_add(sql, "SELECT seq FROM word WHERE ");
-        word_test(sql, s);
+    if (s->kind == SEARCH_WORD || c->index == NULL) {
+        from_words(sql, s);
     } else {
         sql_add(sql, "SELECT seq FROM threat INDEXED BY ");
         sql_add(sql, either ? c->either_index : c->index);

@@ -203,7 +203,7 @@ static bool add_body(struct sqlite_store *store, const struct store_item *item, 
 }
 
 /* True with item->result STORE_STORED, or as it was when the id is known already. */
-static bool add_new(struct sqlite_store *store, struct store_item *item, const struct store_record *record,
+static bool add_new(struct sqlite_store *store, struct store_item *item, struct store_record *record,
                     struct err *err)
 {
     static const char sql[] =
@@ -229,6 +229,7 @@ static bool add_new(struct sqlite_store *store, struct store_item *item, const s
 
     if (add == NULL)
         return false;
+    store_record_add_words(record, sensor_of(item));
     bind_threat(add, item, record, envelope.seq);
     if (!sqlite_run(&store->writer, add, err))
         return false;
@@ -278,7 +279,7 @@ static bool update(struct sqlite_store *store, struct store_item *item, struct k
     bool ok;
 
     if (!count_change(store, &before, -1, err) ||
-        !sqlite_remove_words(store, known->seq, known->json, NULL, err) ||
+        !sqlite_remove_words(store, known->seq, known->json, NULL, NULL, err) ||
         !store_record_merge(&merged, known->json, item->threat, err))
         return false;
     ok = store_record_make(&record, &merged, err);

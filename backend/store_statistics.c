@@ -97,7 +97,7 @@ static bool read_all(const struct plan *plan, rollup_read *read, void *store, st
         sums->width_us = DAY_US;
         if (!read_range(read, store, ROLLUP_DAY, ROLLUP_SEVERITY, plan, add_time, sums, err))
             return false;
-        if (sums->last_us - sums->first_us > 14 * DAY_US || sums->first_us == INT64_MAX)
+        if (sums->first_us == INT64_MAX || sums->last_us - sums->first_us > 14 * DAY_US)
             return true;
         rollup_reset(sums->timeline[0]);
         rollup_reset(sums->timeline[1]);
@@ -335,7 +335,8 @@ bool rollup_statistics(const struct store_span *span, int64_t now_us, rollup_rea
     for (int i = 0; i < 2; i++) {
         sums.counts[i] = rollup_create();
         sums.timeline[i] = rollup_create();
-        ok = ok && sums.counts[i] != NULL && sums.timeline[i] != NULL;
+        if (sums.counts[i] == NULL || sums.timeline[i] == NULL)
+            ok = err_set(err, ERR_MEMORY, "statistics: out of memory");
     }
     /* Made-up threats are shown until a live source has reported. */
     ok = ok && read(store, ROLLUP_EVER, ROLLUP_SEVERITY, INT64_MIN, INT64_MAX, see_live, &live, err) &&

@@ -66,6 +66,17 @@ static bool write_all(int file, const char *bytes, size_t length, struct err *er
     return true;
 }
 
+/* The last piece of what may be a whole path, of either kind of slash. */
+static const char *base_name(const char *file)
+{
+    const char *base = file;
+
+    for (const char *p = file; *p != '\0'; p++)
+        if (*p == '/' || *p == '\\')
+            base = p + 1;
+    return base;
+}
+
 static bool on_part(void *context, const char *name, const char *file)
 {
     struct taking *taking = context;
@@ -73,7 +84,7 @@ static bool on_part(void *context, const char *name, const char *file)
     taking->here = !taking->found && file != NULL && strcmp(name, "pcap") == 0;
     if (taking->here) {
         taking->found = true;
-        snprintf(taking->job.file, sizeof taking->job.file, "%s", file);
+        snprintf(taking->job.file, sizeof taking->job.file, "%s", base_name(file));
     }
     return true;
 }

@@ -437,6 +437,8 @@ bool users_first_admin(struct users *users, struct passwords *passwords, const c
     struct err local = {0};
     bool some = false;
 
+    if (password_file != NULL && password_file[0] == '\0')
+        password_file = NULL;
     if (!store_doc_list(users->store, kind, NULL, false, 1, one_row, &some, err))
         return false;
     if (some)

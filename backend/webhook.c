@@ -4,6 +4,7 @@
 #include "backend/committer.h"
 #include "backend/store.h"
 #include "backend/suppression.h"
+#include "backend/suppression.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/threat.h"
@@ -114,7 +115,9 @@ static bool may_speak(const struct intake *intake, struct threat *threat, struct
     return err_set(err, ERR_DENIED, "sensor: %s signed for %s", intake->sender.name, threat->sensor);
 }
 
-static void fill_item(const struct intake *intake, const struct threat *threat, struct store_item *item)
+/* rule: room for the id of the rule that suppresses it. */
+static void fill_item(const struct intake *intake, const struct threat *threat, struct store_item *item,
+                      char rule[DOC_ID])
 {
     *item = (struct store_item){
         .threat = threat,
@@ -125,8 +128,8 @@ static void fill_item(const struct intake *intake, const struct threat *threat, 
     };
     if (item->user_agent == NULL)
         item->user_agent = "";
-    if (suppression_match(intake->api->suppressions, threat, item->mark))
-        item->suppressed_by = item->mark;
+    if (suppression_match(intake->api->suppressions, threat, rule))
+        item->suppressed_by = rule;
 }
 
 static const char *result_text(enum store_result result)
@@ -184,7 +187,8 @@ static void take_one(struct intake *intake, const cJSON *json)
 {
     struct threat_fault faults[THREAT_FAULTS];
     struct threat threat;
-    struct store_item item;
+    struct store_item item = {0};
+    char rule[DOC_ID];
     struct err err = {0};
     size_t count = 0;
 
@@ -195,7 +199,7 @@ static void take_one(struct intake *intake, const cJSON *json)
     if (!may_speak(intake, &threat, &err)) {
         api_fail(intake->request, &err);
     } else {
-        fill_item(intake, &threat, &item);
+        fill_item(intake, &threat, &item, rule);
         if (committer_submit(intake->api->committer, &item, 1, &err))
             answer_one(intake->request, &item);
         else
@@ -213,6 +217,7 @@ struct batch {
     struct store_item *items;  /* the good ones, one after the other */
     size_t good;
     size_t *place;             /* of each good one in the array */
+    char (*rules)[DOC_ID];     /* that suppress them */
     struct err *refused;       /* count of them: ERR_NONE when good */
 };
 
@@ -223,7 +228,8 @@ static bool open_batch(struct batch *batch, size_t count)
     batch->items = calloc(count, sizeof *batch->items);
     batch->place = calloc(count, sizeof *batch->place);
     batch->refused = calloc(count, sizeof *batch->refused);
-    return batch->threats != NULL && batch->items != NULL && batch->place != NULL && batch->refused != NULL;
+    batch->rules = calloc(count, sizeof *batch->rules);
+    return batch->rules != NULL && batch->threats != NULL && batch->items != NULL && batch->place != NULL && batch->refused != NULL;
 }
 
 static void close_batch(struct batch *batch)
@@ -235,6 +241,7 @@ static void close_batch(struct batch *batch)
     free(batch->threats);
     free(batch->items);
     free(batch->place);
+    free(batch->rules);
     free(batch->refused);
 }
 
@@ -249,7 +256,7 @@ static void fill_batch(struct intake *intake, struct batch *batch, const cJSON *
         struct err *err = &batch->refused[i];
 
         if (threat_from_json(threat, json, NULL, NULL, err) && may_speak(intake, threat, err)) {
-            fill_item(intake, threat, &batch->items[batch->good]);
+            fill_item(intake, threat, &batch->items[batch->good], batch->rules[batch->good]);
             batch->place[batch->good++] = i;
         }
         i++;

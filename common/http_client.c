@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 enum { CONNECT_MS = 2000, ANSWER_MAX = 1024 * 1024, SLOW_BYTES_S = 1, SLOW_S = 30, RETRY_AFTER_MAX_S = 86400 };
@@ -23,7 +24,7 @@ struct transfer {
     struct text answer;
     size_t taken, max;
     long retry_after_s;
-    bool too_large, sink_stopped;
+    bool too_large, sink_stopped, denied;
 };
 
 bool http_client_setup(void)
@@ -158,6 +159,18 @@ static void set_body(CURL *easy, const struct http_call *call, FILE *file, curl_
     curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, call->method);
 }
 
+static curl_socket_t on_socket(void *pointer, curlsocktype purpose, struct curl_sockaddr *address)
+{
+    struct transfer *transfer = pointer;
+
+    (void)purpose;
+    if (!transfer->call->may_connect(&address->addr, transfer->call->context)) {
+        transfer->denied = true;
+        return CURL_SOCKET_BAD;
+    }
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+}
+
 static CURLcode try_once(struct http_client *client, struct transfer *transfer, struct curl_slist *headers, FILE *file,
                          curl_off_t file_size, bool fresh)
 {
@@ -174,6 +187,10 @@ static CURLcode try_once(struct http_client *client, struct transfer *transfer, 
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+    if (transfer->call->may_connect != NULL) {
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
+        curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    }
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
     return curl_easy_perform(easy);
 }
@@ -221,6 +238,8 @@ static bool judge(struct http_client *client, CURLcode code, struct transfer *tr
         return err_set(err, ERR_SYSTEM, "%s: the answer was not wanted to its end", transfer->call->url);
     if (transfer->answer.failed)
         return err_set(err, ERR_MEMORY, "%s: out of memory", transfer->call->url);
+    if (transfer->denied && status == 0)
+        return err_set(err, ERR_DENIED, "%s: that address is not allowed", transfer->call->url);
     if (code != CURLE_OK || status == 0)
         return err_set(err, ERR_UNAVAILABLE, "%s: %s", transfer->call->url,
                        client->error[0] != '\0' ? client->error : curl_easy_strerror(code));

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct http_client;
+struct sockaddr;
 
 struct http_call {
     const char *method;
@@ -25,6 +26,8 @@ struct http_call {
     bool again;                 /* may be sent twice: uses a kept connection and, when that is dead, a fresh one
                                  * (GET and HEAD always may; other calls without it get a fresh connection) */
     size_t answer_max;          /* more is an error; 0: 1 MiB */
+    /* When set, asked with each address before a connection is opened to it; false keeps it shut (ERR_DENIED). */
+    bool (*may_connect)(const struct sockaddr *address, void *context);
     /* When set, the answer goes there piece by piece and not into the reply; false ends the call. */
     bool (*sink)(const char *bytes, size_t length, void *context);
     void *context;

@@ -1,4 +1,4 @@
-/* http_request.h: what http_server.c and http_answer.c share; nobody else includes it.
+/* http_request.h: what the sources of http_server share; nobody else includes it.
  *
  * One struct per worker, on the heap and used again for each request, because a worker's stack is small. */
 #ifndef COMMON_HTTP_REQUEST_H
@@ -62,6 +62,8 @@ struct http_request {
 bool http_raw_write(struct http_request *request, const void *bytes, size_t length);
 /* Decides, before the head is written, whether the connection can go on; reads a small rest of the body. */
 void http_settle_body(struct http_request *request);
+/* http_socket.c: ends the input of every connection, so that idle workers notice a stop at once. */
+void http_sockets_hush(const struct http_server *server);
 /* http_answer.c */
 void http_answer_reset(struct http_request *request);
 

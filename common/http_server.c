@@ -13,7 +13,6 @@
 #include <arpa/inet.h>
 #include <civetweb.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -25,7 +24,6 @@
 #include <unistd.h>
 
 enum {
-    TAKEN_FD_MIN = 4096,           /* sockets handed over live here and above, so that the search stays short */
     THROWN_AWAY_MAX = 64 * 1024,   /* bytes of a body that nobody wants, read so that the connection can go on */
     LINGER_MAX = 1024 * 1024,      /* read after a refusal, so that the client sees the answer and not a reset */
     LINGER_MS = 5000,
@@ -604,150 +602,12 @@ void http_server_stop(struct http_server *server)
 {
     if (server == NULL)
         return;
-    if (server->context != NULL)
+    if (server->context != NULL) {
+        http_sockets_hush(server);
         mg_stop(server->context);
+    }
     if (server->stand_in >= 0)
         close(server->stand_in);
     free(server->static_root);
     free(server);
-}
-
-/* --- handing the socket over --- */
-
-static bool is_ours(int fd, const struct mg_request_info *info, const char *bind)
-{
-    struct sockaddr_in peer = {0}, local = {0};
-    socklen_t peer_length = sizeof peer, local_length = sizeof local;
-    struct in_addr wanted, bound;
-
-    if (getpeername(fd, (struct sockaddr *)&peer, &peer_length) != 0 || peer.sin_family != AF_INET ||
-        ntohs(peer.sin_port) != info->remote_port)
-        return false;
-    if (getsockname(fd, (struct sockaddr *)&local, &local_length) != 0 || ntohs(local.sin_port) != info->server_port)
-        return false;
-    return inet_pton(AF_INET, info->remote_addr, &wanted) == 1 && wanted.s_addr == peer.sin_addr.s_addr &&
-           inet_pton(AF_INET, bind, &bound) == 1 &&
-           (bound.s_addr == htonl(INADDR_ANY) || bound.s_addr == local.sin_addr.s_addr);
-}
-
-/* The descriptor of this connection, found by both ends' addresses: civetweb does not tell it. */
-static int find_socket(const struct http_request *request)
-{
-    int closed_in_a_row = 0;
-
-    for (int fd = 3; fd < TAKEN_FD_MIN && closed_in_a_row < 1024; fd++) {
-        errno = 0;
-        if (is_ours(fd, request->info, request->server->settings.bind))
-            return fd;
-        closed_in_a_row = errno == EBADF ? closed_in_a_row + 1 : 0;
-    }
-    return -1;
-}
-
-/* civetweb shuts down and closes its number when the handler has returned. So the socket moves to a number of its own,
- * and an unconnected one takes the old number; a plain dup would share the shutdown. */
-int http_take_socket(struct http_request *request, struct err *err)
-{
-    int fd, taken;
-
-    if (request->status != 0 || request->taken) {
-        err_set(err, ERR_CONFLICT, "the request is answered already");
-        return -1;
-    }
-    fd = find_socket(request);
-    if (fd < 0) {
-        err_set(err, ERR_SYSTEM, "the connection's socket was not found");
-        return -1;
-    }
-    taken = fcntl(fd, F_DUPFD_CLOEXEC, TAKEN_FD_MIN);
-    if (taken < 0) {
-        err_set(err, ERR_UNAVAILABLE, "no descriptor is free: %s", strerror(errno));
-        return -1;
-    }
-    if (dup3(request->server->stand_in, fd, O_CLOEXEC) < 0) {
-        err_set(err, ERR_SYSTEM, "dup3: %s", strerror(errno));
-        close(taken);
-        return -1;
-    }
-    mg_disable_connection_keep_alive(request->connection);
-    request->taken = request->close = true;
-    return taken;
-}
-
-/* --- reading the request --- */
-
-const char *http_method(const struct http_request *request)
-{
-    return request->info->request_method;
-}
-
-const char *http_path(const struct http_request *request)
-{
-    return request->path;
-}
-
-const char *http_segment(const struct http_request *request, const char *name)
-{
-    for (size_t i = 0; i < request->match.count; i++) {
-        const struct http_capture *capture = &request->match.captures[i];
-        if (strlen(name) == capture->name_length && memcmp(name, capture->name, capture->name_length) == 0)
-            return capture->value;
-    }
-    return NULL;
-}
-
-const char *http_header(const struct http_request *request, const char *name)
-{
-    for (int i = 0; i < request->info->num_headers; i++)
-        if (strcasecmp(request->info->http_headers[i].name, name) == 0)
-            return request->info->http_headers[i].value;
-    return NULL;
-}
-
-const char *http_peer(const struct http_request *request)
-{
-    return request->info->remote_addr;
-}
-
-int http_local_port(const struct http_request *request)
-{
-    return request->info->server_port;
-}
-
-const char *http_request_id(const struct http_request *request)
-{
-    return request->id;
-}
-
-bool http_query(const struct http_request *request, const char *name, char *out, size_t size)
-{
-    return http_text_query(request->info->query_string, name, out, size);
-}
-
-bool http_cookie(const struct http_request *request, const char *name, char *out, size_t size)
-{
-    return http_text_cookie(http_header(request, "Cookie"), name, out, size);
-}
-
-const char *http_body(const struct http_request *request, size_t *length)
-{
-    if (length != NULL)
-        *length = request->body.length;
-    return request->body.bytes == NULL ? "" : request->body.bytes;
-}
-
-int64_t http_content_length(const struct http_request *request)
-{
-    return request->body_length;
-}
-
-void http_set_user(struct http_request *request, void *user, void (*release)(void *))
-{
-    request->user = user;
-    request->release = release;
-}
-
-void *http_user(const struct http_request *request)
-{
-    return request->user;
 }

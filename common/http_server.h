@@ -1,7 +1,7 @@
 /* http_server.h: civetweb behind a table of routes (RFC 9110, RFC 9112).
  *
  * A row says method, path, who may call it, the handler and how large a body may
- * be. The server answers 400, 404, 405 (with Allow), 411, 413, HEAD and OPTIONS (CORS)
+ * be. The server answers 400, 404, 405 (with Allow), 413, HEAD and OPTIONS (CORS)
  * by itself, gives each response an X-Request-Id and refuses what smuggling is made of
  * (Transfer-Encoding with Content-Length, doubled Content-Length, %00 and %2f in the path).
  * Handlers run on the server's workers: 100 KiB of stack, so nothing large on it. */
@@ -85,14 +85,15 @@ void http_answer_text(struct http_request *request, int status, const char *json
 /* {"success":false,"code":...,"message":...} */
 void http_fail(struct http_request *request, int status, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* A header for the answer to come; at most 16; values with CR or LF are refused. */
+/* A header for the answer to come; at most 16; values with CR or LF are refused. Without a Cache-Control it is no-store. */
 void http_add_header(struct http_request *request, const char *name, const char *value);
 /* Chunked: begin, then any number of writes (false: the client is gone), then end. */
 void http_begin(struct http_request *request, int status, const char *type);
 bool http_write(struct http_request *request, const void *bytes, size_t length);
 void http_end(struct http_request *request);
 /* Takes the socket away from the server: the caller owns the descriptor and writes the whole answer itself.
- * -1 with err when it cannot be had. Nothing else may be answered afterwards. */
+ * The descriptor is non-blocking and close-on-exec. -1 with err when it cannot be had. Nothing else may be answered
+ * afterwards. */
 int http_take_socket(struct http_request *request, struct err *err);
 int http_status(const struct http_request *request); /* what was answered; 0: nothing yet */
 

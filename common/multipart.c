@@ -138,7 +138,8 @@ static bool begin_part(struct multipart *m, size_t length, struct err *err)
 
         if (next == NULL)
             next = end;
-        if ((size_t)(next - line) > sizeof disposition && strncasecmp(line, disposition, sizeof disposition - 1) == 0) {
+        if ((size_t)(next - line) > sizeof disposition &&
+            strncasecmp(line, disposition, sizeof disposition - 1) == 0) {
             named = parameter(line, next, "name", name, sizeof name);
             has_file = parameter(line, next, "filename", file, sizeof file);
         }
@@ -156,8 +157,9 @@ static bool run_on(struct multipart *m, bool *more, struct err *err)
 {
     const char *found = memmem(m->buffer, m->length, m->delimiter, m->delimiter_length);
     /* without a delimiter all but its possible beginning may go */
-    size_t whole = found ? (size_t)(found - m->buffer)
-                         : m->length >= m->delimiter_length ? m->length - m->delimiter_length + 1 : 0;
+    size_t whole = found                              ? (size_t)(found - m->buffer)
+                   : m->length >= m->delimiter_length ? m->length - m->delimiter_length + 1
+                                                      : 0;
     size_t head = m->head < whole ? m->head : whole;
 
     if (m->stage == BODY && whole > head && !m->sink.data(m->sink.context, m->buffer + head, whole - head))
@@ -198,8 +200,7 @@ static bool read_headers(struct multipart *m, bool *more, struct err *err)
 
     *more = found != NULL;
     if (found == NULL)
-        return m->length < MULTIPART_HEADERS ||
-               err_set(err, ERR_INVALID, "multipart: a part's headers are too long");
+        return m->length < MULTIPART_HEADERS || err_set(err, ERR_INVALID, "multipart: a part's headers are too long");
     if (!begin_part(m, whole, err))
         return false;
     /* the last CRLF stays: the delimiter of an empty part begins with it */

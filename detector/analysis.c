@@ -74,8 +74,8 @@ static const char *without_path(const char *text, const char *path)
 static void *analyse(void *argument)
 {
     struct analyses *a = argument;
-    const struct reader_settings settings = {.pipeline = a->pipeline, .on_threat = on_threat,
-                                             .on_progress = on_progress, .context = a};
+    const struct reader_settings settings = {
+        .pipeline = a->pipeline, .on_threat = on_threat, .on_progress = on_progress, .context = a};
     struct pipeline_counters counters;
     struct err err = {0};
     char problem[sizeof err.text];
@@ -87,8 +87,9 @@ static void *analyse(void *argument)
     free(a->path);
     a->path = NULL;
     log_info("analysis.ended", "file=\"%s\" job=\"%s\" packets=%llu flows=%llu threats=%llu end=%d error=\"%s\"",
-             a->order.name, a->order.job, (unsigned long long)counters.packets, (unsigned long long)counters.flow.flows,
-             (unsigned long long)counters.verdict.threats, (int)end, problem);
+             a->order.name, a->order.job, (unsigned long long)counters.packets,
+             (unsigned long long)counters.flow.flows, (unsigned long long)counters.verdict.threats, (int)end,
+             problem);
     pthread_mutex_lock(&a->lock);
     a->report.over = true;
     a->report.end = end;

@@ -18,18 +18,18 @@ struct analyses *analyses_create(const struct pipeline_settings *pipeline, struc
 void analyses_free(struct analyses *analyses); /* cancels what runs; after the last caller of analysis_wait left */
 
 struct analysis_order {
-    const char *path;               /* deleted at the end when temporary */
+    const char *path; /* deleted at the end when temporary */
     bool temporary;
-    char name[ANALYSIS_NAME];       /* shown: details.file */
-    char job[ANALYSIS_JOB];         /* details.job; "": none */
+    char name[ANALYSIS_NAME]; /* shown: details.file */
+    char job[ANALYSIS_JOB];   /* details.job; "": none */
 };
 struct analysis_report {
     bool over;
-    enum reader_end end;            /* once it is over */
+    enum reader_end end; /* once it is over */
     struct reader_progress progress;
-    uint64_t notices;               /* handed to the outlet */
-    uint64_t lost;                  /* the spool had no room for them */
-    char problem[320];              /* "" or why it failed or ended short */
+    uint64_t notices;  /* handed to the outlet */
+    uint64_t lost;     /* the spool had no room for them */
+    char problem[320]; /* "" or why it failed or ended short */
 };
 
 /* ERR_UNAVAILABLE: another one runs. */

@@ -90,11 +90,9 @@ static bool read_start(const cJSON *body, char *source, char *filter, int64_t *d
     *duration = 300;
     if (!cJSON_IsObject(body))
         return err_set(err, ERR_INVALID, "body: expected a JSON object");
-    return (json_member(body, "interface") == NULL ||
-            json_text(body, "interface", source, MONITOR_SOURCE, err)) &&
+    return (json_member(body, "interface") == NULL || json_text(body, "interface", source, MONITOR_SOURCE, err)) &&
            (json_member(body, "filter") == NULL || json_text(body, "filter", filter, MONITOR_FILTER / 2, err)) &&
-           (json_member(body, "duration") == NULL ||
-            json_integer(body, "duration", 0, DURATION_MAX, duration, err));
+           (json_member(body, "duration") == NULL || json_integer(body, "duration", 0, DURATION_MAX, duration, err));
 }
 
 static void start_capture(struct http_request *request, void *context)
@@ -134,8 +132,9 @@ static void stop_capture(struct http_request *request, void *context)
         api_fail(request, &err);
         return;
     }
-    http_answer_text(request, 200, "{\"success\":true,\"status\":\"stopped\","
-                                   "\"message\":\"Real-time threat detection stopped successfully\"}");
+    http_answer_text(request, 200,
+                     "{\"success\":true,\"status\":\"stopped\","
+                     "\"message\":\"Real-time threat detection stopped successfully\"}");
 }
 
 static void interfaces(struct http_request *request, void *context)
@@ -309,9 +308,13 @@ static const struct http_route routes[] = {
 struct api *api_start(const struct api_settings *settings, struct err *err)
 {
     struct api *api = calloc(1, sizeof *api);
-    struct http_settings server = {.bind = settings->bind, .ports = &settings->port, .port_count = 1,
-                                   .threads = THREADS, .routes = routes,
-                                   .route_count = sizeof routes / sizeof *routes, .context = api,
+    struct http_settings server = {.bind = settings->bind,
+                                   .ports = &settings->port,
+                                   .port_count = 1,
+                                   .threads = THREADS,
+                                   .routes = routes,
+                                   .route_count = sizeof routes / sizeof *routes,
+                                   .context = api,
                                    .authorize = authorize};
 
     if (api == NULL) {
@@ -321,6 +324,7 @@ struct api *api_start(const struct api_settings *settings, struct err *err)
     api->settings = *settings;
     api->server = http_server_start(&server, err);
     if (api->server == NULL) {
+        err_prefix(err, "control API on %s:%d", settings->bind, settings->port);
         free(api);
         return NULL;
     }

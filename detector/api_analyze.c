@@ -1,7 +1,8 @@
 /* api_analyze.c: POST /api/analyze-pcap: a capture comes in, lines of JSON go out while it is read.
  *
  * The body is the capture itself, a multipart form with it in a part of its own, or {"file_path"} of a file
- * below the data directory. The answer is NDJSON: {"type":"progress"} some times a second, at last {"type":"result"} or
+ * below the data directory. The answer is NDJSON: {"type":"progress"} some times a second, at last {"type":"result"}
+ * or
  * {"type":"error"}. A caller that goes away cancels. */
 #include "common/clock.h"
 #include "common/json.h"

@@ -41,12 +41,17 @@ static bool told_to_stop(void)
 
 /* --- what comes out --- */
 
-static void put(struct batch *batch, const char *bytes, size_t length)
+static void check_output(struct batch *batch, bool good)
 {
-    if (fwrite(bytes, 1, length, stdout) == length || batch->failed)
+    if (good || batch->failed)
         return;
     log_error("output.failed", "error=\"%s\"", strerror(errno));
     batch->failed = batch->stopped = true;
+}
+
+static void put(struct batch *batch, const char *bytes, size_t length)
+{
+    check_output(batch, fwrite(bytes, 1, length, stdout) == length);
 }
 
 static void send_threat(struct batch *batch, const struct threat *threat)
@@ -77,15 +82,15 @@ static void on_threat(void *context, const struct threat *threat)
     }
     put(batch, json, strlen(json));
     put(batch, "\n", 1);
-    fflush(stdout); /* whoever reads the pipe wants it now */
+    check_output(batch, fflush(stdout) == 0); /* whoever reads the pipe wants it now */
     free(json);
 }
 
 static void put_features_header(struct batch *batch)
 {
     char line[FEATURES_CSV_LINE];
-    size_t length = features_csv_header(batch->settings->cic_names ? FEATURES_CSV_CICFLOWMETER : FEATURES_CSV_OWN,
-                                        line);
+    size_t length =
+        features_csv_header(batch->settings->cic_names ? FEATURES_CSV_CICFLOWMETER : FEATURES_CSV_OWN, line);
 
     put(batch, line, length - 1);
     for (int i = 0; i < HOSTS_CONTEXT; i++) {
@@ -173,7 +178,9 @@ static bool read_one(void *context, const char *path)
 int batch_run(const struct settings *settings, const struct pipeline_settings *pipeline,
               const struct config_list *files, struct outlet *outlet, struct pipeline_counters *counters)
 {
-    struct batch batch = {.settings = settings, .outlet = outlet, .counters = counters,
+    struct batch batch = {.settings = settings,
+                          .outlet = outlet,
+                          .counters = counters,
                           .progress = !settings->quiet && isatty(STDERR_FILENO) == 1,
                           .reader = {.pipeline = *pipeline, .filter = settings->filter, .on_progress = on_progress}};
 
@@ -195,9 +202,6 @@ int batch_run(const struct settings *settings, const struct pipeline_settings *p
         if (batch.stopped)
             break;
     }
-    if (fflush(stdout) != 0 && !batch.failed) {
-        log_error("output.failed", "error=\"%s\"", strerror(errno));
-        batch.failed = true;
-    }
+    check_output(&batch, fflush(stdout) == 0);
     return batch.failed ? 1 : batch.short_input ? 3 : 0;
 }

@@ -93,8 +93,9 @@ static bool activated(struct capture *capture, int status, struct err *err)
                          : status == PCAP_ERROR_NO_SUCH_DEVICE                                        ? ERR_NOT_FOUND
                          : status == PCAP_ERROR_IFACE_NOT_UP ? ERR_UNAVAILABLE
                                                              : ERR_SYSTEM;
-    return err_set(err, code, "%s: %s%s%s", capture->name, pcap_statustostr(status), more[0] != '\0' ? ": " : "",
-                   more);
+    const char *what = pcap_statustostr(status);
+    return strcmp(more, what) == 0 || more[0] == '\0' ? err_set(err, code, "%s: %s", capture->name, what)
+                                                      : err_set(err, code, "%s: %s: %s", capture->name, what, more);
 }
 
 /* "auto": the first interface that is up, has an address and is no loopback, else the loopback. */
@@ -167,15 +168,22 @@ void capture_close(struct capture *capture)
     free(capture);
 }
 
+/* Classic pcap has 32 bits of seconds; libpcap takes them as signed, but they count on to 2106. A fraction may be
+ * any number in a damaged file. */
 static int64_t frame_time(const struct capture *capture, const struct pcap_pkthdr *head)
 {
     int64_t seconds = head->ts.tv_sec, fraction = head->ts.tv_usec;
+    const int64_t unit = capture->nano ? 1 : 1000;
 
     if (seconds < 0)
-        return 0;
+        seconds = seconds >= INT32_MIN ? (int64_t)(uint32_t)seconds : 0;
     if (seconds >= latest / 1000000000)
         return latest;
-    return seconds * 1000000000 + (capture->nano ? fraction : fraction * 1000);
+    if (fraction < 0)
+        fraction = 0;
+    if (fraction >= 1000000000 / unit)
+        fraction = 1000000000 / unit - 1;
+    return seconds * 1000000000 + fraction * unit;
 }
 
 static enum capture_news failed(struct capture *capture, struct err *err)

@@ -9,9 +9,9 @@ static const struct {
     uint16_t port;
     const char *type;
 } by_port[] = {
-    {21, "brute_force"},  {22, "brute_force"},   {23, "brute_force"},   {110, "brute_force"}, {143, "brute_force"},
-    {445, "brute_force"}, {3389, "brute_force"}, {5900, "brute_force"}, {80, "web_attack"},   {443, "web_attack"},
-    {8080, "web_attack"},
+    {21, "brute_force"},  {22, "brute_force"},  {23, "brute_force"},   {110, "brute_force"},
+    {143, "brute_force"}, {445, "brute_force"}, {3389, "brute_force"}, {5900, "brute_force"},
+    {80, "web_attack"},   {443, "web_attack"},  {8080, "web_attack"},
 };
 
 static const struct {

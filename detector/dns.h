@@ -16,12 +16,13 @@ enum { DNS_NO_SUCH_NAME = 3 };
 struct dns {
     char name[DNS_NAME]; /* lower case, without the last dot, odd bytes as '?' */
     size_t name_length;
-    size_t domain;       /* where the registered domain begins in name (its last two labels, three under ac, co, com, ...) */
+    size_t
+        domain; /* where the registered domain begins in name (its last two labels, three under ac, co, com, ...) */
     size_t longest_label;
     uint16_t type;
-    uint8_t code;        /* of a response */
+    uint8_t code; /* of a response */
     bool response;
-    bool cut;            /* the capture ends inside the name: what was there counts */
+    bool cut; /* the capture ends inside the name: what was there counts */
 };
 
 bool dns_read(const uint8_t *bytes, size_t length, struct dns *out);

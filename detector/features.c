@@ -41,38 +41,39 @@ const char *const features_cic_names[FEATURES] = {
     "ACK Flag Count",
 };
 
-static double seconds(int64_t ns)
+/* 0 where the question makes no sense: no packets. */
+static double mean(uint64_t sum, uint64_t count)
 {
-    return (double)ns / 1e9;
+    return count > 0 ? (double)sum / (double)count : 0;
 }
 
-/* 0 where the question makes no sense: no time, no packets. */
-static double ratio(double part, double whole)
+/* A second; 0 when no time has passed. */
+static double rate(uint64_t amount, int64_t ns)
 {
-    return whole > 0 ? part / whole : 0;
+    return ns > 0 ? (double)amount * 1e9 / (double)ns : 0;
 }
 
-/* The gaps between n packets add up to the time between the first and the last. */
+/* In seconds. The gaps between n packets add up to the time between the first and the last. */
 static double gap_mean(int64_t first, int64_t last, uint64_t packets)
 {
-    return packets > 1 ? seconds(last - first) / (double)(packets - 1) : 0;
+    return packets > 1 ? (double)(last - first) / (1e9 * (double)(packets - 1)) : 0;
 }
 
 void features_of(const struct flow *flow, double out[FEATURES])
 {
     const uint64_t *packets = flow->packets, *payload = flow->payload_bytes;
-    double fwd = (double)packets[0], bwd = (double)packets[1], all = fwd + bwd;
-    double duration = seconds(flow->last_ns - flow->first_ns);
-    double variance = all > 1 ? flow->length_m2 / (all - 1) : 0;
+    uint64_t all = packets[0] + packets[1], bytes = payload[0] + payload[1];
+    int64_t duration = flow->last_ns - flow->first_ns;
+    double variance = all > 1 ? flow->length_m2 / (double)(all - 1) : 0;
 
-    out[0] = duration;
-    out[1] = fwd;
-    out[2] = bwd;
-    out[3] = ratio((double)(payload[0] + payload[1]), duration);
-    out[4] = ratio(all, duration);
-    out[5] = ratio((double)payload[0], fwd);
-    out[6] = ratio((double)payload[1], bwd);
-    out[7] = gap_mean(flow->first_ns, flow->last_ns, packets[0] + packets[1]);
+    out[0] = (double)duration / 1e9;
+    out[1] = (double)packets[0];
+    out[2] = (double)packets[1];
+    out[3] = rate(bytes, duration);
+    out[4] = rate(all, duration);
+    out[5] = mean(payload[0], packets[0]);
+    out[6] = mean(payload[1], packets[1]);
+    out[7] = gap_mean(flow->first_ns, flow->last_ns, all);
     out[8] = gap_mean(flow->first_dir_ns[0], flow->last_dir_ns[0], packets[0]);
     out[9] = gap_mean(flow->first_dir_ns[1], flow->last_dir_ns[1], packets[1]);
     out[10] = flow->psh[0];
@@ -81,9 +82,9 @@ void features_of(const struct flow *flow, double out[FEATURES])
     out[13] = flow->urg[1];
     out[14] = (double)flow->header_bytes[0];
     out[15] = (double)flow->header_bytes[1];
-    out[16] = ratio(fwd, duration);
-    out[17] = ratio(bwd, duration);
-    out[18] = ratio((double)(payload[0] + payload[1]), all);
+    out[16] = rate(packets[0], duration);
+    out[17] = rate(packets[1], duration);
+    out[18] = mean(bytes, all);
     out[19] = sqrt(variance);
     out[20] = variance;
     out[21] = flow->syn;

@@ -29,14 +29,14 @@ size_t features_csv_header(enum features_csv_names names, char out[FEATURES_CSV_
         {"Source IP", "Destination IP", "Source Port", "Destination Port", "Protocol", "First Seen", "Last Seen",
          "End", "Packets", "Bytes"},
     };
+    bool cic = names == FEATURES_CSV_CICFLOWMETER;
     size_t n = 0;
 
-    for (size_t i = 0; i < COLUMNS + FEATURES; i++) {
-        const char *name = columns[names == FEATURES_CSV_CICFLOWMETER][i < COLUMNS ? i : 0];
-        if (i >= COLUMNS)
-            name = (names == FEATURES_CSV_CICFLOWMETER ? features_cic_names : features_names)[i - COLUMNS];
-        n += (size_t)snprintf(out + n, FEATURES_CSV_LINE - n, "%s%s", i > 0 ? "," : "", name);
-    }
+    for (size_t i = 0; i < COLUMNS; i++)
+        n += (size_t)snprintf(out + n, FEATURES_CSV_LINE - n, "%s,", columns[cic][i]);
+    for (size_t i = 0; i < FEATURES; i++)
+        n += (size_t)snprintf(out + n, FEATURES_CSV_LINE - n, "%s%s", i > 0 ? "," : "",
+                              cic ? features_cic_names[i] : features_names[i]);
     return n + (size_t)snprintf(out + n, FEATURES_CSV_LINE - n, "\n");
 }
 

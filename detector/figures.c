@@ -145,6 +145,9 @@ static cJSON *counted(const struct pipeline_counters *c)
         add_count(ended, ends[e], c->flow.ended[e]);
     cJSON_AddItemToObject(o, "ended", ended);
     add_count(o, "evictions", c->flow.evicted);
+    add_count(o, "latePackets", c->flow.late);
+    add_count(o, "astrayPackets", c->flow.astray);
+    add_count(o, "clockJumps", c->flow.jumps);
     add_count(o, "judged", c->verdict.judged);
     add_count(o, "rfAttacks", c->verdict.rf_attacks);
     add_count(o, "isoAnomalies", c->verdict.iso_anomalies);

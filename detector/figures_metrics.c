@@ -37,6 +37,9 @@ static void packets(struct text *out, const struct pipeline_counters *c)
         labelled(out, "flows_ended_total", "cause", ends[e], c->flow.ended[e]);
     value(out, "flows_open", "gauge", c->flow.open, "Flows open now.");
     value(out, "evictions_total", "counter", c->flow.evicted, "Flows ended because the table was full.");
+    value(out, "late_packets_total", "counter", c->flow.late, "Packets behind the end of their connection.");
+    value(out, "astray_packets_total", "counter", c->flow.astray, "Packets far behind the clock.");
+    value(out, "clock_jumps_total", "counter", c->flow.jumps, "Times the packets' clock was set back.");
     value(out, "judged_total", "counter", c->verdict.judged, "Verdicts of the forests.");
     value(out, "threats_total", "counter", c->verdict.threats, "Threats found.");
     value(out, "threat_updates_total", "counter", c->verdict.updates, "Further notices of threats that grew.");
@@ -78,7 +81,8 @@ void figures_metrics(const struct figures *f, struct text *out)
     monitor_status(f->monitor, &status);
     head(out, "info", "gauge", "Version, always 1.");
     labelled(out, "info", "version", THREATLINE_VERSION, 1);
-    value(out, "uptime_seconds", "gauge", (uint64_t)(clock_now_ms() - f->started_ms) / 1000, "Seconds since the start.");
+    value(out, "uptime_seconds", "gauge", (uint64_t)(clock_now_ms() - f->started_ms) / 1000,
+          "Seconds since the start.");
     head(out, "monitoring", "gauge", "What is watched just now: 1 for the state it is in.");
     for (int s = MONITOR_IDLE; s <= MONITOR_LOST; s++)
         labelled(out, "monitoring", "state", monitor_state_text((enum monitor_state)s), s == (int)status.state);

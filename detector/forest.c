@@ -73,6 +73,21 @@ void model_contributions(const struct model *model, const float *row, double *ba
         out[i] /= (double)forest->trees;
 }
 
+double model_set_budget(struct model *model, double per_million)
+{
+    const struct model_budget *budget = &model->budget[0];
+
+    for (size_t i = 1; i < model->budgets && model->budget[i].per_million <= per_million; i++)
+        budget = &model->budget[i];
+    model->rf_threshold = budget->rf;
+    model->iso_threshold = budget->iso;
+    if (model->rf_sure < budget->rf)
+        model->rf_sure = budget->rf;
+    if (model->iso_sure > budget->iso)
+        model->iso_sure = budget->iso;
+    return budget->per_million;
+}
+
 size_t model_features(const struct model *model)
 {
     return model->features;

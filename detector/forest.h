@@ -21,11 +21,15 @@ struct model *model_load(const char *path, struct err *err);
 struct model *model_read(const void *bytes, size_t length, struct err *err); /* the same from memory */
 void model_free(struct model *model);
 
+/* Takes the thresholds for at most so many flagged flows in a million benign ones (the strictest when the file has
+ * none that strict). Before the model is shared between threads. Returns the budget taken. */
+double model_set_budget(struct model *model, double per_million);
+
 size_t model_features(const struct model *model);
 const char *model_feature_name(const struct model *model, size_t index);
-const char *model_name(const struct model *model);      /* short hash of the file, shown with each threat */
-double model_rf_threshold(const struct model *model);   /* P(attack) from which "rf says attack" */
-double model_iso_threshold(const struct model *model);  /* decision value below which "iso says anomaly" */
+const char *model_name(const struct model *model);     /* short hash of the file, shown with each threat */
+double model_rf_threshold(const struct model *model);  /* P(attack) from which "rf says attack" */
+double model_iso_threshold(const struct model *model); /* decision value below which "iso says anomaly" */
 /* The same for one flow without others that agree: far beyond what any benign flow of training had. */
 double model_rf_sure(const struct model *model);
 double model_iso_sure(const struct model *model);

@@ -144,7 +144,8 @@ static bool read_table(struct reader *in, const char *key, size_t max, size_t wi
 
     snprintf(name, sizeof name, "%s-count", key);
     return count_of(in, name, max, count) && numbers(in, key, out, *count * width) &&
-           (ascending(out, *count, width) || err_set(in->err, ERR_INVALID, "model: %s: expected ascending rows", key));
+           (ascending(out, *count, width) ||
+            err_set(in->err, ERR_INVALID, "model: %s: expected ascending rows", key));
 }
 
 static bool read_header(struct reader *in, struct model *model)
@@ -155,8 +156,9 @@ static bool read_header(struct reader *in, struct model *model)
     if (!line(in, "extractor", buffer, sizeof buffer, &rest))
         return false;
     if (strcmp(rest, FEATURES_EXTRACTOR) != 0)
-        return err_set(in->err, ERR_INVALID, "model: trained for extractor %.20s, this program has %s: train it again",
-                       rest, FEATURES_EXTRACTOR);
+        return err_set(in->err, ERR_INVALID,
+                       "model: trained for extractor %.20s, this program has %s: train it again", rest,
+                       FEATURES_EXTRACTOR);
     if (!line(in, "trained", buffer, sizeof buffer, &rest) || !line(in, "made-with", buffer, sizeof buffer, &rest) ||
         !count_of(in, "features", MODEL_FEATURES_MAX, &model->features))
         return false;
@@ -216,8 +218,7 @@ static bool read_node(const uint8_t *p, size_t index, size_t end, size_t feature
         forest->node[index] = (struct forest_node){INFINITY, (uint32_t)index << FEATURE_BITS};
         return true;
     }
-    if (!isfinite(threshold) || left <= index || left + 1 >= end ||
-        (go & ((1U << FEATURE_BITS) - 1)) >= features)
+    if (!isfinite(threshold) || left <= index || left + 1 >= end || (go & ((1U << FEATURE_BITS) - 1)) >= features)
         return false;
     forest->node[index] = (struct forest_node){threshold, go};
     return true;

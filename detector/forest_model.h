@@ -42,7 +42,7 @@ struct model {
     double quantile[MODEL_FEATURES_MAX][MODEL_QUANTILES];
     double rf_threshold, rf_sure, iso_threshold, iso_sure;
     double iso_scale, iso_offset;
-    double percentile[MODEL_PERCENTILES]; /* benign isolation decisions, ascending: 0 %, 1 %, ... 100 % */
+    double percentile[MODEL_PERCENTILES];         /* benign isolation decisions, ascending: 0 %, 1 %, ... 100 % */
     double calibration[MODEL_CALIBRATION_MAX][2]; /* score of the forest → share of attacks, both ascending */
     size_t calibrations;
     struct model_budget budget[MODEL_BUDGETS_MAX]; /* ascending */

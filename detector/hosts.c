@@ -16,10 +16,10 @@ enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE };
 static const int64_t source_span_ns = 10000000000, pair_span_ns = 60000000000;
 
 const char *const hosts_context_names[HOSTS_CONTEXT] = {
-    "ctx_pair_failed_ports_60s",   "ctx_pair_failed_ports_600s",   "ctx_source_failed_hosts_60s",
-    "ctx_source_flows_10s",        "ctx_source_hosts_10s",         "ctx_pair_flows_60s",
-    "ctx_pair_ports_60s",          "ctx_pair_unanswered_10s",      "ctx_target_unanswered_10s",
-    "ctx_service_sessions_60s",    "ctx_service_request_sizes_60s", "ctx_source_missing_names_60s",
+    "ctx_pair_failed_ports_60s", "ctx_pair_failed_ports_600s",    "ctx_source_failed_hosts_60s",
+    "ctx_source_flows_10s",      "ctx_source_hosts_10s",          "ctx_pair_flows_60s",
+    "ctx_pair_ports_60s",        "ctx_pair_unanswered_10s",       "ctx_target_unanswered_10s",
+    "ctx_service_sessions_60s",  "ctx_service_request_sizes_60s", "ctx_source_missing_names_60s",
 };
 
 enum service { SERVICE_OTHER, SERVICE_LOGIN, SERVICE_DATA, SERVICE_WEB, SERVICE_MAIL };
@@ -36,11 +36,12 @@ static bool is_one_of(uint16_t port, const uint16_t *ports, size_t count)
 
 static enum service service_of(uint16_t port)
 {
-    static const uint16_t login[] = {21, 22, 23, 110, 143, 512, 513, 514, 990, 992, 993, 995, 2222, 2323, 3389, 5900,
-                                     5901, 5985, 5986};
-    static const uint16_t data[] = {88, 135, 139, 389, 445, 636, 1433, 1521, 3268, 3306, 5432, 5984, 6379, 9042, 9200,
-                                    11211, 27017, 50000};
-    static const uint16_t web[] = {80, 81, 443, 591, 3000, 5000, 8000, 8008, 8080, 8081, 8088, 8443, 8888, 9000, 9443};
+    static const uint16_t login[] = {21,  22,  23,   110,  143,  512,  513,  514,  990, 992,
+                                     993, 995, 2222, 2323, 3389, 5900, 5901, 5985, 5986};
+    static const uint16_t data[] = {88,   135,  139,  389,  445,  636,  1433,  1521,  3268,
+                                    3306, 5432, 5984, 6379, 9042, 9200, 11211, 27017, 50000};
+    static const uint16_t web[] = {80,   81,   443,  591,  3000, 5000, 8000, 8008,
+                                   8080, 8081, 8088, 8443, 8888, 9000, 9443};
 
     if (port == 25 || port == 465 || port == 587)
         return SERVICE_MAIL;
@@ -137,6 +138,13 @@ static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope 
     return key | (key == 0);
 }
 
+/* Datagrams to ever other ports are a scan or a flood; within half a second a flood has shown itself as one. */
+static bool may_be_flood(const struct mark *mark, enum counter counter, const struct window *window)
+{
+    return (counter == COUNT_PORTS_FAILED || counter == COUNT_PORTS_FAILED_SLOW) && mark->protocol == PROTOCOL_UDP &&
+           window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
+}
+
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     const struct limit *limit = &limits[counter];
@@ -144,15 +152,22 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
 
     if (value > mark->hosts->greatest[counter])
         mark->hosts->greatest[counter] = value;
-    if (value < limit->limit || mark->count == HOSTS_EVIDENCE)
+    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window))
         return;
     e = &mark->out[mark->count++];
     *e = (struct evidence){
-        .type = limit->type, .counter = limit->counter, .value = value, .limit = limit->limit,
-        .benign_max = limit->benign_max, .window_s = limit->window_s, .scope = limit->scope,
+        .type = limit->type,
+        .counter = limit->counter,
+        .value = value,
+        .limit = limit->limit,
+        .benign_max = limit->benign_max,
+        .window_s = limit->window_s,
+        .scope = limit->scope,
         .flow_count = window == NULL ? 1 : window->total,
         .first_ns = window == NULL ? mark->now_ns : window->first_ns,
-        .source_port = mark->source_port, .target_port = mark->target_port, .protocol = mark->protocol,
+        .source_port = mark->source_port,
+        .target_port = mark->target_port,
+        .protocol = mark->protocol,
     };
     memcpy(e->source, mark->source, sizeof e->source);
     memcpy(e->target, mark->target, sizeof e->target);
@@ -211,8 +226,8 @@ static enum counter hosts_counter(const struct mark *mark)
 /* Ports of programs that look for each other, or for the way: many of them fail without harm. */
 static bool counts_as_scan(const struct mark *mark)
 {
-    return mark->protocol != PROTOCOL_UDP ||
-           mark->target_port < TRACEROUTE_FIRST || mark->target_port > TRACEROUTE_LAST;
+    return mark->protocol != PROTOCOL_UDP || mark->target_port < TRACEROUTE_FIRST ||
+           mark->target_port > TRACEROUTE_LAST;
 }
 
 static uint64_t flow_extra(const struct mark *mark)
@@ -287,8 +302,9 @@ static bool is_stray_answer(const struct mark *mark)
 
 static bool is_common_protocol(uint8_t protocol)
 {
-    static const uint8_t common[] = {0, PROTOCOL_ICMP, 2, PROTOCOL_TCP, PROTOCOL_UDP, 41, 47, 50, 51, PROTOCOL_ICMP6, 59,
-                                     60, 88, 89, 103, 112, 115, 132};
+    static const uint8_t common[] = {
+        0,  PROTOCOL_ICMP, 2,   PROTOCOL_TCP, PROTOCOL_UDP, 41, 47, 50, 51, PROTOCOL_ICMP6, 59, 60, 88,
+        89, 103,           112, 115,          132};
 
     return memchr(common, protocol, sizeof common) != NULL;
 }

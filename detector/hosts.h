@@ -12,19 +12,19 @@
 
 struct hosts;
 
-enum { HOSTS_CONTEXT = 12 };                       /* window counts that a model may name as features */
+enum { HOSTS_CONTEXT = 12 }; /* window counts that a model may name as features */
 extern const char *const hosts_context_names[HOSTS_CONTEXT];
 
 /* A counter that went over its limit: evidence of a kind of attack. */
 enum { HOSTS_EVIDENCE = 8 };
 struct evidence {
-    const char *type;        /* threat type: "port_scan", "brute_force", "ddos", "udp_flood", ... */
-    const char *counter;     /* name of the counter, e.g. "failed_ports" */
+    const char *type;    /* threat type: "port_scan", "brute_force", "ddos", "udp_flood", ... */
+    const char *counter; /* name of the counter, e.g. "failed_ports" */
     double value, limit, benign_max;
     int32_t window_s;
-    enum limit_scope scope;  /* LIMIT_TARGET: the key does not hold the source (spoofed floods) */
-    uint32_t flow_count;     /* flows behind it so far */
-    int64_t first_ns;        /* the first of them */
+    enum limit_scope scope; /* LIMIT_TARGET: the key does not hold the source (spoofed floods) */
+    uint32_t flow_count;    /* flows behind it so far */
+    int64_t first_ns;       /* the first of them */
     uint8_t source[16], target[16];
     uint16_t source_port, target_port; /* of the event that raised it */
     uint8_t protocol;

@@ -46,7 +46,8 @@ static void count_question(struct mark *mark, const struct dns *dns)
                dns->domain > 0 ? (uint32_t)dns->domain : 1);
 }
 
-/* Names that fail in honest numbers: block lists of mail servers (4.3.2.1.list.example) and search lists of local nets. */
+/* Names that fail in honest numbers: block lists of mail servers (4.3.2.1.list.example) and search lists of local
+ * nets. */
 static bool is_list_or_local(const struct dns *dns)
 {
     static const char *const local[] = {".local", ".internal", ".lan", ".home", ".localdomain", ".intranet", ".corp"};
@@ -62,8 +63,8 @@ static void count_missing(struct mark *mark, const struct dns *dns)
 {
     if (strchr(dns->name, '.') == NULL || ends_with(dns->name, dns->name_length, ".arpa"))
         return;
-    mark_count(mark, COUNT_NAMES_MISSING, 0,
-               window_hash(7, dns->name + dns->domain, dns->name_length - dns->domain), 1);
+    mark_count(mark, COUNT_NAMES_MISSING, 0, window_hash(7, dns->name + dns->domain, dns->name_length - dns->domain),
+               1);
     if (!is_list_or_local(dns))
         mark_count(mark, COUNT_SUBNAMES_MISSING, 0, window_hash(7, dns->name, dns->name_length), 1);
 }
@@ -100,7 +101,7 @@ static void remember_echo(struct mark *mark, const struct packet *packet)
     slot->key = key;
     slot->length = packet->payload_bytes;
     slot->known = (uint8_t)(packet->payload_captured - ECHO_SKIP < ECHO_BYTES ? packet->payload_captured - ECHO_SKIP
-                                                                             : ECHO_BYTES);
+                                                                              : ECHO_BYTES);
     memcpy(slot->data, packet->payload + ECHO_SKIP, slot->known);
 }
 

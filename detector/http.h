@@ -1,8 +1,8 @@
 /* http.h: whether a request line itself is an attack.
  *
- * Only the first bytes of a plain-text request are looked at (method, path, query), %-decoded once or twice, against a
- * short list of things that no honest page asks for. Flow figures cannot show a single malicious
- * request; this can, where it is not encrypted. Bodies and headers are not read. */
+ * Only the first bytes of a plain-text request are looked at (method, path, query), %-decoded once or twice, against
+ * a short list of things that no honest page asks for. Flow figures cannot show a single malicious request; this can,
+ * where it is not encrypted. Bodies and headers are not read. */
 #ifndef DETECTOR_HTTP_H
 #define DETECTOR_HTTP_H
 

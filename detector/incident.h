@@ -26,13 +26,13 @@ struct incident {
     const char *type;
     char id[40];
     uint32_t revision;
-    uint8_t opened_by;       /* kind of event that counts for it (enum flow_event, or INCIDENT_BY_PACKET) */
+    uint8_t opened_by; /* kind of event that counts for it (enum flow_event, or INCIDENT_BY_PACKET) */
     bool has_flow, has_score, by_window;
     bool rf_attack, iso_anomaly;
     uint8_t source[16], target[16];
     uint16_t source_port, target_port;
     uint8_t protocol;
-    uint64_t flows, told, next; /* next: the count at which it is told again */
+    uint64_t flows, told, next;        /* next: the count at which it is told again */
     uint64_t packets, bytes;           /* of its flows that have ended */
     uint64_t open_packets, open_bytes; /* of the flow that proved it, until one has ended */
     int64_t first_ns, last_ns, proof_ns;

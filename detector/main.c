@@ -12,6 +12,7 @@
 #include "detector/forest.h"
 #include "detector/monitor.h"
 #include "detector/privilege.h"
+#include "detector/selftest.h"
 #include "detector/settings.h"
 
 #include <dirent.h>
@@ -56,6 +57,7 @@ static void block_signals(sigset_t *set)
     sigemptyset(set);
     sigaddset(set, SIGINT);
     sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, set, NULL);
     signal(SIGPIPE, SIG_IGN);
 }
@@ -138,8 +140,10 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
 {
     const struct settings *s = &p->settings;
     char path[PATH_ROOM];
-    struct sender_settings sender = {.url = s->webhook, .secret_file = s->webhook_secret_file,
-                                     .sensor = s->sensor_name, .figures = heartbeats ? heartbeat : NULL,
+    struct sender_settings sender = {.url = s->webhook,
+                                     .secret_file = s->webhook_secret_file,
+                                     .sensor = s->sensor_name,
+                                     .figures = heartbeats ? heartbeat : NULL,
                                      .context = &p->figures};
 
     snprintf(path, sizeof path, "%s/spool.db", s->data_dir);
@@ -150,16 +154,21 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
     sender.spool = p->spool;
     if (heartbeats) { /* who asks for figures must find everything there */
         const struct monitor_settings monitor = {
-            .pipeline = p->pipeline, .webhook = s->webhook, .simulator_seed = (uint64_t)s->simulator_seed,
+            .pipeline = p->pipeline,
+            .webhook = s->webhook,
+            .simulator_seed = (uint64_t)s->simulator_seed,
             .outlet = p->outlet,
-            .capture = {.filter = s->filter, .ring_bytes = (size_t)s->ring_mib << 20,
-                        .promiscuous = s->promiscuous}};
+            .capture = {.filter = s->filter, .ring_bytes = (size_t)s->ring_mib << 20, .promiscuous = s->promiscuous}};
 
         p->monitor = monitor_create(&monitor, err);
         if (p->monitor == NULL)
             return false;
-        p->figures = (struct figures){.sensor = s->sensor_name, .model = p->model, .model_path = s->model,
-                                      .monitor = p->monitor, .outlet = p->outlet, .spool = p->spool,
+        p->figures = (struct figures){.sensor = s->sensor_name,
+                                      .model = p->model,
+                                      .model_path = s->model,
+                                      .monitor = p->monitor,
+                                      .outlet = p->outlet,
+                                      .spool = p->spool,
                                       .started_ms = clock_now_ms()};
     }
     p->sender = sender_start(&sender, err);
@@ -172,8 +181,8 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
 static bool open_control(struct program *p, struct err *err)
 {
     const struct settings *s = &p->settings;
-    struct api_settings api = {.bind = s->bind, .port = (int)s->port, .control_key = s->control_key,
-                               .data_dir = s->data_dir};
+    struct api_settings api = {
+        .bind = s->bind, .port = (int)s->port, .control_key = s->control_key, .data_dir = s->data_dir};
 
     sweep_uploads(s->data_dir);
     p->analyses = analyses_create(&p->pipeline, p->outlet, err);
@@ -209,15 +218,19 @@ static int serve(struct program *p, const sigset_t *signals)
     struct err err = {0};
     int status = EXIT_FAILED, signal_number;
 
-    if (!open_delivery(p, true, &err) || !open_control(p, &err))
-        goto done;
     if (strncmp(source, "live:", 5) == 0)
         source += 5;
-    if (strcmp(source, "none") != 0 && !monitor_start(p->monitor, source, p->settings.duration, NULL, &err))
+    /* the control API comes last: when it answers, the source runs */
+    if (!open_delivery(p, true, &err) ||
+        (strcmp(source, "none") != 0 && !monitor_start(p->monitor, source, p->settings.duration, NULL, &err)) ||
+        !open_control(p, &err))
         goto done;
     log_info("detector.ready", "api=http://%s:%d sensor=%s source=%s webhook=%s version=%s", p->settings.bind,
              api_port(p->api), p->settings.sensor_name, p->settings.source, p->settings.webhook, THREATLINE_VERSION);
-    sigwait(signals, &signal_number);
+    while (sigwait(signals, &signal_number) == 0 && signal_number == SIGHUP) {
+        log_info("detector.reload", "what=webhook-secret-file");
+        sender_reload(p->sender);
+    }
     log_info("detector.stopping", "signal=%d", signal_number);
     status = EXIT_DONE;
 done:
@@ -274,8 +287,8 @@ done:
 static int check(struct program *p)
 {
     const struct settings *s = &p->settings;
-    struct sender_settings sender = {.url = s->webhook, .secret_file = s->webhook_secret_file,
-                                     .sensor = s->sensor_name};
+    struct sender_settings sender = {
+        .url = s->webhook, .secret_file = s->webhook_secret_file, .sensor = s->sensor_name};
     struct err err = {0};
     struct model *model = model_load(s->model, &err);
 
@@ -303,6 +316,10 @@ int main(int argc, char **argv)
 
     if (p == NULL)
         return EXIT_FAILED;
+    if (argc == 2 && strcmp(argv[1], "selftest") == 0) {
+        status = token_setup() ? selftest_run() : EXIT_FAILED;
+        goto done;
+    }
     result = settings_read(&p->settings, argc, argv, &p->files, &err);
     if (result == CONFIG_DONE || result == CONFIG_WRONG) {
         status = result == CONFIG_DONE ? EXIT_DONE : wrong(&err);

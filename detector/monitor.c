@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { WAIT_MS = 100, WAIT_EACH_MS = 20, REOPEN_MS = 1000, DROPS_MS = 1000, BURST = 512, LIST_MAX = 64 };
-#define MS INT64_C(1000000)
+#define MS     INT64_C(1000000)
 /* A capture hands packets over in blocks: the clock may only run on past those that are on their way. */
 #define LAG_NS (500 * MS)
 
@@ -384,7 +384,8 @@ static bool begin(struct monitor *monitor, struct run *run, const char *source, 
                   struct err *err)
 {
     struct monitor_status status = {.state = run->simulator ? MONITOR_SIMULATED : MONITOR_LIVE,
-                                    .started_ms = clock_now_ms(), .duration_s = duration_s};
+                                    .started_ms = clock_now_ms(),
+                                    .duration_s = duration_s};
 
     snprintf(status.source, sizeof status.source, "%s", source);
     snprintf(status.filter, sizeof status.filter, "%s", filter ? filter : "");

@@ -1,8 +1,8 @@
 /* monitor.h: what is being watched just now: one capture or the simulator, on its own thread.
  *
- * A run ends when it is told to or when its duration is over. A live capture takes the simulator's place, nothing takes
- * a capture's place. When an interface goes away it is tried again every second and the status says so. Any thread
- * may call. */
+ * A run ends when it is told to or when its duration is over. A live capture takes the simulator's place, nothing
+ * takes a capture's place. When an interface goes away it is tried again every second and the status says so. Any
+ * thread may call. */
 #ifndef DETECTOR_MONITOR_H
 #define DETECTOR_MONITOR_H
 
@@ -15,7 +15,7 @@
 
 enum { MONITOR_SOURCE = 256, MONITOR_FILTER = 1024, MONITOR_INTERFACES = 8 };
 
-struct monitor_settings { /* texts are borrowed and outlive the monitor */
+struct monitor_settings {              /* texts are borrowed and outlive the monitor */
     struct pipeline_settings pipeline; /* sink, context, source and origin of the verdict are the monitor's own */
     struct capture_settings capture;
     const char *webhook;     /* traffic to it is left out of captures; NULL: none */
@@ -39,7 +39,7 @@ struct monitor_status {
     char filter[MONITOR_FILTER];
     int64_t started_ms, ends_ms; /* UTC; ends_ms 0: not planned, or when it ended when idle */
     long duration_s;
-    char trouble[200];           /* why an interface is lost; "" */
+    char trouble[200]; /* why an interface is lost; "" */
 };
 void monitor_status(struct monitor *monitor, struct monitor_status *out);
 const char *monitor_state_text(enum monitor_state state); /* "idle", "simulator", "live", "lost" */

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/utf8.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ enum { DETAILS_MAX = THREAT_JSON_MAX };
 struct outlet {
     struct spool *spool;
     struct sender *sender;
-    pthread_mutex_t lock; /* guards what follows; held for a copy */
+    pthread_mutex_t lock;        /* guards what follows; held for a copy */
     char *recent[OUTLET_RECENT]; /* a ring */
     size_t first, count;
     struct outlet_counters counters;
@@ -46,6 +47,27 @@ void outlet_free(struct outlet *outlet)
     free(outlet);
 }
 
+/* A file's name is bytes, JSON is text: what is none becomes '?'. */
+static void add_name(struct text *text, const char *name)
+{
+    size_t length = strlen(name);
+    char *copy = strdup(name);
+
+    if (copy == NULL) {
+        text->failed = true;
+        return;
+    }
+    for (size_t i = 0; i < length;) {
+        size_t n = utf8_char(copy + i, length - i);
+
+        if (n == 0)
+            copy[i] = '?';
+        i += n ? n : 1;
+    }
+    text_add_json(text, copy);
+    free(copy);
+}
+
 /* Puts members in front of those that the details have; the rest of the text stays as it is, byte for byte. */
 static char *with_origin(const char *details, const char *file, const char *job)
 {
@@ -55,7 +77,7 @@ static char *with_origin(const char *details, const char *file, const char *job)
     text_add(&text, "{", 1);
     if (file != NULL) {
         text_addf(&text, "\"file\":");
-        text_add_json(&text, file);
+        add_name(&text, file);
     }
     if (job != NULL) {
         text_addf(&text, "%s\"job\":", file ? "," : "");

@@ -1,7 +1,7 @@
 /* outlet.h: where a threat goes once the verdict says so.
  *
- * First onto the disk (spool), then into the list of recent ones and to the sender; when the disk says no, nobody else
- * learns of it either, and that is counted and logged. Any thread may call. */
+ * First onto the disk (spool), then into the list of recent ones and to the sender; when the disk says no, nobody
+ * else learns of it either, and that is counted and logged. Any thread may call. */
 #ifndef DETECTOR_OUTLET_H
 #define DETECTOR_OUTLET_H
 
@@ -31,8 +31,8 @@ size_t outlet_recent(struct outlet *outlet, size_t limit, struct text *out);
 size_t outlet_clear(struct outlet *outlet); /* forgets the recent ones (not the spool); how many */
 
 struct outlet_counters {
-    uint64_t taken, lost;      /* notices; lost ones could not be written down */
-    uint64_t by_severity[4];   /* first revisions only */
+    uint64_t taken, lost;    /* notices; lost ones could not be written down */
+    uint64_t by_severity[4]; /* first revisions only */
 };
 void outlet_counters(struct outlet *outlet, struct outlet_counters *out);
 

@@ -10,10 +10,10 @@ struct pipeline {
     struct pipeline_settings settings;
     struct packet_decoder *decoder;
     struct flow_table *flows;
-    struct verdict *verdict; /* NULL: flows only */
+    struct verdict *verdict;      /* NULL: flows only */
     struct pipeline_counters now; /* the feeding thread's own */
     unsigned stale;
-    int64_t second; /* of packet time: the verdict's clock moves on with it */
+    int64_t second;       /* of packet time: the verdict's clock moves on with it */
     pthread_mutex_t lock; /* guards shown; held for a copy */
     struct pipeline_counters shown;
 };

@@ -18,7 +18,7 @@ struct pipeline_settings {
     struct flow_settings flow;       /* sink and context are the pipeline's own: leave them NULL */
     struct verdict_settings verdict; /* model may be NULL: flows only */
     bool inner_flows;
-    bool no_verdict;                 /* flows only: verdict is not looked at */
+    bool no_verdict; /* flows only: verdict is not looked at */
     /* Called for every ended flow, after the verdict, with the window counts as a model gets them (zeros without a
      * verdict). For --features. NULL: not wanted. */
     void (*each_flow)(void *context, const struct flow *flow, const double counts[HOSTS_CONTEXT]);
@@ -26,11 +26,11 @@ struct pipeline_settings {
 };
 
 struct pipeline_counters {
-    uint64_t packets;                /* frames handed over, whatever became of them */
-    uint64_t bytes;                  /* of them on the wire */
-    uint64_t drops;                  /* lost before they came here (pipeline_drops) */
+    uint64_t packets; /* frames handed over, whatever became of them */
+    uint64_t bytes;   /* of them on the wire */
+    uint64_t drops;   /* lost before they came here (pipeline_drops) */
     uint64_t decode[PACKET_REASONS];
-    int64_t last_ns;                 /* time of the latest frame; 0: none */
+    int64_t last_ns; /* time of the latest frame; 0: none */
     struct flow_counters flow;
     struct verdict_counters verdict;
 };
@@ -38,7 +38,7 @@ struct pipeline_counters {
 struct pipeline *pipeline_create(const struct pipeline_settings *settings, struct err *err);
 void pipeline_free(struct pipeline *pipeline);
 void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame);
-void pipeline_tick(struct pipeline *pipeline, int64_t now_ns); /* time goes on though no frame comes */
+void pipeline_tick(struct pipeline *pipeline, int64_t now_ns);  /* time goes on though no frame comes */
 void pipeline_drops(struct pipeline *pipeline, uint64_t drops); /* what the capture says it lost, in all */
 void pipeline_finish(struct pipeline *pipeline);
 void pipeline_counters(struct pipeline *pipeline, struct pipeline_counters *out);

@@ -14,11 +14,14 @@
 #include <unistd.h>
 
 enum {
-    MIB = 1024 * 1024, LOOK_EVERY = 1024, PROGRESS_MS = 250, DEPTH_MAX = 16, PATH_ROOM = 4096,
+    MIB = 1024 * 1024,
+    LOOK_EVERY = 1024,
+    PROGRESS_MS = 250,
+    DEPTH_MAX = 16,
+    PATH_ROOM = 4096,
     FRAME_MIN = 40, /* bytes that a packet with its record takes in a file that is not compressed */
     FLOWS_MIN = 1024
 };
-
 
 static void on_threat(void *context, const struct threat *threat, const struct flow *flow)
 {
@@ -112,8 +115,8 @@ static bool report(const struct reader_settings *settings, struct capture *captu
     return settings->on_progress(settings->context, &progress);
 }
 
-static enum reader_end feed(const struct reader_settings *settings, struct capture *capture, struct pipeline *pipeline,
-                            struct err *err)
+static enum reader_end feed(const struct reader_settings *settings, struct capture *capture,
+                            struct pipeline *pipeline, struct err *err)
 {
     struct capture_frame frame;
     int64_t next = 0;
@@ -168,9 +171,8 @@ done:
 
 static bool looks_like_capture(const char *path)
 {
-    static const uint8_t magics[][4] = {
-        {0xd4, 0xc3, 0xb2, 0xa1}, {0xa1, 0xb2, 0xc3, 0xd4}, {0x4d, 0x3c, 0xb2, 0xa1}, {0xa1, 0xb2, 0x3c, 0x4d},
-        {0x0a, 0x0d, 0x0d, 0x0a}, {0x28, 0xb5, 0x2f, 0xfd}};
+    static const uint8_t magics[][4] = {{0xd4, 0xc3, 0xb2, 0xa1}, {0xa1, 0xb2, 0xc3, 0xd4}, {0x4d, 0x3c, 0xb2, 0xa1},
+                                        {0xa1, 0xb2, 0x3c, 0x4d}, {0x0a, 0x0d, 0x0d, 0x0a}, {0x28, 0xb5, 0x2f, 0xfd}};
     uint8_t magic[4] = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     bool whole = fd >= 0 && read_at(fd, magic, sizeof magic, 0);

@@ -14,8 +14,16 @@
 #include <string.h>
 
 enum {
-    TIMEOUT_MS = 10000, PAUSE_MIN_MS = 200, PAUSE_MAX_MS = 60000, KEPT_MS = 60000, HEARTBEAT_MS = 10000,
-    HEARTBEAT_TIMEOUT_MS = 3000, LOOK_MS = 1000, RETRY_AFTER_MAX_S = 3600, KEYS_MAX = 16, HEADER = 256
+    TIMEOUT_MS = 10000,
+    PAUSE_MIN_MS = 200,
+    PAUSE_MAX_MS = 60000,
+    KEPT_MS = 60000,
+    HEARTBEAT_MS = 10000,
+    HEARTBEAT_TIMEOUT_MS = 3000,
+    LOOK_MS = 1000,
+    RETRY_AFTER_MAX_S = 3600,
+    KEYS_MAX = 16,
+    HEADER = 256
 };
 
 /* What an answer means for the rows that were sent. */
@@ -41,7 +49,7 @@ struct sender {
     pthread_mutex_t lock; /* guards what follows; held for a copy, never over a call */
     pthread_cond_t news;  /* the sender has something to do */
     pthread_cond_t calm;  /* a round is over */
-    bool woken, stopping;
+    bool woken, stopping, reloading;
     struct sender_counters counters;
 };
 
@@ -52,9 +60,16 @@ static enum meaning meaning_of(int status)
     if (status >= 200 && status < 300)
         return DELIVERED;
     switch (status) {
-    case 400: case 409: case 413: case 415: case 422:
+    case 400:
+    case 409:
+    case 413:
+    case 415:
+    case 422:
         return REFUSED;
-    case 401: case 403: case 404: case 405:
+    case 401:
+    case 403:
+    case 404:
+    case 405:
         return KEPT;
     default:
         return AGAIN;
@@ -79,8 +94,8 @@ static bool load_key(const struct sender_settings *settings, struct signature_ke
             break;
     }
     if (ok && pick == KEYS_MAX)
-        ok = err_set(err, ERR_INVALID, "%s: no secret for the sensor \"%s\"", settings->secret_file,
-                     settings->sensor);
+        ok =
+            err_set(err, ERR_INVALID, "%s: no secret for the sensor \"%s\"", settings->secret_file, settings->sensor);
     if (ok)
         *out = keys[pick];
     if (keys != NULL)
@@ -93,10 +108,16 @@ static bool post(struct sender *sender, const char *url, const char *id, const c
                  long timeout_ms, struct http_reply *reply, struct err *err)
 {
     char id_line[HEADER], time_line[64], signature_line[HEADER], signature[SIGNATURE_TEXT];
-    const char *headers[6] = {"Content-Type: application/json", "User-Agent: threatline-detector/" THREATLINE_VERSION};
+    const char *headers[6] = {"Content-Type: application/json",
+                              "User-Agent: threatline-detector/" THREATLINE_VERSION};
     int64_t now_s = clock_now_ms() / 1000;
-    struct http_call call = {.method = "POST", .url = url, .headers = headers, .body = body, .length = length,
-                             .timeout_ms = timeout_ms, .again = true};
+    struct http_call call = {.method = "POST",
+                             .url = url,
+                             .headers = headers,
+                             .body = body,
+                             .length = length,
+                             .timeout_ms = timeout_ms,
+                             .again = true};
 
     if (sender->signs) {
         signature_make(&sender->key, id, now_s, body, length, signature);
@@ -112,7 +133,8 @@ static bool post(struct sender *sender, const char *url, const char *id, const c
 
 /* --- the answer --- */
 
-static void answer_all(struct sender *sender, size_t count, enum spool_outcome outcome, int status, const char *message)
+static void answer_all(struct sender *sender, size_t count, enum spool_outcome outcome, int status,
+                       const char *message)
 {
     for (size_t i = 0; i < count; i++)
         sender->answers[i] = (struct spool_answer){sender->rows[i].n, outcome, status, message,
@@ -144,7 +166,8 @@ static size_t answer_each(struct sender *sender, size_t count, int status, const
     bool seen[SENDER_BATCH] = {false};
     const cJSON *item;
 
-    cJSON_ArrayForEach(item, results) {
+    cJSON_ArrayForEach(item, results)
+    {
         const char *what = text_of(item, "status");
         size_t row = row_of(sender, count, place++, text_of(item, "threat_id"));
         bool refused = what != NULL && strcmp(what, "refused") == 0;
@@ -154,9 +177,8 @@ static size_t answer_each(struct sender *sender, size_t count, int status, const
         if (!refused && strcmp(what, "stored") != 0 && strcmp(what, "duplicate") != 0 && strcmp(what, "updated") != 0)
             continue;
         seen[row] = true;
-        sender->answers[settled++] =
-            (struct spool_answer){sender->rows[row].n, refused ? SPOOL_REFUSED : SPOOL_DELIVERED, status,
-                                  text_of(item, "message"), 0};
+        sender->answers[settled++] = (struct spool_answer){
+            sender->rows[row].n, refused ? SPOOL_REFUSED : SPOOL_DELIVERED, status, text_of(item, "message"), 0};
     }
     return settled;
 }
@@ -170,7 +192,8 @@ static void count_settled(struct sender *sender, size_t settled, int status)
         if (outcome == SPOOL_DELIVERED)
             sender->counters.last_delivered_ms = clock_now_ms();
         ++*(outcome == SPOOL_DELIVERED ? &sender->counters.delivered
-            : outcome == SPOOL_REFUSED ? &sender->counters.refused : &sender->counters.kept);
+            : outcome == SPOOL_REFUSED ? &sender->counters.refused
+                                       : &sender->counters.kept);
     }
     sender->counters.last_status = status;
     pthread_mutex_unlock(&sender->lock);
@@ -222,17 +245,23 @@ static void try_later(struct sender *sender, const char *why, long retry_after_s
     set_trouble(sender, why);
 }
 
-static void tell_kept(struct sender *sender, int status)
+static void reload_key(struct sender *sender)
 {
     struct err err = {0};
+
+    if (sender->signs && !load_key(&sender->settings, &sender->key, &err))
+        log_error("sender.secret", "error=\"%s\"", err.text);
+}
+
+static void tell_kept(struct sender *sender, int status)
+{
     char why[120];
 
     snprintf(why, sizeof why, "the receiver answered %d: check secret, clock, URL", status);
     log_error("sender.refused", "status=%d url=\"%s\" advice=\"check secret, clock, URL\"", status,
               sender->settings.url);
     set_trouble(sender, why);
-    if (sender->signs && !load_key(&sender->settings, &sender->key, &err)) /* the file may hold a new secret by now */
-        log_warn("sender.secret", "error=\"%s\"", err.text);
+    reload_key(sender); /* the file may hold a new secret by now */
 }
 
 static void settle(struct sender *sender, size_t settled, int status)
@@ -251,7 +280,8 @@ static void settle(struct sender *sender, size_t settled, int status)
 static void take_answer(struct sender *sender, size_t count, const struct http_reply *reply)
 {
     enum meaning meaning = meaning_of(reply->status);
-    cJSON *json = meaning == DELIVERED || meaning == ITEM_BY_ITEM ? json_parse(reply->body, reply->length, NULL) : NULL;
+    cJSON *json =
+        meaning == DELIVERED || meaning == ITEM_BY_ITEM ? json_parse(reply->body, reply->length, NULL) : NULL;
     const cJSON *results = json_member(json, "results");
     char why[80];
     size_t settled;
@@ -392,7 +422,7 @@ static int64_t next_look(const struct sender *sender)
 
     spool_counts(sender->settings.spool, &counts);
     if (counts.waiting + counts.kept > 0)
-        until = sender->pause_until > now               ? sender->pause_until
+        until = sender->pause_until > now            ? sender->pause_until
                 : sender->settings.kept_ms < LOOK_MS ? now + sender->settings.kept_ms
                                                      : now + LOOK_MS;
     if (sender->heartbeat_url[0] != '\0' && sender->next_heartbeat < until)
@@ -410,9 +440,11 @@ static void wait_until(pthread_cond_t *condition, pthread_mutex_t *lock, int64_t
 static void *sender_loop(void *argument)
 {
     struct sender *sender = argument;
-    bool more = true, stopping = false;
+    bool more = true, stopping = false, reloading = false;
 
     while (!stopping) {
+        if (reloading)
+            reload_key(sender);
         more = deliver(sender);
         if (sender->heartbeat_url[0] != '\0' && clock_monotonic_ms() >= sender->next_heartbeat) {
             sender->next_heartbeat = clock_monotonic_ms() + sender->settings.heartbeat_ms;
@@ -424,7 +456,8 @@ static void *sender_loop(void *argument)
         pthread_cond_broadcast(&sender->calm);
         while (!more && !sender->woken && !sender->stopping && clock_monotonic_ms() < until)
             wait_until(&sender->news, &sender->lock, until);
-        sender->woken = false;
+        reloading = sender->reloading;
+        sender->woken = sender->reloading = false;
         stopping = sender->stopping;
         pthread_mutex_unlock(&sender->lock);
     }
@@ -441,7 +474,8 @@ static void heartbeat_url(struct sender *sender)
     size_t length = strlen(url);
     int written;
 
-    if (sender->settings.figures == NULL || length < sizeof tail || strcmp(url + length - (sizeof tail - 1), tail) != 0)
+    if (sender->settings.figures == NULL || length < sizeof tail ||
+        strcmp(url + length - (sizeof tail - 1), tail) != 0)
         return;
     written = snprintf(sender->heartbeat_url, sizeof sender->heartbeat_url, "%.*s/sensors/%s/heartbeat",
                        (int)(length - strlen("/webhook")), url, sender->settings.sensor);
@@ -505,6 +539,14 @@ void sender_wake(struct sender *sender)
 {
     pthread_mutex_lock(&sender->lock);
     sender->woken = true;
+    pthread_cond_signal(&sender->news);
+    pthread_mutex_unlock(&sender->lock);
+}
+
+void sender_reload(struct sender *sender)
+{
+    pthread_mutex_lock(&sender->lock);
+    sender->reloading = sender->woken = true;
     pthread_cond_signal(&sender->news);
     pthread_mutex_unlock(&sender->lock);
 }

@@ -1,9 +1,10 @@
 /* sender.h: carries what the spool holds to the webhook, on its own thread.
  *
- * A row is settled only by an answer: 2xx delivered; 400, 409, 413, 415 and 422 refused (a dead letter); 401, 403, 404 and
- * 405 kept and tried again every minute; 207 item by item; anything else, also silence, is tried again after growing,
- * jittered pauses (Retry-After is honoured). One threat goes as an object, a backlog as arrays. Every attempt is
- * signed anew (Standard Webhooks) when there is a secret. Beside that it sends a heartbeat with the figures it is given. */
+ * A row is settled only by an answer: 2xx delivered; 400, 409, 413, 415 and 422 refused (a dead letter); 401, 403,
+ * 404 and 405 kept and tried again every minute; 207 item by item; anything else, also silence, is tried again after
+ * growing, jittered pauses (Retry-After is honoured). One threat goes as an object, a backlog as arrays. Every
+ * attempt is signed anew (Standard Webhooks) when there is a secret. Beside that it sends a heartbeat with the
+ * figures it is given. */
 #ifndef DETECTOR_SENDER_H
 #define DETECTOR_SENDER_H
 
@@ -24,17 +25,18 @@ struct sender_settings { /* texts are borrowed and outlive the sender */
     cJSON *(*figures)(void *context); /* what a heartbeat says; called on the sender's thread; NULL: no heartbeats */
     void *context;
     /* 0: the default */
-    long timeout_ms;    /* of one call: 10 s */
-    long pause_min_ms;  /* 200 */
-    long pause_max_ms;  /* 60 s */
-    long kept_ms;       /* 60 s */
-    long heartbeat_ms;  /* 10 s */
+    long timeout_ms;   /* of one call: 10 s */
+    long pause_min_ms; /* 200 */
+    long pause_max_ms; /* 60 s */
+    long kept_ms;      /* 60 s */
+    long heartbeat_ms; /* 10 s */
 };
 
 struct sender;
 bool sender_check(const struct sender_settings *settings, struct err *err); /* is there a secret for the sensor */
 struct sender *sender_start(const struct sender_settings *settings, struct err *err);
-void sender_wake(struct sender *sender); /* the spool has something new */
+void sender_wake(struct sender *sender);   /* the spool has something new */
+void sender_reload(struct sender *sender); /* reads the secret file again; a bad one changes nothing */
 /* Waits at most ms for the moment when nothing waits any more (kept and refused rows do not count); true: reached. */
 bool sender_drain(struct sender *sender, int64_t ms);
 /* Ends after the call in flight; what was not sent stays in the spool. NULL is fine. */

@@ -7,11 +7,19 @@
 #include <string.h>
 
 enum {
-    LINK_ETHERNET = 1, ETHERNET = 14, IPV4 = 20, TCP = 20, UDP = 8, PAYLOAD_MAX = 1400,
-    FRAME_MAX = ETHERNET + IPV4 + TCP + PAYLOAD_MAX, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17,
-    THREATS_PERCENT = 70, STEPS_MAX = 65536
+    LINK_ETHERNET = 1,
+    ETHERNET = 14,
+    IPV4 = 20,
+    TCP = 20,
+    UDP = 8,
+    PAYLOAD_MAX = 1400,
+    FRAME_MAX = ETHERNET + IPV4 + TCP + PAYLOAD_MAX,
+    PROTOCOL_TCP = 6,
+    PROTOCOL_UDP = 17,
+    THREATS_PERCENT = 70,
+    STEPS_MAX = 65536
 };
-#define MS INT64_C(1000000)
+#define MS     INT64_C(1000000)
 #define SECOND (1000 * MS)
 
 /* A packet that is still to come. */
@@ -109,20 +117,26 @@ static uint32_t address(int64_t last)
 
 static struct ends ends_between(struct simulator *s, int64_t low, int64_t high, uint16_t port)
 {
-    return (struct ends){.client = address(between(s, low, high)), .server = address(between(s, 1, 10)),
-                         .client_port = (uint16_t)between(s, 1024, 65535), .server_port = port,
+    return (struct ends){.client = address(between(s, low, high)),
+                         .server = address(between(s, 1, 10)),
+                         .client_port = (uint16_t)between(s, 1024, 65535),
+                         .server_port = port,
                          .seq = {(uint32_t)random_next(s), (uint32_t)random_next(s)}};
 }
 
 /* One segment; side 0 is the client. */
 static void tcp(struct simulator *s, struct ends *e, int side, int64_t when, uint8_t flags, int64_t payload)
 {
-    struct step step = {.time_ns = when, .source = side ? e->server : e->client,
+    struct step step = {.time_ns = when,
+                        .source = side ? e->server : e->client,
                         .destination = side ? e->client : e->server,
                         .source_port = side ? e->server_port : e->client_port,
                         .destination_port = side ? e->client_port : e->server_port,
-                        .seq = e->seq[side], .ack = flags & TCP_ACK ? e->seq[1 - side] : 0,
-                        .payload = (uint16_t)payload, .protocol = PROTOCOL_TCP, .flags = flags};
+                        .seq = e->seq[side],
+                        .ack = flags & TCP_ACK ? e->seq[1 - side] : 0,
+                        .payload = (uint16_t)payload,
+                        .protocol = PROTOCOL_TCP,
+                        .flags = flags};
 
     push(s, &step);
     e->seq[side] += (uint32_t)payload + (flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
@@ -226,9 +240,13 @@ static void udp_flood(struct simulator *s, int64_t when)
     int64_t packets = between(s, 10000, 14000), length = between(s, 400, 1200);
 
     for (int64_t i = 0; i < packets; i++) {
-        struct step step = {.time_ns = when, .source = e.client, .destination = e.server,
-                            .source_port = e.client_port, .destination_port = e.server_port,
-                            .payload = (uint16_t)length, .protocol = PROTOCOL_UDP};
+        struct step step = {.time_ns = when,
+                            .source = e.client,
+                            .destination = e.server,
+                            .source_port = e.client_port,
+                            .destination_port = e.server_port,
+                            .payload = (uint16_t)length,
+                            .protocol = PROTOCOL_UDP};
 
         push(s, &step);
         when += between(s, 60, 160) * 1000;
@@ -252,16 +270,21 @@ static void syn_flood(struct simulator *s, int64_t when)
     }
 }
 
+typedef void maker(struct simulator *, int64_t when);
+static maker *const makers[] = {
+    [SIMULATOR_BENIGN] = benign,       [SIMULATOR_SCAN] = port_scan,      [SIMULATOR_GUESSING] = guessing,
+    [SIMULATOR_UDP_FLOOD] = udp_flood, [SIMULATOR_SYN_FLOOD] = syn_flood,
+};
+
 static void cycle(struct simulator *s)
 {
-    static void (*const attacks[])(struct simulator *, int64_t) = {port_scan, guessing, udp_flood, syn_flood};
     int64_t flows = between(s, 1, 3);
 
     for (int64_t i = 0; i < flows; i++) {
         int64_t when = s->next_cycle + between(s, 1, 500) * MS;
 
         if (s->first || between(s, 1, 100) <= THREATS_PERCENT)
-            attacks[between(s, 0, 3)](s, when);
+            makers[between(s, SIMULATOR_SCAN, SIMULATOR_SYN_FLOOD)](s, when);
         else
             benign(s, when);
         s->first = false;
@@ -357,6 +380,17 @@ struct simulator *simulator_create(uint64_t seed, int64_t start_ns, struct err *
     s->random = seed;
     s->next_cycle = start_ns;
     s->first = true;
+    return s;
+}
+
+struct simulator *simulator_create_one(enum simulator_flow flow, uint64_t seed, int64_t start_ns, struct err *err)
+{
+    struct simulator *s = simulator_create(seed, start_ns, err);
+
+    if (s != NULL) {
+        s->next_cycle = INT64_MAX;
+        makers[flow](s, start_ns);
+    }
     return s;
 }
 

@@ -41,9 +41,9 @@ enum spool_outcome { SPOOL_DELIVERED, SPOOL_REFUSED, SPOOL_KEPT };
 struct spool_answer {
     int64_t n;
     enum spool_outcome outcome;
-    int status;           /* HTTP */
-    const char *message;  /* what the receiver said, cut to fit; NULL: nothing */
-    int64_t next_ms;      /* SPOOL_KEPT: not before */
+    int status;          /* HTTP */
+    const char *message; /* what the receiver said, cut to fit; NULL: nothing */
+    int64_t next_ms;     /* SPOOL_KEPT: not before */
 };
 /* All in one transaction. */
 bool spool_settle(struct spool *spool, const struct spool_answer *answers, size_t count, struct err *err);
@@ -63,7 +63,8 @@ struct spool_counts {
 void spool_counts(struct spool *spool, struct spool_counts *out);
 /* Reads them anew, as when another process shares the file. */
 bool spool_refresh(struct spool *spool, struct err *err);
-/* The latest dead letters, newest first: [{"threat_id","revision","since","status","message","threat"}]. NULL: err. */
+/* The latest dead letters, newest first: [{"threat_id","revision","since","status","message","threat"}]. NULL: err.
+ */
 cJSON *spool_dead_letters(struct spool *spool, size_t limit, struct err *err);
 
 #endif

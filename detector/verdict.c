@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many flows of a pair the forests have to find, if none is sure: more than a scan needs to be told by its window. */
+/* So many flows of a pair the forests have to find, if none is sure: more than a scan needs to be told by its window.
+ */
 enum { AGREE = 20, AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
 
@@ -67,7 +68,8 @@ static bool place_features(struct verdict *verdict, struct err *err)
                strcmp(name, at < FEATURES ? features_names[at] : hosts_context_names[at - FEATURES]) != 0)
             at++;
         if (at == FEATURES + HOSTS_CONTEXT)
-            return err_set(err, ERR_INVALID, "model: it needs the feature %s, which this program does not know", name);
+            return err_set(err, ERR_INVALID, "model: it needs the feature %s, which this program does not know",
+                           name);
         verdict->place[i] = at;
         verdict->uses_windows |= at >= FEATURES;
     }
@@ -204,7 +206,8 @@ static struct incident *covering(struct verdict *verdict, const char *type, enum
     return found;
 }
 
-/* The incident of a window that this flow is a part of: it needs no opinion of the forests any more, its packets count. */
+/* The incident of a window that this flow is a part of: it needs no opinion of the forests any more, its packets
+ * count. */
 static struct incident *proven(struct verdict *verdict, const struct flow *flow)
 {
     struct incident *incident;
@@ -235,8 +238,8 @@ static void start(struct verdict *verdict, struct incident *incident)
 static void take_evidence(struct verdict *verdict, const struct evidence *evidence, int64_t now_ns, uint8_t event,
                           const struct flow *flow, struct incident **grown)
 {
-    struct incident *incident = covering(verdict, evidence->type, evidence->scope, true, evidence->source,
-                                         evidence->target);
+    struct incident *incident =
+        covering(verdict, evidence->type, evidence->scope, true, evidence->source, evidence->target);
 
     if (incident != NULL) {
         if (strcmp(incident->evidence.counter == NULL ? "" : incident->evidence.counter, evidence->counter) == 0 &&
@@ -249,8 +252,9 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
         *grown = incident;
         return;
     }
-    incident = incidents_open(verdict->incidents,
-                              incident_key(evidence->type, evidence->scope, evidence->source, evidence->target), now_ns);
+    incident =
+        incidents_open(verdict->incidents,
+                       incident_key(evidence->type, evidence->scope, evidence->source, evidence->target), now_ns);
     *grown = incident;
     incident->type = evidence->type;
     incident->opened_by = event;
@@ -273,8 +277,8 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
     start(verdict, incident);
 }
 
-/* Whether enough flows of this source to this target were found within a minute. Not of the source alone: whoever talks to
- * many strangers (peer to peer, a mail server) has many odd flows, but not with one of them. */
+/* Whether enough flows of this source to this target were found within a minute. Not of the source alone: whoever
+ * talks to many strangers (peer to peer, a mail server) has many odd flows, but not with one of them. */
 static bool agreed(struct verdict *verdict, const struct flow *flow)
 {
     uint64_t key = window_hash(window_hash(12, flow->address[0], 16), flow->address[1], 16) | 1;
@@ -290,8 +294,7 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     const struct model *model = verdict->settings.model;
     const char *type = classify_flow(flow);
     bool enough = agreed(verdict, flow) || judged->sure;
-    struct incident *incident =
-        covering(verdict, type, LIMIT_PAIR, false, flow->address[0], flow->address[1]);
+    struct incident *incident = covering(verdict, type, LIMIT_PAIR, false, flow->address[0], flow->address[1]);
 
     if (incident != NULL) {
         grow(verdict, incident, flow->last_ns, event);
@@ -299,8 +302,8 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     }
     if (!enough)
         return;
-    incident = incidents_open(verdict->incidents,
-                              incident_key(type, LIMIT_PAIR, flow->address[0], flow->address[1]), flow->last_ns);
+    incident = incidents_open(verdict->incidents, incident_key(type, LIMIT_PAIR, flow->address[0], flow->address[1]),
+                              flow->last_ns);
     incident->type = type;
     incident->opened_by = FLOW_ENDED;
     memcpy(incident->source, flow->address[0], 16);
@@ -320,7 +323,8 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     start(verdict, incident);
 }
 
-void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow, const struct packet *packet)
+void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                   const struct packet *packet)
 {
     struct evidence raised[HOSTS_EVIDENCE];
     struct incident *grown = NULL, *incident = NULL;

@@ -17,11 +17,11 @@ struct verdict;
 
 struct verdict_settings {
     const struct model *model; /* NULL: the windows alone judge */
-    const char *sensor;      /* name of this sensor */
-    const char *source;      /* "live", "pcap" or "simulator": details.source */
-    const char *origin;      /* hashed into the threat_id: sensor name, or the file's SHA-256 */
-    size_t max_hosts;        /* 0: a default */
-    size_t max_incidents;    /* 0: a default */
+    const char *sensor;        /* name of this sensor */
+    const char *source;        /* "live", "pcap" or "simulator": details.source */
+    const char *origin;        /* hashed into the threat_id: sensor name, or the file's SHA-256 */
+    size_t max_hosts;          /* 0: a default */
+    size_t max_incidents;      /* 0: a default */
     /* Called for each notice (new threat or higher revision); the threat is the caller's to keep or not,
      * freed after the call. flow may be NULL for closing updates. */
     void (*sink)(void *context, const struct threat *threat, const struct flow *flow);
@@ -30,7 +30,8 @@ struct verdict_settings {
 
 struct verdict *verdict_create(const struct verdict_settings *settings, struct err *err);
 void verdict_free(struct verdict *verdict);
-void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow, const struct packet *packet);
+void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                   const struct packet *packet);
 /* Every decoded packet and every ARP request, before its flow events; all but ARP, ICMP and DNS pass at once. */
 void verdict_packet(struct verdict *verdict, const struct packet *packet);
 /* The window counts of a flow as the model gets them; for --features. */

@@ -1,9 +1,9 @@
 /* window.h: many small counters over the last seconds, in a fixed amount of memory.
  *
  * One window is 64 bytes: a sum, and a sketch of distinct items (linear counting over 128 bits: exact for a few,
- * within 10 % up to some 200, full at WINDOW_DISTINCT_MAX). It covers its span in two halves, so it looks back half a span
- * to one span. When a set of slots is full, the window that is over goes first, then the one that counted
- * least: a flood of sources seen once cannot push out a scan that is going on.
+ * within 10 % up to some 200, full at WINDOW_DISTINCT_MAX). It covers its span in two halves, so it looks back half a
+ * span to one span. When a set of slots is full, the window that is over goes first, then the one that counted least:
+ * a flood of sources seen once cannot push out a scan that is going on.
  *
  * The hash has no secret: the same events have to give the same threats, live and from a file. */
 #ifndef DETECTOR_WINDOW_H
@@ -20,8 +20,8 @@ struct window {
     int64_t first_ns;    /* first event since it last was empty */
     uint64_t bits[2][2]; /* [0] this half of the span, [1] the one before */
     uint32_t sum[2];
-    uint32_t epoch;      /* number of the half that [0] stands for */
-    uint32_t total;      /* events since first_ns */
+    uint32_t epoch; /* number of the half that [0] stands for */
+    uint32_t total; /* events since first_ns */
 };
 
 struct windows;

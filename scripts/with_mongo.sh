@@ -7,6 +7,7 @@ if [ -n "${MONGODB_URI:-}" ]; then
 fi
 venv=$("$(dirname "$0")/venv.sh")
 dir=$(mktemp -d)
+: >"$dir/log" # there before the server is: the look below may come first
 "$venv/bin/secantusd-py" --host 127.0.0.1 --port 0 --storage-path "$dir/db" --enable-test-commands >"$dir/log" 2>&1 &
 server=$!
 cleanup() {

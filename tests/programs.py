@@ -194,7 +194,7 @@ def read(*arguments, check=True, timeout=120):
 
 
 class Stream:
-    """A Server-Sent Events client in a thread: every event with its id, in order."""
+    """A Server-Sent Events client in a thread: every event with its id, in order; "heard" is when it was read."""
 
     def __init__(self, url, token, last_id=None, path="/api/network/stream"):
         self.events, self.last_id, self.raw = queue.Queue(), last_id, []
@@ -205,18 +205,19 @@ class Stream:
         self.thread.start()
 
     def listen(self):
-        identity, data = None, []
+        identity, data, heard = None, [], 0.0
         try:
             for line in self.answer.iter_lines(chunk_size=1, decode_unicode=True):
                 self.raw.append(line)
                 if line.startswith("id:"):
                     identity = line[3:].strip()
                 elif line.startswith("data:"):
+                    heard = time.time()
                     data.append(line[5:].strip())
                 elif line == "" and data:
                     if identity is not None:
                         self.last_id = identity
-                    self.events.put((identity, json.loads("\n".join(data))))
+                    self.events.put((identity, {**json.loads("\n".join(data)), "heard": heard}))
                     identity, data = None, []
         except (requests.RequestException, ValueError, AttributeError, OSError):
             pass

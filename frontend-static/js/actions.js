@@ -2,13 +2,15 @@
 
 import * as api from "./api.js";
 import { T } from "./texts.js";
+import { noticeCritical } from "./desktop.js";
 
 const NETWORK = "/api/network";
 const RECOUNT_MS = 5000;
 const NOTICE_MS = 8000;
+const OWN_MAX = 500;
 const BULK_FROM = 8; // so many threats at once go as one request
 
-const ifMatch = (version) => (version === undefined ? {} : { headers: { "If-Match": `"${version}"` } });
+const ifMatch = (version) => ({ headers: { "If-Match": `"${version}"` } });
 
 export function createActions(store, makeLink) {
   const { dispatch } = store;
@@ -16,7 +18,9 @@ export function createActions(store, makeLink) {
   let recount = 0;
   let refreshTimer = 0;
   let noticeId = 0;
-  let deciding = Promise.resolve();
+  let deciding = Promise.resolve(); // decisions go one after the other
+  let changing = Promise.resolve();
+  const ownVersions = new Map(); // what our own last change of a threat made of its version
   const undos = new Map();
   const noticeTimers = new Map();
 
@@ -24,6 +28,7 @@ export function createActions(store, makeLink) {
     onEvents(events) {
       dispatch({ type: "events", events });
       for (const event of events) follow(event);
+      noticeCritical(events);
     },
     onStatus(status) {
       dispatch({ type: "connection", status });
@@ -97,6 +102,29 @@ export function createActions(store, makeLink) {
       return null;
     }
   };
+
+  function mine(threat) {
+    ownVersions.delete(threat.threat_id);
+    ownVersions.set(threat.threat_id, threat.triage.version);
+    if (ownVersions.size > OWN_MAX) ownVersions.delete(ownVersions.keys().next().value);
+    dispatch({ type: "threat", threat });
+  }
+
+  // The version that the analyst saw, or made just before, goes along.
+  async function changeOne(threat, set) {
+    const url = `${NETWORK}/threats/${encodeURIComponent(threat.threat_id)}`;
+    try {
+      const answer = await api.patch(url, set, ifMatch(Math.max(threat.triage?.version ?? 0, ownVersions.get(threat.threat_id) ?? 0)));
+      mine(answer.threat);
+      return { ok: true };
+    } catch (error) {
+      if (error.status !== 412) throw error;
+      const { success, threat: now, ...rest } = await api.get(url);
+      const record = now ?? rest;
+      dispatch({ type: "threat", threat: record });
+      return { ok: false, lost: true, who: record.triage?.history?.at(-1)?.by };
+    }
+  }
 
   const moveAll = shield(async (threats, status) => {
     const moved = threats.filter((t) => (t.triage?.status ?? "new") !== status);
@@ -206,9 +234,9 @@ export function createActions(store, makeLink) {
       }
     },
     async loadUsers() {
-      if (store.get().session.user?.role !== "admin") return;
-      const { users } = await api.get("/api/users").catch(() => ({ users: [] }));
-      dispatch({ type: "users", items: users ?? [] });
+      if (store.get().session.user?.role === "viewer") return;
+      const { assignees } = await api.get("/api/assignees").catch(() => ({ assignees: [] }));
+      dispatch({ type: "users", items: assignees ?? [] });
     },
 
     // --- lists ---
@@ -217,7 +245,7 @@ export function createActions(store, makeLink) {
       const cursor = append ? store.get().lists[name].next : undefined;
       dispatch({ type: "listLoading", name, key, fresh: !append, status, takesNew });
       try {
-        const answer = await api.get(api.path(`${NETWORK}/threats`, { ...query, cursor }));
+        const answer = await api.get(api.path(`${NETWORK}/threats`, { ...query, cursor, total: append ? undefined : 1 }));
         dispatch({ type: "list", name, key, threats: answer.threats, next: answer.next, total: answer.total, append });
       } catch (error) {
         dispatch({ type: "listError", name, key, error });
@@ -242,19 +270,9 @@ export function createActions(store, makeLink) {
 
     // --- deciding ---
     // Changes one threat; the version that the analyst saw goes along, so that nobody's change is overwritten unseen.
-    async change(threat, set) {
-      const url = `${NETWORK}/threats/${encodeURIComponent(threat.threat_id)}`;
-      try {
-        const answer = await api.patch(url, set, ifMatch(threat.triage?.version));
-        if (answer.threat) dispatch({ type: "threat", threat: answer.threat });
-        return { ok: true };
-      } catch (error) {
-        if (error.status !== 412) throw error;
-        const { success, threat: now, ...rest } = await api.get(url);
-        const record = now ?? rest;
-        dispatch({ type: "threat", threat: record });
-        return { ok: false, lost: true, who: record.triage?.history?.at(-1)?.actor ?? record.triage?.history?.at(-1)?.by };
-      }
+    change(threat, set) {
+      changing = changing.catch(() => {}).then(() => changeOne(threat, set));
+      return changing;
     },
     // Moves threats to a status, with an undo.
     setStatus(threats, status) {
@@ -278,8 +296,7 @@ export function createActions(store, makeLink) {
     },
     async comment(threat, text) {
       const answer = await api.post(`${NETWORK}/threats/${encodeURIComponent(threat.threat_id)}/comments`, { text });
-      if (answer.threat) dispatch({ type: "threat", threat: answer.threat });
-      else await actions.loadDetail(threat.threat_id, true);
+      mine(answer.threat);
     },
     previewSuppression: (match) => api.post("/api/suppressions/preview", { match }),
     suppress: (rule) => api.post("/api/suppressions", rule),

@@ -6,7 +6,7 @@ export class ApiError extends Error {
     this.status = status;
     this.code = body?.code ?? "";
     this.details = Array.isArray(body?.details) ? body.details : [];
-    this.position = Number.isInteger(body?.position) ? body.position : null;
+    this.position = Number.isInteger(body?.at) ? body.at : null; // a byte of the query
     this.body = body ?? {};
     this.retryAfter = retryAfter;
   }

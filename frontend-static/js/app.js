@@ -14,11 +14,14 @@ import * as shell from "./views/shell.js";
 import * as live from "./views/live.js";
 import * as inbox from "./views/inbox.js";
 import * as history from "./views/history.js";
+import * as sensors from "./views/sensors.js";
+import * as uploads from "./views/uploads.js";
+import * as settings from "./views/settings.js";
 import * as threat from "./views/threat.js";
 import * as detail from "./views/detail.js";
 import { showKeys, typing } from "./views/cursor.js";
 
-const VIEWS = { live, inbox, history, threat };
+const VIEWS = { live, inbox, history, sensors, uploads, settings, threat };
 const WITH_DETAIL = ["live", "inbox", "history"];
 const SPEAK_MS = 4000;
 
@@ -92,6 +95,7 @@ function enter() {
   leaveLogin();
   leaveLogin = () => {};
   frame = shell.mount(root, store, actions);
+  if (["out", "ended"].includes(shown.phase)) frame.main.focus();
   shown = { phase: "in", view: "", id: "", open: "" };
 }
 

@@ -49,6 +49,8 @@ const replace = (items, t) => {
   return next === items[at] ? items : items.toSpliced(at, 1, next);
 };
 
+// Once a real source has reported, the server leaves simulated threats out of its figures.
+const counts = (statistics, t) => statistics.simulated !== false || !simulated(t);
 const statusOf = (t) => t.triage?.status ?? "new";
 const arrival = (t) => String(t.receivedAt ?? t.timestamp ?? "");
 
@@ -99,7 +101,7 @@ function takeEvents(state, events) {
     if (event.type === "threat_detected" && t?.threat_id) {
       const was = severityOf.get(t.threat_id);
       if (was === undefined) {
-        if (value) value = counted(value, undefined, t.severity, t.severity, t.threat_type);
+        if (value && counts(value, t)) value = counted(value, undefined, t.severity, t.severity, t.threat_type);
         arrivals = { count: arrivals.count + 1, high: arrivals.high + (t.severity === "high" || t.severity === "critical") };
       }
       severityOf.set(t.threat_id, t.severity);
@@ -107,7 +109,7 @@ function takeEvents(state, events) {
       dirty += 1;
     } else if (event.type === "threat_updated" && t?.threat_id) {
       const was = severityOf.get(t.threat_id);
-      if (was && was !== t.severity && value) value = counted(value, was, t.severity);
+      if (was && was !== t.severity && value && counts(value, t)) value = counted(value, was, t.severity);
       severityOf.set(t.threat_id, t.severity);
       if (added.has(t.threat_id)) added.set(t.threat_id, merged(added.get(t.threat_id), t));
       else updates.set(t.threat_id, updates.has(t.threat_id) ? merged(updates.get(t.threat_id), t) : t);

@@ -31,7 +31,7 @@ export const T = {
   live: {
     title: "Live", latest: "Latest threats", caption: "Latest threats, newest first, at most 50",
     pause: "Pause", resume: "Resume", held: (n) => `${n} new`,
-    empty: "No threats yet",
+    uncounted: "Simulated threats are not counted since a real source has reported.", empty: "No threats yet",
     emptyMonitoring: "Monitoring is on. Threats appear here the moment they are found.",
     emptyIdle: "Start monitoring, or read a capture file under Uploads.",
     error: "The latest threats could not be loaded.",
@@ -39,7 +39,7 @@ export const T = {
     said: (n, high) => `${n} new ${n === 1 ? "threat" : "threats"}${high ? `, ${high} high or critical` : ""}`,
   },
   columns: {
-    severity: "Severity", type: "Type", source: "Source", destination: "Destination", confidence: "Confidence",
+    severity: "Severity", type: "Type", source: "Source", destination: "Destination", confidence: ["Conf", "idence"],
     time: "Time", sensor: "Sensor", status: "Status", assignee: "Assignee", protocol: "Protocol", flows: "Flows", id: "Id",
   },
   simulated: ["sim", "ulated"], simulatedTitle: "Made by the simulator, not seen on a network",
@@ -104,6 +104,7 @@ export const T = {
     related: "Related", record: "Whole record", first: "First seen", last: "Last seen", flows: "Flows", packets: "Packets", bytes: "Bytes",
     duration: "Duration", revision: "Revision", received: "Received", model: "Model", extractor: "Extractor", community: "Community id", mitre: "MITRE ATT&CK",
     forest: "Random forest", attack: "attack", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
+    within_: (s, most, limit) => `within ${s} s · harmless up to ${most} · limit ${limit}`,
     usual: "usual", share: "share of the verdict", outside: "outside the usual range", within: "within the usual range",
     noFeatures: "The sender gave no features.", noExplanation: "The sender gave no explanation.",
     comment: "Comment", addComment: "Add comment", assignee: "Assignee", nobody: "Nobody", assignMe: "Assign to me", verdict: "Verdict",
@@ -115,6 +116,10 @@ export const T = {
     simulated: "Made by the simulator.", suppressedBy: "Suppressed by rule", file: "From file",
     events: { status: "Status", verdict: "Verdict", assignee: "Assignee", comment: "Comment", revision: "Growth" },
   },
+
+  // The counters of a host's window; one that is not here is shown by its own name.
+  counters: { failed_ports: "Ports that refused", failed_hosts: "Hosts that refused", auth_attempts: "Sign-in attempts", short_sessions: "Short sessions",
+    missing_names: "Names that do not exist", reflectors: "Answers nobody asked for", slow_requests: "Requests held open" },
 
   suppress: {
     title: "Suppress threats like this", fields: { source: "Source", destination: "Destination", port: "Port", type: "Type", sensor: "Sensor", max_confidence: "Confidence up to" },
@@ -131,7 +136,8 @@ export const T = {
     title: "Sensors", caption: "Sensors and what they say of themselves", empty: "No sensor has reported yet.", emptyHint: "A detector reports here every 10 seconds once it runs.",
     error: "The sensors could not be loaded.", name: "Sensor", state: "State", heard: "Last heard", source: "Source", packets: "Packets", drops: "Drops", flows: "Flows",
     spool: "Waiting", oldest: "Oldest unsent", version: "Version", model: "Model", states: { ok: "ok", late: "late", blind: "blind" }, ago: (a) => `${a} ago`,
-    models: "Models", noModels: "The detector has not told of its models.", evictions: "Evictions", health: "Detector", healthy: "answers", unhealthy: "does not answer", check: "Test connection",
+    models: "Models", noModels: "The detector has not told of its models.", evictions: "Evictions", delivered: "Delivered", refused: "Refused", dead: "Undelivered", trouble: "Trouble", store: "Store", streams: "Open streams",
+    health: "Detector", healthy: "answers", unhealthy: "does not answer", check: "Test connection",
   },
 
   uploads: {
@@ -139,7 +145,7 @@ export const T = {
     caption: "Capture files that were read", sending: (name, p) => `Sending ${name}: ${p}`, cancel: "Cancel", empty: "No file has been read yet.", error: "The list could not be loaded.",
     file: "File", state: "State", size: "Size", packets: "Packets", flows: "Flows", threats: "Threats", sum: "SHA-256", when: "When", remove: "Remove",
     nothing: "Nothing found", nothingLong: (name) => `${name}: read to the end, nothing found.`, found: (name, n) => `${name}: ${n} ${n === "1" ? "threat" : "threats"} found.`, show: "Show threats",
-    states: { queued: "waiting", running: "reading", done: "done", failed: "failed", cancelled: "cancelled" }, sent: "File received. It is being read now.",
+    states: { receiving: "receiving", queued: "waiting", running: "reading", analysing: "reading", done: "done", failed: "failed", cancelled: "cancelled" }, sent: "File received. It is being read now.",
     viewer: "Your role may not read capture files.", tooLarge: "The file is larger than 500 MB.",
   },
 
@@ -148,7 +154,9 @@ export const T = {
     admin: "Only an administrator sees this.", empty: "Nothing here yet.", error: "This could not be loaded.", add: "Add", remove: "Remove", save: "Save", created: "Saved.", removed: "Removed.", test: "Send test", tested: "Test sent.",
     replay: "Send again", replayed: "Sent again.", oldPassword: "Present password", newPassword: "New password", change: "Change password", changed: "Password changed.", desktop: "Desktop notice for critical threats",
     desktopNo: "This browser does not allow notices here.", keyOnce: "Copy this key now. It is not shown again.", sure: (what) => `Remove ${what}?`, yes: "Yes, remove", no: "Keep", enabled: "enabled", disabled: "disabled",
-    enable: "Enable", disable: "Disable", more: "Load more", role: "Role", roles: { viewer: "Viewer", analyst: "Analyst", admin: "Administrator" }, name: "Name", never: "never", you: "you",
+    enable: "Enable", disable: "Disable", more: "Load more", role: "Role", roles: { viewer: "Viewer", analyst: "Analyst", admin: "Administrator" }, name: "Name", never: "never", email: "E-mail", scopes: "May", scope: { webhook: "send threats", read: "read", feed: "fetch the blocklist", control: "start and stop" },
+    author: "Author", match: "Hides", hits: "Hits", kind: "Kind", target: "Target", filter: "Only", problem: "Problem", sent: "Sent", who: "User", what: "Action", address: "Address", details: "Details",
+    suppressHint: "A rule is made from a threat: open one and choose “Suppress…”. What a rule hides is stored and found by is:suppressed.", you: "you",
     clear: "Remove all threats", clearLead: "Removes every stored threat. The audit log stays.", cleared: (n) => `${n} threats removed.`, danger: "Danger",
   },
 

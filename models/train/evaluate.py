@@ -50,12 +50,13 @@ def is_hostile(threat, row):
 def summary(rows, found):
     table = collections.OrderedDict()
     for row in rows:
-        cell = table.setdefault(row["label"], dict(captures=0, found=0, right=0, threats=0, flows=0, missed=[]))
+        cell = table.setdefault(row["label"], dict(captures=0, found=0, some=0, right=0, threats=0, flows=0, missed=[]))
         threats = [t for t in found.get(row["file"], {}).values() if is_hostile(t, row)]
         cell["captures"] += 1
         cell["flows"] += int(row["flows"] or 0)
         cell["threats"] += len(found.get(row["file"], {}))
         cell["found"] += bool(threats)
+        cell["some"] += bool(found.get(row["file"]))
         cell["right"] += any(t["threat_type"] in RIGHT.get(row["label"], ()) for t in threats)
         if not threats and row["label"] != "benign":
             cell["missed"].append(row["file"])
@@ -79,10 +80,11 @@ def main():
                 why = t["details"]["explanation"][:1]
                 print(f"{row['file']}\t{t['threat_type']}\t{t['source_ip']}>{t['destination_ip']}:"
                       f"{t.get('destination_port', '')}\tflows {t['details']['flow_count']}\t{json.dumps(why)}")
-    print("| label | captures | found | right type | threats | flows |\n| --- | ---: | ---: | ---: | ---: | ---: |")
+    print("| label | captures | found | right type | any threat | threats | flows |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for label, cell in summary(rows, found).items():
         print(f"| {label} | {cell['captures']} | {cell['found']} | {cell['right'] if label != 'benign' else '-'} "
-              f"| {cell['threats']} | {cell['flows']} |")
+              f"| {cell['some']} | {cell['threats']} | {cell['flows']} |")
     if args.list:
         for label, cell in summary(rows, found).items():
             for name in cell["missed"]:

@@ -30,15 +30,13 @@ def nanoseconds(text):
 def detector_rows(path):
     run = subprocess.run([DETECTOR, "--read", str(path), "--features"], capture_output=True, text=True, timeout=120)
     assert run.returncode in (0, 3), run.stderr
-    rows = list(csv.DictReader(io.StringIO(run.stdout)))
-    for row in rows:
-        for name in row:
-            if name in ("first_seen", "last_seen"):
-                row[name] = nanoseconds(row[name])
-            elif name in flows.NAMES:
-                row[name] = float(row[name])
-            elif name not in ("source_ip", "destination_ip", "protocol", "end"):
-                row[name] = int(row[name])
+    rows = []
+    for line in csv.DictReader(io.StringIO(run.stdout)):
+        row = {name: line[name] for name in flows.COLUMNS}  # columns of windows follow the features
+        row["first_seen"], row["last_seen"] = nanoseconds(line["first_seen"]), nanoseconds(line["last_seen"])
+        for name in ("source_port", "destination_port", "packets", "bytes"):
+            row[name] = int(line[name])
+        rows.append(row | {name: float(line[name]) for name in flows.NAMES})
     return rows
 
 

@@ -37,7 +37,7 @@ class World:
     def __init__(self):
         self.lock = threading.RLock()
         self.store = "standin"
-        self.users = {name: {"id": name, "username": name, "email": "", "role": name, "password": "correct horse"}
+        self.users = {name: {"id": name, "username": name, "email": "", "role": name, "password": "correct horse battery"}
                       for name in ROLES}
         self.sessions = {}
         self.threats = {}
@@ -90,7 +90,9 @@ class World:
             if change.get("assignee") and change["assignee"] not in self.users:
                 raise Failure(422, "unknown_user", "assignee: no such user",
                               details=[{"field": "assignee", "expected": "the name of a user"}])
-            entry = {"at": now(), "actor": actor, **change}
+            entry = {"at": now(), "by": actor}
+            for name, value in change.items():
+                entry[name] = value if name == "comment" else {"from": triage[name], "to": value}
             triage = {**triage, **{k: v or "" for k, v in change.items() if k != "comment"},
                       "version": triage["version"] + 1, "history": [*triage["history"], entry]}
             record = {**record, "triage": triage}
@@ -150,7 +152,7 @@ class World:
             elif colon and name in keys:
                 terms.append((away, lambda t, k=keys[name], v=value: t.get(k) == v))
             elif colon:
-                raise Failure(400, "bad_query", f"{name}: no such field", position=start)
+                raise Failure(400, "invalid_query", f"{name}: no such field", at=start)
             else:
                 terms.append((away, lambda t, v=word: v in json.dumps(t)))
         for name in ("status", "severity"):
@@ -247,9 +249,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.user("admin")
                 people = [{k: v for k, v in u.items() if k != "password"} for u in world.users.values()]
                 return 200, {"success": True, "users": people}, {}
+            if parts[1] == "assignees":
+                return 200, {"success": True, "assignees": sorted(world.users)}, {}
             if parts[1] == "audit":
                 self.user("admin")
-                return 200, {"success": True, "entries": world.audit}, {}
+                return 200, {"success": True, "audit": world.audit}, {}
             if parts[1:] == ["suppressions", "preview"]:
                 match = self.body.get("match", {})
                 keys = {"source": "source_ip", "destination": "destination_ip", "type": "threat_type"}
@@ -314,7 +318,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             ids = list(world.threats)
             world.threats.clear()
             world.publish("threats_removed", data={"ids": ids})
-            return 200, {"success": True, "removed": len(ids)}, {}
+            return 200, {"success": True, "count": len(ids)}, {}
         if parts == ["status"]:
             return 200, {"success": True, "monitoring": world.monitoring, "detector": world.detector}, {}
         if parts == ["interfaces"]:

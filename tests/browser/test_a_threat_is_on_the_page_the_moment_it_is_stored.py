@@ -1,4 +1,4 @@
-from conftest import expect, threat
+from browser import expect, threat
 
 
 def totals(page):

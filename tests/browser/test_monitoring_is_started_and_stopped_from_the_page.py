@@ -1,8 +1,8 @@
-from conftest import expect, sign_in
+from browser import expect, sign_in
 
 
-def test_the_interfaces_are_the_servers_and_the_clock_too(site, signed_in):
-    page = signed_in()
+def test_the_interfaces_are_the_servers_and_the_clock_too(tab, fake):
+    page = sign_in(tab, fake)
     expect(page.get_by_text("Not monitoring")).to_be_visible()
     assert page.get_by_label("Interface").locator("option").all_inner_texts() == [
         "Automatic", "eth0 192.0.2.10", "lo 127.0.0.1", "wlan0 (down)"]
@@ -16,21 +16,21 @@ def test_the_interfaces_are_the_servers_and_the_clock_too(site, signed_in):
     expect(page.get_by_text("Not monitoring")).to_be_visible()
 
 
-def test_another_page_sees_it_at_once(tab, site, chromium):
-    sign_in(tab, site)
+def test_another_page_sees_it_at_once(tab, fake, chromium):
+    sign_in(tab, fake)
     context = chromium.new_context()
     other = context.new_page()
-    sign_in(other, site, user="viewer")
+    sign_in(other, fake, user="viewer")
     tab.get_by_role("button", name="Start monitoring").click()
     expect(other.get_by_text("Monitoring auto")).to_be_visible()
     expect(other.get_by_role("button", name="Stop monitoring")).to_have_count(0)
     context.close()
 
 
-def test_a_refusal_is_told_as_text(site, signed_in):
-    page = signed_in()
+def test_a_refusal_is_told_as_text(tab, fake):
+    page = sign_in(tab, fake)
     expect(page.get_by_role("button", name="Start monitoring")).to_be_visible()
-    site.test("set", monitoring={"active": True, "interface": "eth0", "startedAt": None, "endsAt": None})
+    fake.test("set", monitoring={"active": True, "interface": "eth0", "startedAt": None, "endsAt": None})
     page.get_by_role("button", name="Start monitoring").click()
     expect(page.get_by_role("alert")).to_contain_text("Monitoring is already active")
     expect(page.get_by_role("button", name="Stop monitoring")).to_be_visible()

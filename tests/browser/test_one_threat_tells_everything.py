@@ -1,6 +1,6 @@
 import json
 
-from conftest import expect, sign_in, threat
+from browser import expect, sign_in, threat
 
 MARKUP = "<img src=x onerror=\"document.title='broken'\"><b>bold</b> \u202emirrored\u202c 🦊"
 
@@ -37,13 +37,13 @@ def test_comment_assignee_and_verdict_are_kept(site, signed_in):
     panel(page).get_by_label("Assignee").select_option("analyst")
     panel(page).get_by_label("Verdict").select_option("false_positive")
     expect(panel(page).locator(".chip", has_text="False positive")).to_be_visible()
-    triage = site.world.threats["threat_000001"]["triage"]
+    triage = site.record("threat_000001")["triage"]
     assert triage["assignee"] == "analyst" and triage["verdict"] == "false_positive"
 
 
 def test_foreign_text_stays_text(site, signed_in):
-    site.send(threat(1, sensor=MARKUP, asset=MARKUP, details={"note": MARKUP, "explanation": [MARKUP, {"feature": MARKUP, "value": 1}]}))
-    site.test("change", id="threat_000001", set={"comment": MARKUP + "x" * 10000})
+    site.send(threat(1, asset=MARKUP, details={"note": MARKUP, "explanation": [MARKUP, {"feature": MARKUP, "value": 1}]}))
+    site.change("threat_000001", {"comment": MARKUP + "x" * 3000}, "analyst")
     page = signed_in("history?t=threat_000001")
     expect(panel(page).locator(".said")).to_contain_text("<b>bold</b>")
     page.get_by_text("Whole record").click()
@@ -82,7 +82,7 @@ def test_a_rule_is_previewed_before_it_is_made(site, signed_in):
     dialog.get_by_label("Reason").fill("our own scanner")
     dialog.get_by_role("button", name="Suppress").click()
     expect(dialog).to_have_count(0)
-    rule, = site.world.docs["suppressions"].values()
+    rule, = site.shelf("suppressions")
     assert rule["match"] == {"source": "198.51.100.9"} and rule["reason"] == "our own scanner" and rule["expiresAt"]
 
 
@@ -92,5 +92,5 @@ def test_the_source_goes_on_the_blocklist(site, signed_in):
     panel(page).get_by_role("button", name="Block source…").click()
     page.get_by_role("dialog").get_by_role("button", name="Add to blocklist").click()
     expect(page.get_by_text("198.51.100.9 is on the blocklist.")).to_be_visible()
-    entry, = site.world.docs["blocklist"].values()
+    entry, = site.shelf("blocklist")
     assert entry["address"] == "198.51.100.9" and entry["threat"] == "threat_000001"

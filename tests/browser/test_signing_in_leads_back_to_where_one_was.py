@@ -1,11 +1,9 @@
-from conftest import expect, sign_in, threat
+from browser import expect, fill_in, sign_in, threat
 
 
 def test_a_wrong_password_is_told_as_text(tab, site):
     tab.goto(site.url)
-    tab.get_by_label("Username").fill("admin")
-    tab.get_by_label("Password").fill("<b>wrong</b>")
-    tab.get_by_role("button", name="Sign in").click()
+    fill_in(tab, password="<b>wrong</b>")
     expect(tab.get_by_role("alert")).to_have_text("Invalid credentials")
     expect(tab.get_by_label("Password")).to_be_focused()
 
@@ -13,11 +11,9 @@ def test_a_wrong_password_is_told_as_text(tab, site):
 def test_an_ended_session_asks_for_the_password_and_comes_back(tab, site):
     site.send(threat(1))
     sign_in(tab, site, "live?t=threat_000001")
-    site.test("end", user="admin")
+    site.end_sessions("admin")
     expect(tab.get_by_text("Your session has ended")).to_be_visible()
-    tab.get_by_label("Username").fill("admin")
-    tab.get_by_label("Password").fill("correct horse")
-    tab.get_by_role("button", name="Sign in").click()
+    fill_in(tab)
     expect(tab.locator(".connection")).to_have_attribute("data-phase", "live")
     assert tab.evaluate("location.hash") == "#/live?t=threat_000001"
     expect(tab.locator("tbody tr[data-id]")).to_have_count(1)

@@ -1,8 +1,4 @@
-from conftest import expect, sign_in, threat
-
-
-def states(site):
-    return {ident: record["triage"]["status"] for ident, record in site.world.threats.items()}
+from browser import expect, sign_in, threat
 
 
 def rows(page):
@@ -24,11 +20,11 @@ def test_j_k_a_e_c_decide_one_by_one_and_u_takes_it_back(site, signed_in):
     page.keyboard.press("k")
     page.keyboard.press("c")
     expect(rows(page)).to_have_count(2)
-    assert states(site) == {"threat_000005": "acknowledged", "threat_000004": "escalated", "threat_000003": "closed",
+    assert site.states() == {"threat_000005": "acknowledged", "threat_000004": "escalated", "threat_000003": "closed",
                             "threat_000002": "new", "threat_000001": "new"}
     page.keyboard.press("u")
     expect(rows(page)).to_have_count(3)
-    assert states(site)["threat_000003"] == "new"
+    assert site.states()["threat_000003"] == "new"
 
 
 def test_many_are_decided_at_once(site, signed_in):
@@ -40,10 +36,10 @@ def test_many_are_decided_at_once(site, signed_in):
     page.get_by_label("Select threat_000007").uncheck()
     page.get_by_role("toolbar").get_by_role("button", name="Acknowledge").click()
     expect(rows(page)).to_have_count(1)
-    assert sum(s == "acknowledged" for s in states(site).values()) == 19
+    assert sum(s == "acknowledged" for s in site.states().values()) == 19
     page.get_by_role("button", name="Undo").click()
     expect(rows(page)).to_have_count(20)
-    assert set(states(site).values()) == {"new"}
+    assert set(site.states().values()) == {"new"}
 
 
 def test_o_opens_the_detail_beside_the_list_and_escape_closes_it(site, signed_in):
@@ -74,18 +70,18 @@ def test_what_others_do_is_seen_at_once(tab, site, chromium):
     context.close()
 
 
-def test_a_lost_race_is_shown_and_nothing_is_overwritten(site, signed_in):
-    site.send(threat(1))
-    page = signed_in("inbox?status=all")
+def test_a_lost_race_is_shown_and_nothing_is_overwritten(tab, fake):
+    fake.send(threat(1))
+    page = sign_in(tab, fake, "inbox?status=all")
     expect(rows(page)).to_have_count(1)
     # The other's change is made, but its event does not reach this page.
-    site.test("set", silent=True)
-    site.test("change", id="threat_000001", set={"status": "escalated"}, actor="analyst")
+    fake.test("set", silent=True)
+    fake.test("change", id="threat_000001", set={"status": "escalated"}, actor="analyst")
     page.keyboard.press("j")
     page.keyboard.press("c")
     expect(page.get_by_role("alert")).to_contain_text("analyst was faster")
     expect(rows(page)).to_contain_text("Escalated")
-    assert states(site) == {"threat_000001": "escalated"}
+    assert fake.states() == {"threat_000001": "escalated"}
 
 
 def test_new_threats_come_in_on_top(site, signed_in):
@@ -103,7 +99,7 @@ def test_a_viewer_may_read_but_not_decide(site, signed_in):
     page.keyboard.press("j")
     page.keyboard.press("a")
     expect(page.get_by_role("alert")).to_contain_text("may read, but not decide")
-    assert states(site) == {"threat_000001": "new"}
+    assert site.states() == {"threat_000001": "new"}
 
 
 def test_the_keys_are_told_by_a_question_mark(signed_in):

@@ -78,8 +78,12 @@ static bool read_file(struct job *job, const struct model *model, struct err *er
     struct capture_settings capture_settings = {0};
     struct capture *capture = capture_open_file(job->file, &capture_settings, err);
     struct flow_settings flow_settings = {.max_flows = 200000, .sink = on_flow, .context = job};
-    struct verdict_settings settings = {.model = model, .sensor = "evaluation", .source = "pcap", .origin = job->file,
-                                        .sink = print_threat, .context = job};
+    struct verdict_settings settings = {.model = model,
+                                        .sensor = "evaluation",
+                                        .source = "pcap",
+                                        .origin = job->file,
+                                        .sink = print_threat,
+                                        .context = job};
     struct packet_decoder *decoder = packet_decoder_create(false);
     struct flow_table *table = flow_table_create(&flow_settings, err);
     struct capture_frame frame;

@@ -93,7 +93,7 @@ function drawTriage(root, t, actions, state) {
   })();
   const decide = mayDecide(state);
   const me = state.session.user;
-  const names = [...new Set(["", me.username, triage.assignee ?? "", ...state.users.map((u) => u.username)])];
+  const names = [...new Set(["", me.username, triage.assignee ?? "", ...state.users])];
   const text = h("textarea", { name: "text", maxlength: "10000", rows: "1", value: draft });
   const form = h("form", { class: "comment", novalidate: true, onsubmit: async (e) => {
     e.preventDefault();
@@ -119,21 +119,20 @@ function drawTriage(root, t, actions, state) {
   }
 }
 
-function logLine(entry) {
-  const who = entry.actor ?? entry.by ?? entry.user ?? "";
+// What someone did: a change is told by what it became.
+function logLine({ at, by, status, verdict, assignee, comment }) {
   const said = [];
-  if (entry.status) said.push(T.status[entry.status] ?? entry.status);
-  if (entry.verdict !== undefined) said.push(T.verdict[entry.verdict ?? ""] ?? entry.verdict);
-  if (entry.assignee !== undefined) said.push(`${T.detail.assignee}: ${entry.assignee || T.detail.nobody}`);
-  const comment = entry.comment ?? entry.text;
-  return h("li", {}, h("p", { class: "small muted" }, h("b", {}, who), said.length ? ` · ${said.join(" · ")}` : "", " · ", when(entry.at ?? entry.time ?? entry.timestamp)),
+  if (status) said.push(T.status[status.to] ?? status.to);
+  if (verdict) said.push(T.verdict[verdict.to ?? ""] ?? verdict.to);
+  if (assignee) said.push(`${T.detail.assignee}: ${assignee.to || T.detail.nobody}`);
+  return h("li", {}, h("p", { class: "small muted" }, h("b", {}, by), said.length ? ` · ${said.join(" · ")}` : "", " · ", when(at)),
     comment ? h("p", { class: "said" }, comment) : null);
 }
 
 function drawFacts(root, t) {
   const d = t.details ?? {};
   const rows = [
-    [T.columns.confidence, h("span", { class: "num" }, f.confidence(t.confidence))],
+    [T.columns.confidence.join(""), h("span", { class: "num" }, f.confidence(t.confidence))],
     [T.columns.time, fullWhen(t.timestamp)],
     [T.columns.protocol, t.protocol],
     [T.columns.sensor, t.sensor],
@@ -171,7 +170,8 @@ function drawWhy(root, t) {
 // One reason: the measured value, the usual range as a band, and how much it counted.
 function because(e) {
   if (typeof e !== "object" || e === null) return h("li", {}, h("p", {}, String(e)));
-  const name = e.feature ?? e.rule ?? e.name ?? e.window ?? "";
+  if (e.counter) return counted(e);
+  const name = e.feature ?? e.name ?? "";
   const usual = Array.isArray(e.usual) && e.usual.length === 2 ? e.usual : null;
   const out = usual && (e.value < usual[0] || e.value > usual[1]);
   return h("li", {},
@@ -182,9 +182,17 @@ function because(e) {
       Number.isFinite(e.share) ? h("span", { title: T.detail.share }, f.confidence(e.share), h("span", { class: "sr-only" }, ` ${T.detail.share}`)) : null));
 }
 
+// What one host did within a window of time, against the most that harmless ones did and the limit.
+function counted({ counter, value, limit, benign_max: most, window_s: seconds }) {
+  return h("li", {},
+    h("div", { class: "because-head" }, h("span", { class: "feature" }, T.counters[counter] ?? featureName(counter)), h("span", { class: "num out" }, f.figure(value))),
+    Number.isFinite(most) ? rangeBar(value, [0, most], value > most, limit) : null,
+    h("div", { class: "because-foot small muted num" }, h("span", {}, T.detail.within_(f.figure(seconds), f.figure(most), f.figure(limit)))));
+}
+
 const featureName = (name) => String(name).replaceAll("_", " ").replace(/ s$/, "/s");
 
-function rangeBar(value, [low, high], out) {
+function rangeBar(value, [low, high], out, limit) {
   // Values may be a thousand times the usual: beyond a decade the axis is logarithmic.
   const far = Math.max(Math.abs(value), Math.abs(high)) > 10 * Math.max(1e-9, Math.min(Math.abs(value), Math.abs(high)));
   const place = far ? (x) => Math.sign(x) * Math.log10(1 + Math.abs(x) * 1000) : (x) => x;
@@ -195,6 +203,7 @@ function rangeBar(value, [low, high], out) {
   return s("svg", { class: `range${out ? " out" : ""}`, viewBox: "0 0 100 8", preserveAspectRatio: "none", "aria-hidden": "true" },
     s("rect", { class: "track", x: 0, y: 3, width: 100, height: 2 }),
     s("rect", { class: "usual", x: at(a), y: 1, width: Math.max(1, at(b) - at(a)), height: 6 }),
+    Number.isFinite(limit) ? s("rect", { class: "limit", x: at(place(limit)), y: 0, width: 0.6, height: 8 }) : null,
     s("rect", { class: "value", x: at(v) - 0.5, y: 0, width: 1, height: 8 }));
 }
 
@@ -215,7 +224,7 @@ function drawRecord(root, t) {
 async function drawRelated(root, t, actions) {
   const lists = await actions.related(t).catch(() => null);
   if (!lists) return put(root);
-  const part = (title, q, list) => list.length ? [h("p", { class: "small muted" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
+  const part = (title, q, list) => list.length ? [h("p", { class: "small muted related-head" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
     h("ul", { class: "related" }, list.map((o) => h("li", {}, h("a", { href: `#${route.current().view === "threat" ? `/threat/${encodeURIComponent(o.threat_id)}` : ""}`, onclick: (e) => {
       if (route.current().view === "threat") return;
       e.preventDefault();

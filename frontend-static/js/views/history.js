@@ -93,7 +93,7 @@ export function mount(root, store, actions) {
       remember("columns", columns);
       makeTable();
       draw(store.get());
-    } }), T.columns[c]));
+    } }), [T.columns[c]].flat().join("")));
     return h("details", { class: "menu" }, h("summary", {}, T.history.columns), h("div", { class: "menu-body checks" }, boxes));
   }
 
@@ -167,11 +167,14 @@ function drawError(root, input, q, error) {
   input.toggleAttribute("aria-invalid", bad);
   if (bad) input.setAttribute("aria-invalid", "true");
   if (!bad) return put(root);
-  const at = error.position;
+  const at = error.position === null ? null : charAt(q, error.position);
   put(root, h("p", { class: "wrong" }, at === null ? error.message : `${error.message} (${T.history.at(at)})`),
     at === null ? null : h("pre", { class: "mono", "aria-hidden": "true" }, q.slice(0, at), h("mark", {}, q.slice(at, at + 1) || " "), q.slice(at + 1)));
   if (at !== null && document.activeElement === input) input.setSelectionRange(at, at + 1);
 }
+
+// The server counts bytes of UTF-8, a text field counts characters.
+const charAt = (text, byte) => new TextDecoder().decode(new TextEncoder().encode(text).subarray(0, byte)).length;
 
 function drawExports(root, state, query) {
   if (!mayDecide(state)) return put(root);

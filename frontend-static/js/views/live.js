@@ -3,6 +3,7 @@ import { h, put, setAttr, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
+import { simulated } from "../state.js";
 import { button, failure, loading, nothing } from "../parts.js";
 import { threatTable } from "./table.js";
 import { monitorBar } from "./monitor.js";
@@ -17,6 +18,7 @@ export function mount(root, store, actions) {
     numbers[name] = h("dd", { "data-stat": name }, "–");
     return h("div", { class: `card stat-${name}` }, h("dt", {}, T.statistics[name]), numbers[name]);
   }));
+  const uncounted = h("p", { class: "muted small", hidden: true }, T.live.uncounted);
   const wrong = h("p", { class: "wrong", role: "alert", hidden: true });
 
   const pause = button(T.live.pause, () => actions.dispatch({ type: "pause", on: !store.get().live.paused }), { kind: "small", "aria-pressed": "false" });
@@ -39,13 +41,14 @@ export function mount(root, store, actions) {
   const charts = chartColumn();
   put(root, h("div", { class: "view view-live" },
     h("header", { class: "view-head" }, h("h1", {}, T.live.title), h("span", { class: "spacer" }), monitor.node),
-    cards, wrong, h("div", { class: "split" }, list, charts.node)));
+    cards, uncounted, wrong, h("div", { class: "split" }, list, charts.node)));
 
   const drawList = ({ live, route: { query } }) => table.draw(live.shown, { open: query.t, cursor: cursor.id() });
   const draw = (now, before) => {
     const { statistics, live } = now;
     if (statistics !== before?.statistics) {
       for (const name of CARDS) setText(numbers[name], f.count(statistics.value?.[name]));
+      uncounted.hidden = statistics.value?.simulated !== false || !live.items.some(simulated);
       wrong.hidden = !statistics.error;
       setText(wrong, statistics.error ? `${T.statistics.error} ${statistics.error}` : "");
     }

@@ -20,20 +20,23 @@ const CELLS = {
 };
 const NUMERIC = new Set(["confidence", "time", "flows"]);
 
+// A name of two parts is cut to the first where room is short; a screen reader hears all of it.
+const columnName = (c) => (Array.isArray(T.columns[c]) ? [T.columns[c][0], h("span", { class: "long" }, T.columns[c][1])] : T.columns[c]);
+
 // options: caption, columns, onOpen(threat), onChoose(threat, on) or none. Gives {node, draw(items, {open, cursor, chosen})}.
 export function threatTable({ caption, columns, onOpen, onChoose, chooseAll }) {
   const body = h("tbody");
   const all = onChoose ? h("input", { type: "checkbox", "aria-label": T.inbox.selectAll, onchange: (e) => chooseAll(e.target.checked) }) : null;
   const node = h("table", { class: "threats" }, h("caption", { class: "sr-only" }, caption),
     h("thead", {}, h("tr", {}, all ? h("th", { class: "c-choose", scope: "col" }, all) : null,
-      columns.map((c) => h("th", { scope: "col", class: `c-${c}${NUMERIC.has(c) ? " num" : ""}` }, T.columns[c])))), body);
+      columns.map((c) => h("th", { scope: "col", class: `c-${c}${NUMERIC.has(c) ? " num" : ""}` }, columnName(c))))), body);
   const rows = new Map();
 
   const make = (threat) => {
     let now = threat;
     const row = h("tr", { "data-id": threat.threat_id, onclick: (e) => !e.target.closest("input, button") && !hasSelection() && onOpen(now) });
     const box = onChoose ? h("input", { type: "checkbox", "aria-label": T.inbox.select(threat.threat_id), onchange: (e) => onChoose(now, e.target.checked) }) : null;
-    const cells = columns.map((c) => h(c === "type" ? "th" : "td", { class: `c-${c}${NUMERIC.has(c) ? " num" : ""}`, scope: c === "type" ? "row" : null, "data-label": T.columns[c] }));
+    const cells = columns.map((c) => h(c === "type" ? "th" : "td", { class: `c-${c}${NUMERIC.has(c) ? " num" : ""}`, scope: c === "type" ? "row" : null, "data-label": [T.columns[c]].flat().join("") }));
     row.append(...[box ? h("td", { class: "c-choose" }, box) : null, ...cells].filter(Boolean));
     const update = (t) => {
       now = t;

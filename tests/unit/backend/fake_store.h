@@ -22,6 +22,9 @@ struct store {
     size_t count;
     int64_t generation;
     bool away;         /* every call fails with ERR_UNAVAILABLE */
+    bool shared;
+    const char *events[64]; /* records of threats; the sequence is the index + 1 */
+    int64_t last_seq;
     int writes, reads; /* how often it was asked */
 };
 
@@ -183,6 +186,29 @@ bool store_doc_generation(struct store *store, const char *kind, int64_t *genera
     if (fake_away(store, err))
         return false;
     *generation = store->generation;
+    return true;
+}
+
+bool store_shared(const struct store *store)
+{
+    return store->shared;
+}
+
+bool store_last_seq(struct store *store, int64_t *seq, struct err *err)
+{
+    *seq = store->last_seq;
+    return !fake_away(store, err);
+}
+
+bool store_events(struct store *store, int64_t after_seq, size_t limit,
+                  bool (*each)(void *context, int64_t seq, enum store_event event, const char *json), void *context,
+                  struct err *err)
+{
+    if (fake_away(store, err))
+        return false;
+    for (int64_t seq = after_seq + 1; seq <= store->last_seq && limit > 0; seq++, limit--)
+        if (!each(context, seq, EVENT_THREAT_DETECTED, store->events[seq - 1]))
+            break;
     return true;
 }
 

@@ -858,7 +858,7 @@ static void retention_keeps_what_is_new_or_marked(void **state)
     char *json = NULL;
 
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[16];
         struct threat t;
         struct store_item item;
 
@@ -980,7 +980,7 @@ static void documents_are_listed_in_order_of_their_id(void **state)
     struct err err = {0};
 
     for (int i = 0; i < 5; i++) {
-        char id[8];
+        char id[16];
 
         snprintf(id, sizeof id, "d%d", (i * 3) % 5);
         assert_true(store_doc_put(*state, "audit", id, NULL, "{}", 0, 0, NULL, &err));

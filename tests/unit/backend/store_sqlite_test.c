@@ -1,6 +1,11 @@
 /* The SQLite store: the conformance tests on a file, and what only a file has. */
+#include "backend/committer.h"
+#include "backend/store_sqlite_search.h"
+#include "common/token.h"
 #include "tests/unit/backend/store_conformance.h"
 
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char directory[] = "/tmp/threatline-store-XXXXXX";
@@ -45,12 +50,250 @@ static void conformance_drop(struct store *store)
     remove_file();
 }
 
+static void a_newer_schema_is_refused(void **state)
+{
+    struct sqlite_store *s = SQLITE_STORE(*state);
+    struct err err = {0};
+
+    assert_true(sqlite_text(&s->writer, "PRAGMA user_version = 99", NULL));
+    store_close(*state);
+    *state = store_open_sqlite(path, &err);
+    assert_null(*state);
+    assert_int_equal(err.code, ERR_DENIED);
+    assert_non_null(strstr(err.text, "newer"));
+}
+
+static void a_backup_is_a_whole_store(void **state)
+{
+    char copy[80];
+    struct err err = {0};
+    struct store *other;
+
+    snprintf(copy, sizeof copy, "%s.copy", path);
+    put_many(*state, 20);
+    if (!store_backup(*state, copy, &err))
+        fail_msg("%s", err.text);
+    assert_false(store_backup(*state, copy, &err)); /* never over a file that is there */
+    other = store_open_sqlite(copy, &err);
+    assert_non_null(other);
+    assert_string_equal(store_name(other), store_name(*state));
+    assert_int_equal(find(other, (struct store_query){0}).count, 20);
+    store_close(other);
+    unlink(copy);
+}
+
+static void a_full_disk_is_told_and_healed(void **state)
+{
+    struct sqlite_store *s = SQLITE_STORE(*state);
+    struct err err = {0};
+    size_t stored = 0;
+
+    assert_true(sqlite_text(&s->writer, "PRAGMA max_page_count = 120", NULL));
+    for (bool ok = true; ok && stored < 20000;) {
+        char id[32];
+        struct threat t;
+        struct store_item item;
+
+        snprintf(id, sizeof id, "f%06zu", stored);
+        t = make_threat(id);
+        item = item_of(&t);
+        ok = store_insert(*state, &item, 1, &err);
+        stored += ok;
+        assert_int_equal(item.json != NULL, ok);
+        free(item.json);
+    }
+    assert_true(stored > 10 && stored < 20000);
+    assert_int_equal(err.code, ERR_UNAVAILABLE);
+    assert_int_equal(find(*state, (struct store_query){.limit = 1}).count, 1); /* reading goes on */
+    assert_true(sqlite_text(&s->writer, "PRAGMA max_page_count = 1000000", NULL));
+    put_many(*state, 1);
+    {
+        int64_t seq = 0;
+        cJSON *statistics = statistics_of(*state, (struct store_span){0});
+
+        assert_true(store_last_seq(*state, &seq, NULL));
+        assert_int_equal(seq, stored + 1);
+        assert_int_equal(number_at(statistics, "total"), stored + 1);
+        cJSON_Delete(statistics);
+    }
+}
+
+/* --- every query has its index --- */
+
+static void explain(struct store *store, const char *query, const char *index, bool sorted)
+{
+    struct search *search = search_parse(query, NULL, NULL);
+    struct err err = {0};
+    char *plan = sqlite_find_plan(store, &(struct store_query){.search = search, .limit = 50, .before_seq = 90000}, &err);
+
+    if (plan == NULL)
+        fail_msg("%s: %s", query, err.text);
+    if (strstr(plan, index) == NULL)
+        fail_msg("%s: does not use %s:\n%s", query, index, plan);
+    if (strstr(plan, "SCAN threat") != NULL || strstr(plan, "SCAN body") != NULL || strstr(plan, "SCAN word") != NULL)
+        fail_msg("%s: reads everything:\n%s", query, plan);
+    if (!sorted && strstr(plan, "TEMP B-TREE FOR ORDER BY") != NULL)
+        fail_msg("%s: sorts:\n%s", query, plan);
+    free(plan);
+    search_free(search);
+}
+
+/* Enough rows that the common values count as many: then the newest are walked to, not all collected. */
+static void fill_index(struct sqlite_store *s)
+{
+    static const char rows[] =
+        "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) INSERT INTO threat "
+        "SELECT i, i, 't' || i, 1, 0, 'port_scan', 2, 'new', 'true_positive', 'ana', x'00000000000000000000ffff0a000001', "
+        "x'00000000000000000000ffff0a000002', 22, 80, 'TCP', 'edge', 0.8, i, i, NULL, 1, 1, 'j', 1 FROM n;"
+        "INSERT INTO body (seq, json) SELECT seq, '{\"threat_id\":\"' || threat_id || '\"}' FROM threat;"
+        "INSERT INTO word SELECT 'common', seq FROM threat; INSERT INTO word SELECT 'port_scan', seq FROM threat; COMMIT";
+
+    assert_true(sqlite_text(&s->writer, rows, NULL));
+}
+
+static void every_search_uses_an_index(void **state)
+{
+    explain(*state, "type:port_scan", "SEARCH word USING PRIMARY KEY", true);
+    explain(*state, "source:10.0.0.0/8", "threat_source", true);
+    explain(*state, "\"two words\"", "SEARCH word USING PRIMARY KEY", true);
+    fill_index(SQLITE_STORE(*state));
+    explain(*state, "", "SEARCH threat USING INTEGER PRIMARY KEY (rowid<?)", false);
+    explain(*state, "type:port_scan", "SEARCH word USING PRIMARY KEY (word=? AND seq<?)", false);
+    explain(*state, "common", "SEARCH word USING PRIMARY KEY (word=? AND seq<?)", false);
+    explain(*state, "status:new", "threat_status (status=? AND rowid<?)", false);
+    explain(*state, "verdict:true_positive", "threat_verdict (verdict=? AND rowid<?)", false);
+    explain(*state, "assignee:ana", "threat_assignee (assignee=? AND rowid<?)", false);
+    explain(*state, "source:10.0.0.1", "threat_source (source=? AND rowid<?)", false);
+    explain(*state, "destination:10.0.0.2", "threat_destination (destination=? AND rowid<?)", false);
+    explain(*state, "address:10.0.0.1", "threat_destination", false);
+    explain(*state, "source_port:22", "threat_source_port (source_port=? AND rowid<?)", false);
+    explain(*state, "destination_port:80", "threat_destination_port (destination_port=? AND rowid<?)", false);
+    explain(*state, "port:80", "threat_source_port", false);
+    explain(*state, "is:simulated", "threat_simulated (simulated=? AND rowid<?)", false);
+    explain(*state, "is:commented", "threat_commented (commented=? AND rowid<?)", false);
+    explain(*state, "job:j", "threat_job (job=? AND rowid<?)", false);
+    explain(*state, "id:t77", "threat_id", true);
+    explain(*state, "source:10.9.0.0/16", "threat_source", true);
+    explain(*state, "confidence:>0.9", "threat_confidence", true);
+    explain(*state, "time:>2026-11-23", "threat_timestamp", true);
+    explain(*state, "is:suppressed", "threat_suppressed", true);
+    explain(*state, "type:port_scan source:10.9.0.0/16", "threat_source", true);
+    explain(*state, "confidence:>0.1", "SEARCH threat USING INTEGER PRIMARY KEY (rowid<?)", false); /* nearly all fit */
+}
+
+static void common_values_are_given_newest_first(void **state)
+{
+    static const char *const queries[] = {"common",  "type:port_scan", "address:10.0.0.1", "port:80", "common OR port:22",
+                                          "status:new", "confidence:>0.1", "source:10.0.0.0/8"};
+
+    fill_index(SQLITE_STORE(*state));
+    for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
+        struct search *search = search_parse(queries[q], NULL, NULL);
+        struct found found = find(*state, (struct store_query){.search = search, .limit = 3, .before_seq = 20001});
+
+        assert_string_equal(found.ids, "t20000 t19999 t19998");
+        found = find(*state, (struct store_query){.search = search, .limit = 2, .before_seq = 100, .oldest_first = true});
+        assert_string_equal(found.ids, "t101 t102");
+        search_free(search);
+    }
+}
+
+/* --- kill -9 --- */
+
+enum { WRITERS = 4, CRASHES = 3 };
+
+struct writer {
+    pthread_t thread;
+    struct committer *committer;
+    int pipe, number, round;
+};
+
+/* Tells the pipe of every threat only after it was acknowledged. */
+static void *write_and_tell(void *context)
+{
+    struct writer *w = context;
+
+    for (int n = 0;; n++) {
+        char id[32] = "";
+        struct threat t;
+        struct store_item item;
+
+        snprintf(id, sizeof id, "r%d-w%d-%08d", w->round, w->number, n);
+        t = make_threat(id);
+        item = item_of(&t);
+        if (!committer_submit(w->committer, &item, 1, NULL) || write(w->pipe, id, sizeof id) != sizeof id)
+            return NULL;
+        free(item.json);
+    }
+}
+
+static void write_until_killed(int round, int out)
+{
+    struct store *store = store_open_sqlite(path, NULL);
+    struct writer writers[WRITERS];
+    struct committer *committer = committer_start(store, NULL, NULL);
+
+    for (int i = 0; i < WRITERS; i++) {
+        writers[i] = (struct writer){.committer = committer, .pipe = out, .number = i, .round = round};
+        pthread_create(&writers[i].thread, NULL, write_and_tell, &writers[i]);
+    }
+    pthread_join(writers[0].thread, NULL);
+    _exit(1);
+}
+
+static void no_acknowledged_threat_is_lost_when_killed(void **state)
+{
+    store_close(*state);
+    for (int round = 0; round < CRASHES; round++) {
+        int ends[2], told = 0;
+        char id[32];
+        pid_t child;
+
+        assert_int_equal(pipe(ends), 0);
+        child = fork();
+        assert_true(child >= 0);
+        if (child == 0)
+            write_until_killed(round, ends[1]);
+        close(ends[1]);
+        *state = NULL;
+        while (read(ends[0], id, sizeof id) == sizeof id && ++told < 100 + 57 * round)
+            ;
+        kill(child, SIGKILL);
+        waitpid(child, NULL, 0);
+        assert_true(told > 0);
+        *state = open_file();
+        assert_non_null(*state);
+        do { /* the last one read before the kill, and all that were still in the pipe */
+            cJSON_Delete(threat_now(*state, id));
+        } while (read(ends[0], id, sizeof id) == sizeof id);
+        close(ends[0]);
+        {
+            int64_t total = 0, seq = 0;
+            struct found none = {0};
+
+            assert_true(store_find(*state, &(struct store_query){.limit = 0}, collect, &none, &total, NULL));
+            assert_true(store_last_seq(*state, &seq, NULL));
+            assert_int_equal(total, seq); /* counts and sequence fit what is there */
+        }
+        store_close(*state);
+    }
+    *state = open_file();
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {CONFORMANCE_TESTS};
+    const struct CMUnitTest tests[] = {
+        CONFORMANCE_TESTS,
+        STORE_TEST(a_newer_schema_is_refused),
+        STORE_TEST(a_backup_is_a_whole_store),
+        STORE_TEST(a_full_disk_is_told_and_healed),
+        STORE_TEST(every_search_uses_an_index),
+        STORE_TEST(common_values_are_given_newest_first),
+        STORE_TEST(no_acknowledged_threat_is_lost_when_killed),
+    };
     int failed;
 
-    if (mkdtemp(directory) == NULL)
+    if (!token_setup() || mkdtemp(directory) == NULL)
         return 1;
     snprintf(path, sizeof path, "%s/store.db", directory);
     failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,7 +44,8 @@ static bool on_end(void *context)
     return true;
 }
 
-static bool read_form(struct taken *t, const char *type, const char *body, size_t length, size_t piece, struct err *err)
+static bool read_form(struct taken *t, const char *type, const char *body, size_t length, size_t piece,
+                      struct err *err)
 {
     const struct multipart_sink sink = {on_part, on_data, on_end, t};
     struct multipart *m = multipart_create(type, &sink, err);
@@ -63,11 +64,12 @@ static bool read_form(struct taken *t, const char *type, const char *body, size_
 
 static void a_form_gives_the_same_parts_in_pieces_of_every_size(void **state)
 {
-    static const char body[] = "preamble\r\n--XyZ\r\nContent-Disposition: form-data; name=\"job\"\r\n\r\n17\r\n"
-                               "--XyZ  \r\nContent-Type: application/octet-stream\r\n"
-                               "content-disposition: form-data; name=\"pcap\"; filename=\"a \\\"b\\\".pcap\"\r\n\r\n"
-                               "\r\n--Xy\r\r\n-almost\r\n--XyZ\r\n"
-                               "Content-Disposition: form-data; name=empty; filename=\"\"\r\n\r\n\r\n--XyZ--\r\nepilogue";
+    static const char body[] =
+        "preamble\r\n--XyZ\r\nContent-Disposition: form-data; name=\"job\"\r\n\r\n17\r\n"
+        "--XyZ  \r\nContent-Type: application/octet-stream\r\n"
+        "content-disposition: form-data; name=\"pcap\"; filename=\"a \\\"b\\\".pcap\"\r\n\r\n"
+        "\r\n--Xy\r\r\n-almost\r\n--XyZ\r\n"
+        "Content-Disposition: form-data; name=empty; filename=\"\"\r\n\r\n\r\n--XyZ--\r\nepilogue";
     struct taken t = {0};
 
     (void)state;
@@ -83,7 +85,8 @@ static void the_boundary_may_be_first_and_quoted(void **state)
     struct taken t = {0};
 
     (void)state;
-    assert_true(read_form(&t, "Multipart/Form-Data; charset=utf-8; Boundary=\"a b\"", body, sizeof body - 1, 5, NULL));
+    assert_true(
+        read_form(&t, "Multipart/Form-Data; charset=utf-8; Boundary=\"a b\"", body, sizeof body - 1, 5, NULL));
     assert_string_equal(t.text, "x|-|1;");
 }
 
@@ -111,10 +114,14 @@ static void a_part_longer_than_the_buffer_passes_whole(void **state)
 
 static void wrong_types_and_boundaries_are_refused(void **state)
 {
-    static const char *const types[] = {"multipart/form-data", "multipart/form-data; boundary=", "text/plain; boundary=a",
-                                        "multipart/form-data; boundary=\"open", "",
-                                        "multipart/form-data; boundary=01234567890123456789012345678901234567890123456789"
-                                        "012345678901234567890"};
+    static const char *const types[] = {
+        "multipart/form-data",
+        "multipart/form-data; boundary=",
+        "text/plain; boundary=a",
+        "multipart/form-data; boundary=\"open",
+        "",
+        "multipart/form-data; boundary=01234567890123456789012345678901234567890123456789"
+        "012345678901234567890"};
     struct taken t = {0};
 
     (void)state;
@@ -141,8 +148,9 @@ static void a_body_that_ends_early_is_cut_short(void **state)
 
 static void broken_parts_are_refused(void **state)
 {
-    static const char *const bodies[] = {"--XyZ\r\nContent-Type: a/b\r\n\r\n1\r\n--XyZ--", "--XyZjunk\r\n\r\n",
-                                         "--XyZ\r\nContent-Disposition: form-data; filename=\"f\"\r\n\r\n1\r\n--XyZ--"};
+    static const char *const bodies[] = {
+        "--XyZ\r\nContent-Type: a/b\r\n\r\n1\r\n--XyZ--", "--XyZjunk\r\n\r\n",
+        "--XyZ\r\nContent-Disposition: form-data; filename=\"f\"\r\n\r\n1\r\n--XyZ--"};
     struct taken t = {0};
 
     (void)state;
@@ -167,7 +175,8 @@ static void headers_and_parts_have_a_ceiling(void **state)
     assert_false(read_form(&t, TYPE, body, n + 20000, 1000, &err));
     n = 0;
     for (int i = 0; i <= MULTIPART_PARTS; i++)
-        n += (size_t)sprintf(body + n, "%s--XyZ\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n", i ? "\r\n" : "");
+        n += (size_t)sprintf(body + n, "%s--XyZ\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n",
+                             i ? "\r\n" : "");
     err = (struct err){0};
     assert_false(read_form(&t, TYPE, body, n, 1000, &err));
     assert_non_null(strstr(err.text, "parts"));

@@ -127,6 +127,22 @@ static void many_rows_score_as_single_rows(void **state)
     model_free(model);
 }
 
+static void a_greater_budget_never_raises_a_threshold(void **state)
+{
+    struct model *model = model_load("models", NULL);
+    double rf = 1, iso = -1;
+
+    (void)state;
+    for (double budget = 1; budget < 1e6; budget *= 10) {
+        assert_true(model_set_budget(model, budget) <= (budget < 10 ? 10 : budget));
+        assert_true(model_rf_threshold(model) <= rf && model_iso_threshold(model) >= iso);
+        assert_true(model_rf_sure(model) >= model_rf_threshold(model));
+        rf = model_rf_threshold(model);
+        iso = model_iso_threshold(model);
+    }
+    model_free(model);
+}
+
 static void a_flipped_bit_is_refused(void **state)
 {
     struct file *file = *state;
@@ -179,6 +195,7 @@ int main(void)
         cmocka_unit_test(the_shipped_model_is_read),
         cmocka_unit_test(contributions_add_up_to_the_score),
         cmocka_unit_test(many_rows_score_as_single_rows),
+        cmocka_unit_test(a_greater_budget_never_raises_a_threshold),
         cmocka_unit_test(a_flipped_bit_is_refused),
         cmocka_unit_test(a_cut_file_is_refused),
         cmocka_unit_test(another_extractor_format_or_feature_list_is_refused),

@@ -19,7 +19,10 @@ static void honest_requests_hold_nothing(void **state)
         "POST /login HTTP/1.1\r\nContent-Length: 40\r\n\r\nuser=x' or 1=1",
         "GET /a%20b%2Fc?script=1&id=o%27neill HTTP/1.1\r\n",
         "GET /css/../img/logo.png HTTP/1.1\r\n",
-        "\x16\x03\x01\x02", "GET", "", "GET ",
+        "\x16\x03\x01\x02",
+        "GET",
+        "",
+        "GET ",
     };
 
     (void)state;

@@ -33,7 +33,10 @@ struct fixture {
     pthread_cond_t news;
     struct heard heard[CALLS];
     size_t count, beats;
-    struct { int status; const char *body, *retry_after; } script[SCRIPT]; /* the last one goes on */
+    struct {
+        int status;
+        const char *body, *retry_after;
+    } script[SCRIPT]; /* the last one goes on */
     size_t script_length, script_at;
     bool no_arrays; /* arrays get 400, objects 200 */
 };
@@ -101,8 +104,13 @@ static const struct http_route routes[] = {
 static void serve(struct fixture *f)
 {
     const int port = 0;
-    const struct http_settings settings = {.bind = "127.0.0.1", .ports = &port, .port_count = 1, .threads = 2,
-                                           .routes = routes, .route_count = 2, .context = f};
+    const struct http_settings settings = {.bind = "127.0.0.1",
+                                           .ports = &port,
+                                           .port_count = 1,
+                                           .threads = 2,
+                                           .routes = routes,
+                                           .route_count = 2,
+                                           .context = f};
 
     f->server = http_server_start(&settings, NULL);
     assert_non_null(f->server);
@@ -179,9 +187,16 @@ static cJSON *figures(void *context)
 /* Pauses are short here; which pause is taken when is what the tests look at. */
 static void start(struct fixture *f, bool sign, bool beats)
 {
-    struct sender_settings settings = {.url = f->url, .secret_file = sign ? f->secret_file : NULL, .sensor = "unit",
-                                       .spool = f->spool, .timeout_ms = 2000, .pause_min_ms = 10, .pause_max_ms = 40,
-                                       .kept_ms = 60, .heartbeat_ms = 20, .figures = beats ? figures : NULL};
+    struct sender_settings settings = {.url = f->url,
+                                       .secret_file = sign ? f->secret_file : NULL,
+                                       .sensor = "unit",
+                                       .spool = f->spool,
+                                       .timeout_ms = 2000,
+                                       .pause_min_ms = 10,
+                                       .pause_max_ms = 40,
+                                       .kept_ms = 60,
+                                       .heartbeat_ms = 20,
+                                       .figures = beats ? figures : NULL};
     static char version[] = "9.9";
     struct err err = {0};
 
@@ -426,9 +441,11 @@ static void a_207_settles_item_by_item(void **state)
 {
     struct fixture *f = *state;
 
-    script(f, 207, "{\"success\":true,\"results\":[{\"threat_id\":\"a\",\"status\":\"stored\"},"
-                   "{\"threat_id\":\"b\",\"status\":\"refused\",\"message\":\"bad\"},"
-                   "{\"threat_id\":\"c\",\"status\":\"duplicate\"}]}", NULL);
+    script(f, 207,
+           "{\"success\":true,\"results\":[{\"threat_id\":\"a\",\"status\":\"stored\"},"
+           "{\"threat_id\":\"b\",\"status\":\"refused\",\"message\":\"bad\"},"
+           "{\"threat_id\":\"c\",\"status\":\"duplicate\"}]}",
+           NULL);
     script(f, 200, NULL, NULL);
     append(f, "a", 1);
     append(f, "b", 1);
@@ -445,8 +462,10 @@ static void two_revisions_in_one_array_are_told_apart_by_their_place(void **stat
     struct fixture *f = *state;
     cJSON *letters;
 
-    script(f, 207, "{\"results\":[{\"threat_id\":\"a\",\"status\":\"stored\"},"
-                   "{\"threat_id\":\"a\",\"status\":\"refused\"}]}", NULL);
+    script(f, 207,
+           "{\"results\":[{\"threat_id\":\"a\",\"status\":\"stored\"},"
+           "{\"threat_id\":\"a\",\"status\":\"refused\"}]}",
+           NULL);
     append(f, "a", 1);
     append(f, "a", 2);
     start(f, false, false);
@@ -505,8 +524,8 @@ static void heartbeats_go_out_beside_the_threats(void **state)
 static void a_secret_file_without_the_sensor_is_refused(void **state)
 {
     struct fixture *f = *state;
-    struct sender_settings settings = {.url = f->url, .secret_file = f->secret_file, .sensor = "stranger",
-                                       .spool = f->spool};
+    struct sender_settings settings = {
+        .url = f->url, .secret_file = f->secret_file, .sensor = "stranger", .spool = f->spool};
     struct err err = {0};
 
     assert_false(sender_check(&settings, &err));

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define SECOND INT64_C(1000000000)
-#define START (INT64_C(1767225600) * SECOND)
+#define START  (INT64_C(1767225600) * SECOND)
 
 /* FNV-1a over every frame and its time. */
 static uint64_t hash_of(uint64_t seed, int64_t seconds, int64_t step)
@@ -118,9 +118,9 @@ static void note(void *context, const struct threat *threat, const struct flow *
 static void watch(struct seen *seen, uint64_t seed, int seconds)
 {
     struct simulator *simulator = simulator_create(seed, START, NULL);
-    struct pipeline_settings settings = {.flow.max_flows = 65536,
-                                         .verdict = {.sensor = "unit", .source = "simulator", .origin = "unit",
-                                                     .sink = note, .context = seen}};
+    struct pipeline_settings settings = {
+        .flow.max_flows = 65536,
+        .verdict = {.sensor = "unit", .source = "simulator", .origin = "unit", .sink = note, .context = seen}};
     struct pipeline *pipeline = pipeline_create(&settings, NULL);
     struct capture_frame frame;
 

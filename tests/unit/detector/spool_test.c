@@ -241,7 +241,8 @@ static void a_strange_database_is_refused_and_untouched(void **state)
     assert_int_equal(err.code, ERR_INVALID);
     snprintf(path, sizeof path, "%s/text.db", f->folder);
     FILE *text = fopen(path, "w");
-    fputs("this is no database, but it is long enough to be read as one, or at least to look at its head........", text);
+    fputs("this is no database, but it is long enough to be read as one, or at least to look at its head........",
+          text);
     fclose(text);
     assert_null(spool_open(path, 0, &err));
 }

@@ -65,8 +65,8 @@ static void on_flow(void *context, enum flow_event event, const struct flow *flo
 static void begin(struct scene *scene, bool with_model)
 {
     struct flow_settings flows = {.max_flows = 20000, .sink = on_flow, .context = scene, .key = {1}};
-    struct verdict_settings settings = {.sensor = "unit", .source = "pcap", .origin = "unit", .sink = hear,
-                                        .context = scene};
+    struct verdict_settings settings = {
+        .sensor = "unit", .source = "pcap", .origin = "unit", .sink = hear, .context = scene};
 
     memset(scene, 0, sizeof *scene);
     assert_true(token_setup());
@@ -108,8 +108,14 @@ static const uint32_t ATTACKER = 0x0a000005, VICTIM = 0xc0a80107;
 static struct packet packet(const struct scene *scene, uint32_t from, uint16_t sport, uint32_t to, uint16_t dport,
                             uint8_t protocol)
 {
-    struct packet p = {.time_ns = scene->now_ns, .source_port = sport, .destination_port = dport, .version = 4,
-                       .protocol = protocol, .ttl = 64, .ip_bytes = 40, .header_bytes = protocol == 6 ? 20 : 8};
+    struct packet p = {.time_ns = scene->now_ns,
+                       .source_port = sport,
+                       .destination_port = dport,
+                       .version = 4,
+                       .protocol = protocol,
+                       .ttl = 64,
+                       .ip_bytes = 40,
+                       .header_bytes = protocol == 6 ? 20 : 8};
 
     host(p.source, from);
     host(p.destination, to);
@@ -408,6 +414,24 @@ static void a_stream_that_nobody_answers_is_a_flood(void **state)
     }
 }
 
+static void datagrams_to_all_ports_are_a_flood_when_fast_and_a_scan_when_slow(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    for (int slow = 0; slow < 2; slow++) {
+        begin(&scene, false);
+        for (int i = 0; i < 1000; i++) {
+            scene.now_ns += slow == 0 ? 200000 : 50000000;
+            udp(&scene, ATTACKER, 5555, VICTIM, (uint16_t)(1000 + i), NULL, 64);
+        }
+        finish(&scene);
+        assert_int_equal(scene.threats, 1);
+        assert_string_equal(scene.told[0].type, slow == 0 ? "udp_flood" : "port_scan");
+        end(&scene);
+    }
+}
+
 static void slow_requests_are_a_dos(void **state)
 {
     struct scene scene;
@@ -495,9 +519,10 @@ static void the_same_packets_give_the_same_threats(void **state)
 
 static void details_hold_what_the_contract_names(void **state)
 {
-    static const char *const names[] = {"rf_prediction", "rf_confidence", "iso_prediction", "iso_score", "flow_duration",
-                                        "packet_count", "byte_count", "flow_count", "first_seen", "last_seen",
-                                        "features", "explanation", "source", "model", "extractor"};
+    static const char *const names[] = {"rf_prediction", "rf_confidence", "iso_prediction", "iso_score",
+                                        "flow_duration", "packet_count",  "byte_count",     "flow_count",
+                                        "first_seen",    "last_seen",     "features",       "explanation",
+                                        "source",        "model",         "extractor"};
     struct scene scene;
     cJSON *details;
 
@@ -541,6 +566,7 @@ int main(void)
         cmocka_unit_test(above_its_limit_every_kind_is_one_threat_of_its_type),
         cmocka_unit_test(one_malicious_request_is_a_threat),
         cmocka_unit_test(a_stream_that_nobody_answers_is_a_flood),
+        cmocka_unit_test(datagrams_to_all_ports_are_a_flood_when_fast_and_a_scan_when_slow),
         cmocka_unit_test(slow_requests_are_a_dos),
         cmocka_unit_test(an_incident_grows_by_powers_of_ten_and_keeps_its_id),
         cmocka_unit_test(a_pause_of_ten_minutes_ends_an_incident_and_a_shorter_one_does_not),

@@ -1,0 +1,503 @@
+/* store_mongo.c: connects, makes the indexes, and runs transactions. */
+#include "backend/store_mongo.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/token.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+    SELECTION_MS = 2000, CONNECT_MS = 2000, SOCKET_MS = 5000, QUEUE_MS = 2000, POOL_MAX = 32,
+    TRIES = 30, TRIES_MS = 4000, SCHEMA = 1
+};
+static const int DUPLICATE_KEY = 11000, DUPLICATE_KEY_UPDATE = 11001, WRITE_CONFLICT = 112;
+
+bool mongo_failed(const bson_error_t *error, const char *what, struct err *err)
+{
+    int code = (int)error->code;
+    bool taken = code == DUPLICATE_KEY || code == DUPLICATE_KEY_UPDATE;
+
+    return err_set(err, taken ? ERR_CONFLICT : ERR_UNAVAILABLE, "store: %s: %s", what, error->message);
+}
+
+bool mongo_work_failed(const bson_error_t *error, const bson_t *reply, const char *what, bool *again, struct err *err)
+{
+    if ((int)error->code == WRITE_CONFLICT ||
+        (reply != NULL && mongoc_error_has_label(reply, "TransientTransactionError")))
+        *again = true;
+    return mongo_failed(error, what, err);
+}
+
+bool mongo_enter(struct mongo_store *store, struct mongo_call *call, struct err *err)
+{
+    *call = (struct mongo_call){.store = store, .client = mongoc_client_pool_pop(store->pool)};
+    return call->client != NULL || err_set(err, ERR_UNAVAILABLE, "store: every connection is busy");
+}
+
+void mongo_leave(struct mongo_call *call)
+{
+    if (call->session != NULL)
+        mongoc_client_session_destroy(call->session);
+    if (call->client != NULL)
+        mongoc_client_pool_push(call->store->pool, call->client);
+    call->client = NULL;
+    call->session = NULL;
+}
+
+mongoc_collection_t *mongo_collection(struct mongo_call *call, const char *name)
+{
+    return mongoc_client_get_collection(call->client, call->store->database, name);
+}
+
+void mongo_options(struct mongo_call *call, bson_t *options)
+{
+    bson_init(options);
+    if (call->session != NULL)
+        mongoc_client_session_append(call->session, options, NULL);
+}
+
+static void pause_ms(int64_t ms)
+{
+    struct timespec time = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+
+    nanosleep(&time, NULL);
+}
+
+static bool commit(struct mongo_call *call, bool *again, struct err *err)
+{
+    bson_error_t error;
+    bson_t reply;
+    bool ok = false;
+
+    for (int n = 0; n < 3 && !ok; n++) {
+        ok = mongoc_client_session_commit_transaction(call->session, &reply, &error);
+        if (!ok && mongoc_error_has_label(&reply, "TransientTransactionError"))
+            *again = true;
+        if (!ok && !mongoc_error_has_label(&reply, "UnknownTransactionCommitResult"))
+            n = 3;
+        bson_destroy(&reply);
+    }
+    return ok || mongo_failed(&error, "commit", err);
+}
+
+static bool attempt(struct mongo_call *call, mongo_work *work, void *context, bool *again, struct err *err)
+{
+    bson_error_t error;
+
+    *again = false;
+    if (!mongoc_client_session_start_transaction(call->session, NULL, &error))
+        return mongo_failed(&error, "transaction", err);
+    if (!work(call, context, again, err)) {
+        mongoc_client_session_abort_transaction(call->session, NULL);
+        return false;
+    }
+    return commit(call, again, err);
+}
+
+static bool start_session(struct mongo_call *call, struct err *err)
+{
+    mongoc_session_opt_t *options = mongoc_session_opts_new();
+    mongoc_transaction_opt_t *transaction = mongoc_transaction_opts_new();
+    mongoc_write_concern_t *concern = mongoc_write_concern_new();
+    mongoc_read_concern_t *read = mongoc_read_concern_new();
+    bson_error_t error;
+
+    mongoc_write_concern_set_wmajority(concern, SOCKET_MS);
+    mongoc_write_concern_set_journal(concern, true);
+    mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_SNAPSHOT);
+    mongoc_transaction_opts_set_write_concern(transaction, concern);
+    mongoc_transaction_opts_set_read_concern(transaction, read);
+    mongoc_session_opts_set_default_transaction_opts(options, transaction);
+    call->session = mongoc_client_start_session(call->client, options, &error);
+    mongoc_session_opts_destroy(options);
+    mongoc_transaction_opts_destroy(transaction);
+    mongoc_write_concern_destroy(concern);
+    mongoc_read_concern_destroy(read);
+    return call->session != NULL || mongo_failed(&error, "session", err);
+}
+
+bool mongo_transaction(struct mongo_store *store, mongo_work *work, void *context, struct err *err)
+{
+    int64_t until = clock_monotonic_ms() + TRIES_MS;
+    struct mongo_call call;
+    bool ok = false, again = true;
+
+    if (!mongo_enter(store, &call, err))
+        return false;
+    pthread_mutex_lock(&store->write_lock);
+    if (!store->transactions) {
+        ok = work(&call, context, &again, err);
+    } else if (start_session(&call, err)) {
+        for (int n = 0; !ok && again && n < TRIES && clock_monotonic_ms() < until; n++) {
+            uint8_t jitter = 0;
+
+            if (n > 0) {
+                token_random(&jitter, 1);
+                pause_ms(1 + jitter % (4 << (n < 5 ? n : 5)));
+            }
+            ok = attempt(&call, work, context, &again, err);
+        }
+    }
+    pthread_mutex_unlock(&store->write_lock);
+    mongo_leave(&call);
+    return ok;
+}
+
+bool mongo_update(struct mongo_call *call, const char *name, const bson_t *which, const bson_t *change, bool upsert,
+                  bool *again, struct err *err)
+{
+    mongoc_collection_t *collection = mongo_collection(call, name);
+    bson_error_t error;
+    bson_t options, reply;
+    bool ok;
+
+    mongo_options(call, &options);
+    if (upsert)
+        BSON_APPEND_BOOL(&options, "upsert", true);
+    ok = mongoc_collection_update_one(collection, which, change, &options, &reply, &error) ||
+         mongo_work_failed(&error, &reply, name, again, err);
+    bson_destroy(&reply);
+    bson_destroy(&options);
+    mongoc_collection_destroy(collection);
+    return ok;
+}
+
+bool mongo_count_up(struct mongo_call *call, const char *name, int64_t count, int64_t *last, bool *again, struct err *err)
+{
+    mongoc_collection_t *collection = mongo_collection(call, "counters");
+    mongoc_find_and_modify_opts_t *options = mongoc_find_and_modify_opts_new();
+    bson_t *which = BCON_NEW("_id", BCON_UTF8(name));
+    bson_t *change = BCON_NEW("$inc", "{", "value", BCON_INT64(count), "}");
+    bson_error_t error;
+    bson_t extra, reply;
+    bson_iter_t top, value;
+    bool ok;
+
+    mongo_options(call, &extra);
+    mongoc_find_and_modify_opts_set_update(options, change);
+    mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_UPSERT | MONGOC_FIND_AND_MODIFY_RETURN_NEW);
+    mongoc_find_and_modify_opts_append(options, &extra);
+    ok = mongoc_collection_find_and_modify_with_opts(collection, which, options, &reply, &error);
+    if (!ok) {
+        mongo_work_failed(&error, &reply, "counters", again, err);
+        *again = *again || (int)error.code == DUPLICATE_KEY; /* two upserts at once: the second finds it */
+    } else if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "value.value", &value)) {
+        *last = bson_iter_as_int64(&value);
+    } else {
+        ok = err_set(err, ERR_SYSTEM, "store: counter %s cannot be read", name);
+    }
+    bson_destroy(&reply);
+    bson_destroy(&extra);
+    bson_destroy(which);
+    bson_destroy(change);
+    mongoc_find_and_modify_opts_destroy(options);
+    mongoc_collection_destroy(collection);
+    return ok;
+}
+
+bool mongo_read_counter(struct mongo_call *call, const char *name, int64_t *value, struct err *err)
+{
+    mongoc_collection_t *collection = mongo_collection(call, "counters");
+    bson_t *which = BCON_NEW("_id", BCON_UTF8(name));
+    mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(collection, which, NULL, NULL);
+    const bson_t *document;
+    bson_error_t error;
+    bson_iter_t at;
+    bool ok;
+
+    *value = 0;
+    if (mongoc_cursor_next(cursor, &document) && bson_iter_init_find(&at, document, "value"))
+        *value = bson_iter_as_int64(&at);
+    ok = !mongoc_cursor_error(cursor, &error) || mongo_failed(&error, "counters", err);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(which);
+    mongoc_collection_destroy(collection);
+    return ok;
+}
+
+/* --- opening --- */
+
+struct index_row {
+    const char *collection, *name;
+    const char *keys[3]; /* "-seq" descends */
+    bool unique;
+    const char *only_with; /* partial: documents that have this field */
+    bool expires, sparse;  /* sparse: a lookup by the field itself may use it on every server */
+};
+
+static const struct index_row indexes[] = {
+    {"securitylogs", "threat_id", {"details.threatId"}, true, NULL, false, true},
+    {"securitylogs", "event", {"index.eventSeq"}, true, NULL, false, true},
+    {"securitylogs", "arrival", {"action", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "type", {"details.threatType", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "severity", {"index.severity", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "status", {"triage.status", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "verdict", {"triage.verdict", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "assignee", {"triage.assignee", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "source", {"index.source", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "destination", {"index.destination", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "source_port", {"index.sourcePort", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "destination_port", {"index.destinationPort", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "protocol", {"index.protocol", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "sensor", {"index.sensor", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "confidence", {"details.confidence", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "time", {"index.timestampUs"}, false, NULL, false, false},
+    {"securitylogs", "received", {"receivedAt"}, false, NULL, false, false},
+    {"securitylogs", "simulated", {"index.simulated", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "commented", {"index.commented", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "job", {"index.job", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "suppressed", {"suppressedBy", "-seq"}, false, NULL, false, false},
+    {"securitylogs", "words", {"index.words", "-seq"}, false, NULL, false, false},
+    {"rollups", "bucket", {"span", "part", "bucket"}, true, NULL, false, false},
+    {"documents", "key", {"kind", "id"}, true, NULL, false, false},
+    {"documents", "name", {"kind", "name"}, true, "name", false, false},
+    {"documents", "expires", {"expiresAt"}, false, NULL, true, false},
+};
+
+static void append_index(bson_t *list, size_t n, const struct index_row *row)
+{
+    bson_t index, keys;
+    char digits[16];
+    const char *at;
+
+    bson_uint32_to_string((uint32_t)n, &at, digits, sizeof digits);
+    BSON_APPEND_DOCUMENT_BEGIN(list, at, &index);
+    BSON_APPEND_DOCUMENT_BEGIN(&index, "key", &keys);
+    for (size_t k = 0; k < 3 && row->keys[k] != NULL; k++)
+        BSON_APPEND_INT32(&keys, row->keys[k] + (row->keys[k][0] == '-'), row->keys[k][0] == '-' ? -1 : 1);
+    bson_append_document_end(&index, &keys);
+    BSON_APPEND_UTF8(&index, "name", row->name);
+    if (row->unique)
+        BSON_APPEND_BOOL(&index, "unique", true);
+    if (row->expires)
+        BSON_APPEND_INT32(&index, "expireAfterSeconds", 0);
+    if (row->sparse)
+        BSON_APPEND_BOOL(&index, "sparse", true);
+    if (row->only_with != NULL)
+        BCON_APPEND(&index, "partialFilterExpression", "{", row->only_with, "{", "$exists", BCON_BOOL(true), "}", "}");
+    bson_append_document_end(list, &index);
+}
+
+static bool make_indexes(struct mongo_call *call, const char *collection, struct err *err)
+{
+    bson_t command = BSON_INITIALIZER, list;
+    bson_error_t error;
+    size_t n = 0;
+    bool ok;
+
+    BSON_APPEND_UTF8(&command, "createIndexes", collection);
+    BSON_APPEND_ARRAY_BEGIN(&command, "indexes", &list);
+    for (size_t i = 0; i < sizeof indexes / sizeof *indexes; i++)
+        if (strcmp(indexes[i].collection, collection) == 0)
+            append_index(&list, n++, &indexes[i]);
+    bson_append_array_end(&command, &list);
+    ok = mongoc_client_write_command_with_opts(call->client, call->store->database, &command, NULL, NULL, &error) ||
+         mongo_failed(&error, "indexes", err);
+    bson_destroy(&command);
+    return ok;
+}
+
+/* A collection cannot always be made within a transaction, so all are there before the first. */
+static bool make_collection(struct mongo_call *call, const char *name, struct err *err)
+{
+    bson_t *command = BCON_NEW("create", BCON_UTF8(name));
+    const int exists_already = 48;
+    bson_error_t error;
+    bool ok = mongoc_client_write_command_with_opts(call->client, call->store->database, command, NULL, NULL, &error) ||
+              (int)error.code == exists_already || mongo_failed(&error, name, err);
+
+    bson_destroy(command);
+    return ok;
+}
+
+static bool ask_server(struct mongo_call *call, struct err *err)
+{
+    bson_t *hello = BCON_NEW("isMaster", BCON_INT32(1));
+    bson_error_t error;
+    bson_iter_t at;
+    bson_t reply;
+    bool ok = mongoc_client_command_simple(call->client, "admin", hello, NULL, &reply, &error) ||
+              mongo_failed(&error, "connect", err);
+
+    /* A replica set has a name; a router says so. */
+    if (ok)
+        call->store->transactions = bson_iter_init_find(&at, &reply, "setName") || bson_iter_init_find(&at, &reply, "msg");
+    call->store->base.shared = call->store->transactions;
+    bson_destroy(&reply);
+    bson_destroy(hello);
+    return ok;
+}
+
+static bool read_name(struct mongo_call *call, struct err *err)
+{
+    mongoc_collection_t *meta = mongo_collection(call, "meta");
+    bson_t *which = BCON_NEW("_id", "store");
+    mongoc_find_and_modify_opts_t *options = mongoc_find_and_modify_opts_new();
+    char fresh[STORE_NAME];
+    bson_t *change, reply;
+    bson_error_t error;
+    bson_iter_t top, at;
+    bool ok = false;
+
+    token_text(fresh, sizeof fresh);
+    change = BCON_NEW("$setOnInsert", "{", "name", BCON_UTF8(fresh), "schema", BCON_INT32(SCHEMA), "}");
+    mongoc_find_and_modify_opts_set_update(options, change);
+    mongoc_find_and_modify_opts_set_flags(options, MONGOC_FIND_AND_MODIFY_UPSERT | MONGOC_FIND_AND_MODIFY_RETURN_NEW);
+    if (!mongoc_collection_find_and_modify_with_opts(meta, which, options, &reply, &error))
+        mongo_failed(&error, "meta", err);
+    else if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "value.schema", &at) &&
+             bson_iter_as_int64(&at) > SCHEMA)
+        err_set(err, ERR_DENIED, "%s: written by a newer version", call->store->database);
+    else if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "value.name", &at) && BSON_ITER_HOLDS_UTF8(&at))
+        ok = snprintf(call->store->base.name, STORE_NAME, "%s", bson_iter_utf8(&at, NULL)) > 0;
+    bson_destroy(&reply);
+    bson_destroy(change);
+    bson_destroy(which);
+    mongoc_find_and_modify_opts_destroy(options);
+    mongoc_collection_destroy(meta);
+    return ok;
+}
+
+static bool prepare(struct mongo_store *store, struct err *err)
+{
+    static const char *const collections[] = {"securitylogs", "rollups", "documents", "counters", "evidence", "meta"};
+    struct mongo_call call;
+    bool ok;
+
+    if (!mongo_enter(store, &call, err))
+        return false;
+    ok = ask_server(&call, err);
+    for (size_t i = 0; ok && i < sizeof collections / sizeof *collections; i++)
+        ok = make_collection(&call, collections[i], err);
+    ok = ok && make_indexes(&call, "securitylogs", err) && make_indexes(&call, "rollups", err) &&
+         make_indexes(&call, "documents", err) && read_name(&call, err);
+    mongo_leave(&call);
+    if (ok && !store->transactions)
+        log_warn("store.standalone", "why=\"no replica set: one backend alone may use this database\"");
+    return ok;
+}
+
+static bool connect_to(struct mongo_store *store, const char *text, struct err *err)
+{
+    bson_error_t error;
+    mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &error);
+    mongoc_write_concern_t *concern = mongoc_write_concern_new();
+
+    if (uri == NULL) {
+        mongoc_write_concern_destroy(concern);
+        return err_set(err, ERR_INVALID, "MongoDB URI: %s", error.message);
+    }
+    mongoc_write_concern_set_wmajority(concern, SOCKET_MS);
+    mongoc_write_concern_set_journal(concern, true);
+    mongoc_uri_set_write_concern(uri, concern);
+    mongoc_write_concern_destroy(concern);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SELECTION_MS);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, CONNECT_MS);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_MS);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, QUEUE_MS);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, POOL_MAX);
+    mongoc_uri_set_appname(uri, "threatline");
+    store->database = strdup(mongoc_uri_get_database(uri) != NULL ? mongoc_uri_get_database(uri) : "threatline");
+    store->pool = mongoc_client_pool_new_with_error(uri, &error);
+    mongoc_uri_destroy(uri);
+    if (store->pool == NULL)
+        return err_set(err, ERR_INVALID, "MongoDB URI: %s", error.message);
+    mongoc_client_pool_set_error_api(store->pool, MONGOC_ERROR_API_VERSION_2);
+    return store->database != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
+}
+
+static bool mongo_ping(struct store *store, struct err *err)
+{
+    struct mongo_call call;
+    bson_t *which, *change;
+    bool ok, again = false;
+
+    if (!mongo_enter(MONGO_STORE(store), &call, err))
+        return false;
+    which = BCON_NEW("_id", "ping");
+    change = BCON_NEW("$set", "{", "at", BCON_DATE_TIME(clock_now_ms()), "}");
+    ok = mongo_update(&call, "meta", which, change, true, &again, err);
+    bson_destroy(which);
+    bson_destroy(change);
+    mongo_leave(&call);
+    return ok;
+}
+
+static bool mongo_backup(struct store *store, const char *path, struct err *err)
+{
+    (void)store;
+    (void)path;
+    return err_set(err, ERR_DENIED, "backup: use mongodump for MongoDB");
+}
+
+static void mongo_close(struct store *base)
+{
+    struct mongo_store *store = MONGO_STORE(base);
+
+    mongo_follow_stop(store);
+    if (store->pool != NULL)
+        mongoc_client_pool_destroy(store->pool);
+    rollup_free(store->rollup);
+    pthread_mutex_destroy(&store->write_lock);
+    free(store->database);
+    free(store);
+}
+
+static const struct store_ops ops = {
+    .kind = "mongodb",
+    .close = mongo_close,
+    .ping = mongo_ping,
+    .insert = mongo_insert,
+    .threat = mongo_threat,
+    .find = mongo_find,
+    .statistics = mongo_statistics,
+    .events = mongo_events,
+    .last_seq = mongo_last_seq,
+    .first_seq = mongo_first_seq,
+    .add_monitoring = mongo_add_monitoring,
+    .triage = mongo_triage,
+    .remove = mongo_remove,
+    .put_evidence = mongo_put_evidence,
+    .get_evidence = mongo_get_evidence,
+    .doc_put = mongo_doc_put,
+    .doc_get = mongo_doc_get,
+    .doc_by_name = mongo_doc_by_name,
+    .doc_remove = mongo_doc_remove,
+    .doc_list = mongo_doc_list,
+    .doc_generation = mongo_doc_generation,
+    .follow = mongo_follow,
+    .backup = mongo_backup,
+};
+
+/* The driver writes lines of its own; here they become events. What it warns of is told by the call that failed as well. */
+static void log_driver(mongoc_log_level_t level, const char *domain, const char *message, void *context)
+{
+    (void)context;
+    if (level <= MONGOC_LOG_LEVEL_CRITICAL)
+        log_error("store.driver", "domain=%s message=\"%s\"", domain, message);
+    else if (level <= MONGOC_LOG_LEVEL_WARNING)
+        log_debug("store.driver", "domain=%s message=\"%s\"", domain, message);
+}
+
+struct store *store_open_mongo(const char *uri, struct err *err)
+{
+    struct mongo_store *store = calloc(1, sizeof *store);
+
+    if (store == NULL) {
+        err_set(err, ERR_MEMORY, "store: out of memory");
+        return NULL;
+    }
+    mongoc_init();
+    mongoc_log_set_handler(log_driver, NULL);
+    store->base.ops = &ops;
+    pthread_mutex_init(&store->write_lock, NULL);
+    store->rollup = rollup_create();
+    if (store->rollup != NULL && connect_to(store, uri, err) && prepare(store, err))
+        return &store->base;
+    mongo_close(&store->base);
+    return NULL;
+}

@@ -1,0 +1,111 @@
+"""The server of a test, seen from outside, with what a test does to it: the real program, or the stand-in."""
+import json
+import pathlib
+import sys
+import urllib.request
+
+import requests
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from programs import PASSWORD, Backend, wait_for  # noqa: E402
+
+import standin  # noqa: E402
+
+ROLES = ("viewer", "analyst")
+
+
+class RealSite:
+    """threatline-backend on SQLite or MongoDB, with one user a role; a user's password is PASSWORD."""
+
+    def __init__(self, folder, store="sqlite", arguments=()):
+        self.backend = Backend(folder, store, arguments).start()
+        self.url = self.backend.page
+        self.tokens = {}
+        for role in ROLES:
+            answer = self.api("POST", "/api/users", {"username": role, "email": "", "role": role, "password": PASSWORD})
+            assert answer.status_code == 201, answer.text
+
+    def api(self, method, path, body=None, user="admin"):
+        if user not in self.tokens:
+            answer = requests.post(f"{self.backend.url}/api/auth/login", json={"username": user, "password": PASSWORD}, timeout=10)
+            assert answer.status_code == 200, answer.text
+            self.tokens[user] = answer.json()["token"]
+        headers = {"Authorization": f"Bearer {self.tokens[user]}"}
+        return requests.request(method, self.backend.url + path, json=body, headers=headers, timeout=10)
+
+    def send(self, *threats):
+        for start in range(0, len(threats), 1000):
+            answer = self.backend.post(*threats[start:start + 1000])
+            assert answer.status_code == 200, answer.text
+
+    def record(self, ident):
+        return self.api("GET", f"/api/network/threats/{ident}").json()["threat"]
+
+    def states(self):
+        found = self.api("GET", "/api/network/threats?limit=1000").json()["threats"]
+        return {t["threat_id"]: t["triage"]["status"] for t in found}
+
+    def change(self, ident, change, user):
+        if "comment" in change:
+            answer = self.api("POST", f"/api/network/threats/{ident}/comments", {"text": change["comment"]}, user)
+        else:
+            answer = self.api("PATCH", f"/api/network/threats/{ident}", change, user)
+        assert answer.status_code in (200, 201), answer.text
+
+    def shelf(self, name):
+        return self.api("GET", f"/api/{name}").json()[name]
+
+    def end_sessions(self, user):
+        """A new password ends every session of a user."""
+        users = self.api("GET", "/api/users").json()["users"]
+        ident = next(u["id"] for u in users if u["username"] == user)
+        answer = self.api("PATCH", f"/api/users/{ident}", {"password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        self.tokens.clear()
+        self.backend.token = None
+
+    def empty(self):
+        assert self.api("POST", "/api/network/clear-threats").status_code == 200
+        for name in ("suppressions", "blocklist", "keys"):
+            for entry in self.shelf(name):
+                assert self.api("DELETE", f"/api/{name}/{entry['id']}").status_code == 200
+
+    def streams(self):
+        return self.api("GET", "/api/network/status").json()["stream"]["open"]
+
+    def away(self):
+        self.backend.stop()
+
+    def back(self):
+        self.backend.start()
+
+    def close(self):
+        self.backend.stop()
+
+
+class StandIn:
+    def __init__(self):
+        self.server = standin.start()
+        self.url, self.world = self.server.url, self.server.world
+
+    def call(self, path, body):
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def send(self, *threats):
+        self.call("/api/network/webhook", list(threats))
+
+    def states(self):
+        return {ident: record["triage"]["status"] for ident, record in self.world.threats.items()}
+
+    def test(self, what, **body):
+        return self.call(f"/_test/{what}", body)
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+__all__ = ["PASSWORD", "RealSite", "StandIn", "wait_for"]

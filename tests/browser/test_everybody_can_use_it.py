@@ -1,0 +1,91 @@
+import pytest
+
+import axe
+from browser import expect, fill_in, sign_in, threat
+
+VIEWS = ["live", "live?t=threat_000003", "inbox", "history?q=type:port_scan", "history?q=colour:red", "threat/threat_000003", "sensors", "uploads",
+         "settings", "settings/users", "settings/keys", "settings/suppressions", "settings/blocklist", "settings/audit"]
+
+
+@pytest.fixture
+def filled(site):
+    site.send(*(threat(n) for n in range(1, 25)))
+    site.send(threat(30, details={"source": "simulator"}), threat(31, revision=4, details={"flow_count": 1000}))
+    site.change("threat_000003", {"comment": "seen before"}, "analyst")
+    site.change("threat_000003", {"status": "escalated"}, "analyst")
+    return site
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_axe_finds_nothing_on_any_view(chromium, filled, theme):
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme=theme, bypass_csp=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(filled.url)
+    expect(page.get_by_label("Username")).to_be_visible()
+    found = {"login": axe.violations(page)}
+    fill_in(page)
+    expect(page.locator(".connection")).to_have_attribute("data-phase", "live")
+    for view in VIEWS:
+        page.goto(f"{filled.url}/#/{view}")
+        page.wait_for_timeout(600)
+        found[view] = axe.violations(page)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    found["keys"] = axe.violations(page)
+    context.close()
+    assert not [f"{view}: {fault}" for view, faults in found.items() for fault in faults]
+
+
+@pytest.mark.parametrize("width", [320, 768, 3840])
+def test_no_view_scrolls_sideways(chromium, filled, width):
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    page = sign_in(context.new_page(), filled)
+    for view in VIEWS:
+        page.goto(f"{filled.url}/#/{view}")
+        page.wait_for_timeout(300)
+        wide = page.evaluate("""() => {
+          const main = document.querySelector("main");
+          return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth];
+        }""")
+        assert max(wide) <= 0, (view, wide)
+    context.close()
+
+
+def test_everything_is_reached_by_the_keyboard_alone(filled, tab):
+    tab.goto(filled.url)
+    expect(tab.get_by_label("Username")).to_be_focused()
+    tab.keyboard.type("admin")
+    tab.keyboard.press("Tab")
+    tab.keyboard.type("correct horse battery")
+    tab.keyboard.press("Enter")
+    expect(tab.locator(".connection")).to_have_attribute("data-phase", "live")
+    expect(tab.get_by_role("main")).to_be_focused()
+    tab.reload()
+    expect(tab.locator("tbody tr[data-id]").first).to_be_visible()
+    tab.keyboard.press("Tab")
+    expect(tab.locator(".skip")).to_be_focused()
+    seen = set()
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        seen.add(tab.evaluate("document.activeElement.textContent || document.activeElement.ariaLabel || document.activeElement.name"))
+    assert {"Settings", "Pause"} <= {text.strip() for text in seen if text}
+    row = tab.locator("tbody .row-open").first
+    row.focus()
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("complementary", name="Threat")).to_be_visible()
+    expect(row).to_be_focused()
+
+
+def test_the_theme_is_the_systems_until_one_is_chosen(chromium, filled):
+    context = chromium.new_context(color_scheme="light")
+    page = sign_in(context.new_page(), filled)
+    background = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(background)
+    page.get_by_label("Account").click()
+    page.get_by_label("Theme").select_option("dark")
+    dark = page.evaluate(background)
+    assert light != dark
+    page.reload()
+    expect(page.locator(".connection")).to_have_attribute("data-phase", "live")
+    assert page.evaluate(background) == dark
+    context.close()

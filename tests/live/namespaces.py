@@ -1,0 +1,75 @@
+"""Two network namespaces joined by a veth pair, without a way out: an attacker and a target that watches itself."""
+import ctypes
+import os
+import socket
+import subprocess
+import threading
+import uuid
+
+ATTACKER, TARGET = "10.77.0.1", "10.77.0.2"
+
+
+def ip(*arguments, namespace=None, check=True):
+    prefix = ["ip"] + (["-n", namespace] if namespace else [])
+    return subprocess.run([*prefix, *arguments], check=check, capture_output=True, text=True)
+
+
+class Namespaces:
+    def __init__(self):
+        mark = uuid.uuid4().hex[:6]
+        self.attacker, self.target, self.device = f"tla{mark}", f"tlb{mark}", "watched0"
+
+    def up(self):
+        for name in (self.attacker, self.target):
+            ip("netns", "add", name)
+            ip("link", "set", "lo", "up", namespace=name)
+        self.join()
+        return self
+
+    def join(self):
+        ip("link", "add", "wire0", "netns", self.attacker, "type", "veth", "peer", "name", self.device, "netns", self.target)
+        for name, device, address in ((self.attacker, "wire0", ATTACKER), (self.target, self.device, TARGET)):
+            ip("addr", "add", f"{address}/24", "dev", device, namespace=name)
+            ip("link", "set", device, "up", namespace=name)
+
+    def cut(self):
+        ip("link", "del", self.device, namespace=self.target)
+
+    def down(self):
+        for name in (self.attacker, self.target):
+            ip("netns", "del", name, check=False)
+
+    def prefix(self, name):
+        return ["ip", "netns", "exec", name]
+
+
+def inside(namespace, what):
+    """what() on a thread of that namespace: its sockets belong there, also afterwards."""
+    result = {}
+
+    def run():
+        try:
+            with open(f"/run/netns/{namespace}") as handle:
+                if ctypes.CDLL(None, use_errno=True).setns(handle.fileno(), 0x40000000) != 0:
+                    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            result["value"] = what()
+        except BaseException as error:  # handed on to the caller
+            result["error"] = error
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if "error" in result:
+        raise result["error"]
+    return result["value"]
+
+
+def connect_to(address, ports):
+    """A connect scan: opens are closed at once."""
+    for port in ports:
+        with socket.socket() as probe:
+            probe.settimeout(1)
+            try:
+                probe.connect((address, port))
+            except OSError:
+                pass
