@@ -248,7 +248,7 @@ lab: all ## make the lab's traffic and its rows (root; about 40 minutes)
 
 .PHONY: model
 model: ## train models/threatline.model on the committed rows
-	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows --parts 10 $(MODEL_FLAGS) \
+	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) \
 	  --out models/threatline.model --card models/README.md --note $(MODEL_NOTE)
 
 .PHONY: install
