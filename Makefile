@@ -128,7 +128,7 @@ $(B)/tests/%.o: tests/%.c build/fence/stamp Makefile
 
 .PHONY: unit
 unit: $(UNIT) ## run the unit tests (cmocka)
-	@VARIANT=$(VARIANT) scripts/with_mongo.sh scripts/run_unit.sh $(UNIT)
+	@VARIANT=$(VARIANT) scripts/with_mongo.sh --standalone scripts/run_unit.sh $(UNIT)
 
 .PHONY: clean
 clean: ## remove build/

@@ -126,28 +126,49 @@ static bool start_session(struct mongo_call *call, struct err *err)
     return call->session != NULL || mongo_failed(&error, "session", err);
 }
 
-bool mongo_transaction(struct mongo_store *store, mongo_work *work, void *context, struct err *err)
+/* Without transactions: what fails is taken back, at once or before the next change. */
+static bool attempt_alone(struct mongo_call *call, mongo_work *work, void *context, bool *again, struct err *err)
+{
+    struct mongo_store *store = call->store;
+    struct err why = {0};
+
+    *again = false;
+    if (store->intent_open && !mongo_intent_undo(call, err))
+        return false;
+    if (work(call, context, again, err) && (!store->intent_open || mongo_intent_close(call, err)))
+        return true;
+    if (store->intent_open && !mongo_intent_undo(call, &why))
+        *again = false;
+    return false;
+}
+
+static bool try_often(struct mongo_call *call, mongo_work *work, void *context, struct err *err)
 {
     int64_t until = clock_monotonic_ms() + TRIES_MS;
-    struct mongo_call call;
     bool ok = false, again = true;
+
+    for (int n = 0; !ok && again && n < TRIES && clock_monotonic_ms() < until; n++) {
+        uint8_t jitter = 0;
+
+        if (n > 0) {
+            token_random(&jitter, 1);
+            pause_ms(1 + jitter % (4 << (n < 5 ? n : 5)));
+        }
+        ok = call->session != NULL ? attempt(call, work, context, &again, err)
+                                   : attempt_alone(call, work, context, &again, err);
+    }
+    return ok;
+}
+
+bool mongo_transaction(struct mongo_store *store, mongo_work *work, void *context, struct err *err)
+{
+    struct mongo_call call;
+    bool ok;
 
     if (!mongo_enter(store, &call, err))
         return false;
     pthread_mutex_lock(&store->write_lock);
-    if (!store->transactions) {
-        ok = work(&call, context, &again, err);
-    } else if (start_session(&call, err)) {
-        for (int n = 0; !ok && again && n < TRIES && clock_monotonic_ms() < until; n++) {
-            uint8_t jitter = 0;
-
-            if (n > 0) {
-                token_random(&jitter, 1);
-                pause_ms(1 + jitter % (4 << (n < 5 ? n : 5)));
-            }
-            ok = attempt(&call, work, context, &again, err);
-        }
-    }
+    ok = (!store->transactions || start_session(&call, err)) && try_often(&call, work, context, err);
     pthread_mutex_unlock(&store->write_lock);
     mongo_leave(&call);
     return ok;
@@ -375,7 +396,8 @@ static bool read_name(struct mongo_call *call, struct err *err)
 
 static bool prepare(struct mongo_store *store, struct err *err)
 {
-    static const char *const collections[] = {"securitylogs", "rollups", "documents", "counters", "evidence", "meta"};
+    static const char *const collections[] = {"securitylogs", "rollups", "documents", "counters",
+                                              "evidence",     "meta",    "undo"};
     struct mongo_call call;
     bool ok;
 
@@ -385,7 +407,8 @@ static bool prepare(struct mongo_store *store, struct err *err)
     for (size_t i = 0; ok && i < sizeof collections / sizeof *collections; i++)
         ok = make_collection(&call, collections[i], err);
     ok = ok && make_indexes(&call, "securitylogs", err) && make_indexes(&call, "rollups", err) &&
-         make_indexes(&call, "documents", err) && read_name(&call, err);
+         make_indexes(&call, "documents", err) && read_name(&call, err) &&
+         (store->transactions || mongo_intent_undo(&call, err));
     mongo_leave(&call);
     if (ok && !store->transactions)
         log_warn("store.standalone", "why=\"no replica set: one backend alone may use this database\"");
