@@ -86,6 +86,13 @@ static void on_threat(void *context, const struct threat *threat)
     free(json);
 }
 
+static void on_evidence(void *context, const struct threat *threat, const struct evidence_pcap *pcap)
+{
+    struct batch *batch = context;
+
+    outlet_evidence(batch->outlet, threat->id, pcap->bytes, pcap->length);
+}
+
 static void put_features_header(struct batch *batch)
 {
     char line[FEATURES_CSV_LINE];
@@ -191,6 +198,7 @@ int batch_run(const struct settings *settings, const struct pipeline_settings *p
         put_features_header(&batch);
     } else {
         batch.reader.on_threat = on_threat;
+        batch.reader.on_evidence = outlet != NULL ? on_evidence : NULL;
     }
     for (size_t i = 0; i < files->count; i++) {
         struct err err = {0};

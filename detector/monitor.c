@@ -60,6 +60,13 @@ static void on_threat(void *context, const struct threat *threat, const struct f
     outlet_take(monitor->settings.outlet, threat, NULL, NULL); /* it counts and tells what it loses */
 }
 
+static void on_evidence(void *context, const struct threat *threat, const struct evidence_pcap *pcap)
+{
+    struct monitor *monitor = context;
+
+    outlet_evidence(monitor->settings.outlet, threat->id, pcap->bytes, pcap->length);
+}
+
 /* --- devices --- */
 
 static bool pick_auto(char *out, size_t size, struct err *err)
@@ -362,6 +369,7 @@ static bool open_source(struct monitor *monitor, struct run *run, char *source, 
     settings.verdict.origin = simulated ? monitor->simulator_origin : settings.verdict.sensor;
     settings.verdict.sink = on_threat;
     settings.verdict.context = monitor;
+    settings.on_evidence = on_evidence;
     run->pipeline = pipeline_create(&settings, err);
     return run->pipeline != NULL;
 }

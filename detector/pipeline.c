@@ -1,28 +1,121 @@
 /* pipeline.c: see pipeline.h. */
 #include "detector/pipeline.h"
 
+#include "common/json.h"
+#include "detector/incident.h"
+
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_PER_S INT64_C(1000000000)
+enum { PROOFS = 1024, DETAILS_MAX = THREAT_JSON_MAX };
+
+/* What a threat was told to have as evidence: its later revisions say the same. */
+struct proof {
+    char threat[THREAT_ID];
+    size_t packets;
+    char sha256[TOKEN_HASH];
+};
 
 struct pipeline {
     struct pipeline_settings settings;
     struct packet_decoder *decoder;
     struct flow_table *flows;
-    struct verdict *verdict;      /* NULL: flows only */
-    struct pipeline_counters now; /* the feeding thread's own */
+    struct verdict *verdict;           /* NULL: flows only */
+    struct evidence_ring *evidence;    /* NULL: none is kept */
+    struct proof *proofs;              /* PROOFS, by a hash of the id: a collision forgets the older one */
+    const struct capture_frame *frame; /* at hand and not kept yet; else NULL */
+    struct pipeline_counters now;      /* the feeding thread's own */
     unsigned stale;
     int64_t second;       /* of packet time: the verdict's clock moves on with it */
     pthread_mutex_t lock; /* guards shown; held for a copy */
     struct pipeline_counters shown;
 };
 
+/* --- evidence --- */
+
+static struct proof *proof_of(const struct pipeline *pipeline, const char *id)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (const char *p = id; *p != '\0'; p++)
+        hash = (hash ^ (uint8_t)*p) * 16777619u;
+    return &pipeline->proofs[hash % PROOFS];
+}
+
+/* The packets of the flow, and of all flows between the ends that the incident is known by. */
+static bool collect(const struct pipeline *pipeline, const struct flow *flow, struct evidence_pcap *pcap)
+{
+    const struct incident *incident = verdict_telling(pipeline->verdict);
+    struct evidence_wish wish = {.flow = flow, .until = UINT64_MAX};
+
+    if (incident == NULL)
+        return false;
+    wish.since_ns = incident->first_ns;
+    wish.source = incident->by_window && incident->evidence.scope == LIMIT_TARGET ? NULL : incident->source;
+    wish.target = incident->by_window && incident->evidence.scope == LIMIT_SOURCE ? NULL : incident->target;
+    return evidence_collect(pipeline->evidence, &wish, pcap);
+}
+
+/* The details with a member more; NULL: out of memory. */
+static char *with_evidence(const char *details, const struct proof *proof)
+{
+    struct text text = {.max = DETAILS_MAX};
+    size_t length = strlen(details);
+
+    if (length < 3 || details[length - 1] != '}')
+        return NULL;
+    text_add(&text, details, length - 1);
+    text_addf(&text, ",\"evidence\":{\"packets\":%zu,\"sha256\":\"%s\"}}", proof->packets, proof->sha256);
+    if (text.failed) {
+        free(text.bytes);
+        return NULL;
+    }
+    return text.bytes;
+}
+
+static void on_threat(void *context, const struct threat *threat, const struct flow *flow)
+{
+    struct pipeline *pipeline = context;
+    const struct verdict_settings *out = &pipeline->settings.verdict;
+    struct proof *proof = proof_of(pipeline, threat->id);
+    struct threat copy = *threat; /* shallow: only details is replaced */
+    struct evidence_pcap pcap = {0};
+    char *details = NULL;
+
+    if (threat->revision == 1 && collect(pipeline, flow, &pcap)) {
+        memcpy(proof->threat, threat->id, sizeof proof->threat);
+        memcpy(proof->sha256, pcap.sha256, sizeof proof->sha256);
+        proof->packets = pcap.packets;
+    }
+    if (strcmp(proof->threat, threat->id) == 0 && threat->details != NULL)
+        details = with_evidence(threat->details, proof);
+    if (details != NULL)
+        copy.details = details;
+    out->sink(out->context, &copy, flow);
+    if (pcap.packets > 0 && details != NULL)
+        pipeline->settings.on_evidence(out->context, &copy, &pcap);
+    free(details);
+    evidence_pcap_clear(&pcap);
+}
+
+/* The verdict may ask for the packet that it is just told of. */
+static void keep(struct pipeline *pipeline, const struct packet *packet, const struct flow *flow)
+{
+    if (pipeline->frame == NULL)
+        return;
+    evidence_keep(pipeline->evidence, pipeline->frame, packet, flow);
+    pipeline->frame = NULL;
+}
+
 static void on_flow(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet)
 {
     struct pipeline *pipeline = context;
     double counts[HOSTS_CONTEXT] = {0};
 
+    if (packet != NULL)
+        keep(pipeline, packet, flow);
     if (pipeline->verdict != NULL)
         verdict_event(pipeline->verdict, event, flow, packet);
     if (event != FLOW_ENDED || pipeline->settings.each_flow == NULL)
@@ -43,6 +136,26 @@ static void show(struct pipeline *pipeline)
     pipeline->stale = 0;
 }
 
+static bool create_verdict(struct pipeline *pipeline, struct err *err)
+{
+    struct verdict_settings settings = pipeline->settings.verdict;
+
+    if (pipeline->settings.no_verdict)
+        return true;
+    if (pipeline->settings.on_evidence != NULL && pipeline->settings.evidence.packets > 0) {
+        pipeline->evidence = evidence_create(&pipeline->settings.evidence, err);
+        if (pipeline->evidence == NULL)
+            return false;
+        pipeline->proofs = calloc(PROOFS, sizeof *pipeline->proofs);
+        if (pipeline->proofs == NULL)
+            return err_set(err, ERR_MEMORY, "pipeline: out of memory");
+        settings.sink = on_threat;
+        settings.context = pipeline;
+    }
+    pipeline->verdict = verdict_create(&settings, err);
+    return pipeline->verdict != NULL;
+}
+
 struct pipeline *pipeline_create(const struct pipeline_settings *settings, struct err *err)
 {
     struct pipeline *pipeline = calloc(1, sizeof *pipeline);
@@ -60,9 +173,7 @@ struct pipeline *pipeline_create(const struct pipeline_settings *settings, struc
         err_set(err, ERR_MEMORY, "pipeline: out of memory");
     else
         pipeline->flows = flow_table_create(&pipeline->settings.flow, err);
-    if (pipeline->flows != NULL && !settings->no_verdict)
-        pipeline->verdict = verdict_create(&settings->verdict, err);
-    if (pipeline->flows == NULL || (pipeline->verdict == NULL && !settings->no_verdict)) {
+    if (pipeline->flows == NULL || !create_verdict(pipeline, err)) {
         pipeline_free(pipeline);
         return NULL;
     }
@@ -75,9 +186,22 @@ void pipeline_free(struct pipeline *pipeline)
         return;
     flow_table_free(pipeline->flows);
     verdict_free(pipeline->verdict);
+    evidence_free(pipeline->evidence);
+    free(pipeline->proofs);
     packet_decoder_free(pipeline->decoder);
     pthread_mutex_destroy(&pipeline->lock);
     free(pipeline);
+}
+
+static void meter(struct pipeline *pipeline, const struct capture_frame *frame, const struct packet *packet)
+{
+    const struct flow *flow;
+
+    pipeline->frame = pipeline->evidence != NULL ? frame : NULL;
+    flow = flow_table_add(pipeline->flows, packet);
+    if (flow != NULL)
+        keep(pipeline, packet, flow);
+    pipeline->frame = NULL;
 }
 
 void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame)
@@ -97,7 +221,7 @@ void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame
     if (pipeline->verdict != NULL && (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet.arp)))
         verdict_packet(pipeline->verdict, &packet);
     if (reason == PACKET_OK)
-        flow_table_add(pipeline->flows, &packet);
+        meter(pipeline, frame, &packet);
     if (++pipeline->stale >= PIPELINE_STALE)
         show(pipeline);
 }

@@ -7,6 +7,7 @@
 
 #include "common/threat.h"
 #include "detector/capture.h"
+#include "detector/evidence.h"
 #include "detector/flow.h"
 #include "detector/verdict.h"
 
@@ -17,6 +18,10 @@ enum { PIPELINE_STALE = 256 };
 struct pipeline_settings {
     struct flow_settings flow;       /* sink and context are the pipeline's own: leave them NULL */
     struct verdict_settings verdict; /* model may be NULL: flows only */
+    struct evidence_settings evidence;
+    /* Called behind the verdict's sink for a new threat whose packets are at hand, with the same context. NULL: no
+     * packets are kept. */
+    void (*on_evidence)(void *context, const struct threat *threat, const struct evidence_pcap *pcap);
     bool inner_flows;
     bool no_verdict; /* flows only: verdict is not looked at */
     /* Called for every ended flow, after the verdict, with the window counts as a model gets them (zeros without a

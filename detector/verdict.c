@@ -28,6 +28,7 @@ struct verdict {
     bool uses_windows;
     struct verdict_counters counters;
     const struct flow *flow; /* of the event at hand, for the sink; else NULL */
+    const struct incident *telling;
 };
 
 /* A flow as the forests saw it. */
@@ -52,7 +53,9 @@ static void tell(void *context, struct incident *incident)
         verdict->counters.updates++;
     if (!explain_threat(incident, &verdict->from, &threat))
         return;
+    verdict->telling = incident;
     verdict->settings.sink(verdict->settings.context, &threat, verdict->flow);
+    verdict->telling = NULL;
     threat_clear(&threat);
 }
 
@@ -115,6 +118,11 @@ void verdict_free(struct verdict *verdict)
 void verdict_context(const struct verdict *verdict, const struct flow *flow, double out[HOSTS_CONTEXT])
 {
     hosts_context(verdict->hosts, flow, out);
+}
+
+const struct incident *verdict_telling(const struct verdict *verdict)
+{
+    return verdict->telling;
 }
 
 void verdict_greatest(const struct verdict *verdict, double out[COUNTERS])

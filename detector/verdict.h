@@ -39,6 +39,10 @@ void verdict_context(const struct verdict *verdict, const struct flow *flow, dou
 void verdict_tick(struct verdict *verdict, int64_t now_ns); /* closes incidents that are over */
 void verdict_finish(struct verdict *verdict);
 
+/* Within the sink: the incident that the threat tells of. Else NULL. */
+struct incident;
+const struct incident *verdict_telling(const struct verdict *verdict);
+
 /* The greatest value of each window's counter so far. */
 void verdict_greatest(const struct verdict *verdict, double out[COUNTERS]);
 
