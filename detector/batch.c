@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,9 @@ struct batch {
     const char *path;   /* being read */
     int64_t started_ms; /* monotonic: of this file */
     bool progress;      /* stderr is a terminal */
-    bool stopped, short_input, failed;
+    bool short_input;
+    /* with two workers threats come on another thread than progress */
+    atomic_bool stopped, failed;
 };
 
 static bool told_to_stop(void)

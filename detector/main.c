@@ -107,6 +107,7 @@ static void set_pipeline(struct program *p)
     p->pipeline.evidence = (struct evidence_settings){.packets = (size_t)p->settings.evidence_packets,
                                                       .bytes = (size_t)p->settings.evidence_bytes,
                                                       .memory = (size_t)p->settings.evidence_mib << 20};
+    p->pipeline.workers = (int)p->settings.workers;
     p->pipeline.inner_flows = p->settings.inner_flows;
     p->pipeline.verdict.model = p->model;
     p->pipeline.verdict.sensor = p->settings.sensor_name;

@@ -245,6 +245,7 @@ static int drain(struct monitor *monitor, struct run *run, struct device *device
 {
     struct capture_frame frame;
     struct err err = {0};
+    int64_t first_ns = 0;
     int taken = 0;
 
     while (taken < BURST) {
@@ -257,8 +258,12 @@ static int drain(struct monitor *monitor, struct run *run, struct device *device
             break;
         }
         pipeline_frame(run->pipeline, &frame);
-        taken++;
+        if (taken++ == 0)
+            first_ns = frame.time_ns;
+        if (frame.time_ns - first_ns > WAIT_MS * MS) /* a trickle without a pause: others want a look, too */
+            break;
     }
+    pipeline_flush(run->pipeline);
     return taken;
 }
 

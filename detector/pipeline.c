@@ -3,6 +3,7 @@
 
 #include "common/json.h"
 #include "detector/incident.h"
+#include "detector/stages.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -26,6 +27,8 @@ struct pipeline {
     struct evidence_ring *evidence;    /* NULL: none is kept */
     struct proof *proofs;              /* PROOFS, by a hash of the id: a collision forgets the older one */
     const struct capture_frame *frame; /* at hand and not kept yet; else NULL */
+    uint64_t until;                    /* how far the evidence reaches for the verdict at hand */
+    struct stages *stages;             /* NULL: all on one thread */
     struct pipeline_counters now;      /* the feeding thread's own */
     unsigned stale;
     int64_t second;       /* of packet time: the verdict's clock moves on with it */
@@ -48,7 +51,7 @@ static struct proof *proof_of(const struct pipeline *pipeline, const char *id)
 static bool collect(const struct pipeline *pipeline, const struct flow *flow, struct evidence_pcap *pcap)
 {
     const struct incident *incident = verdict_telling(pipeline->verdict);
-    struct evidence_wish wish = {.flow = flow, .until = UINT64_MAX};
+    struct evidence_wish wish = {.flow = flow, .until = pipeline->until};
 
     if (incident == NULL)
         return false;
@@ -109,6 +112,13 @@ static void keep(struct pipeline *pipeline, const struct packet *packet, const s
     pipeline->frame = NULL;
 }
 
+static uint64_t mark(const struct pipeline *pipeline)
+{
+    return pipeline->evidence != NULL ? evidence_now(pipeline->evidence) : 0;
+}
+
+/* --- events of the flow table --- */
+
 static void on_flow(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet)
 {
     struct pipeline *pipeline = context;
@@ -116,6 +126,10 @@ static void on_flow(void *context, enum flow_event event, const struct flow *flo
 
     if (packet != NULL)
         keep(pipeline, packet, flow);
+    if (pipeline->stages != NULL) {
+        stages_event(pipeline->stages, event, flow, packet, mark(pipeline));
+        return;
+    }
     if (pipeline->verdict != NULL)
         verdict_event(pipeline->verdict, event, flow, packet);
     if (event != FLOW_ENDED || pipeline->settings.each_flow == NULL)
@@ -125,12 +139,39 @@ static void on_flow(void *context, enum flow_event event, const struct flow *flo
     pipeline->settings.each_flow(pipeline->settings.context, flow, counts);
 }
 
+/* --- on the thread of the verdicts, if they have one --- */
+
+static void on_event(void *context, uint64_t reached)
+{
+    struct pipeline *pipeline = context;
+
+    pipeline->until = reached;
+}
+
+static void on_ended(void *context, const struct flow *flow, const double counts[HOSTS_CONTEXT])
+{
+    struct pipeline *pipeline = context;
+
+    pipeline->settings.each_flow(pipeline->settings.context, flow, counts);
+}
+
+static void on_round(void *context)
+{
+    struct pipeline *pipeline = context;
+
+    pthread_mutex_lock(&pipeline->lock);
+    verdict_counters(pipeline->verdict, &pipeline->shown.verdict);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
 static void show(struct pipeline *pipeline)
 {
     flow_table_counters(pipeline->flows, &pipeline->now.flow);
-    if (pipeline->verdict != NULL)
+    if (pipeline->verdict != NULL && pipeline->stages == NULL)
         verdict_counters(pipeline->verdict, &pipeline->now.verdict);
     pthread_mutex_lock(&pipeline->lock);
+    if (pipeline->stages != NULL)
+        pipeline->now.verdict = pipeline->shown.verdict;
     pipeline->shown = pipeline->now;
     pthread_mutex_unlock(&pipeline->lock);
     pipeline->stale = 0;
@@ -152,8 +193,23 @@ static bool create_verdict(struct pipeline *pipeline, struct err *err)
         settings.sink = on_threat;
         settings.context = pipeline;
     }
+    pipeline->until = UINT64_MAX;
     pipeline->verdict = verdict_create(&settings, err);
     return pipeline->verdict != NULL;
+}
+
+static bool start_stages(struct pipeline *pipeline, struct err *err)
+{
+    const struct stages_settings settings = {.verdict = pipeline->verdict,
+                                             .on_event = on_event,
+                                             .on_flow = pipeline->settings.each_flow != NULL ? on_ended : NULL,
+                                             .on_round = on_round,
+                                             .context = pipeline};
+
+    if (pipeline->settings.workers < 2 || pipeline->verdict == NULL)
+        return true;
+    pipeline->stages = stages_start(&settings, err);
+    return pipeline->stages != NULL;
 }
 
 struct pipeline *pipeline_create(const struct pipeline_settings *settings, struct err *err)
@@ -173,7 +229,7 @@ struct pipeline *pipeline_create(const struct pipeline_settings *settings, struc
         err_set(err, ERR_MEMORY, "pipeline: out of memory");
     else
         pipeline->flows = flow_table_create(&pipeline->settings.flow, err);
-    if (pipeline->flows == NULL || !create_verdict(pipeline, err)) {
+    if (pipeline->flows == NULL || !create_verdict(pipeline, err) || !start_stages(pipeline, err)) {
         pipeline_free(pipeline);
         return NULL;
     }
@@ -184,6 +240,7 @@ void pipeline_free(struct pipeline *pipeline)
 {
     if (pipeline == NULL)
         return;
+    stages_stop(pipeline->stages);
     flow_table_free(pipeline->flows);
     verdict_free(pipeline->verdict);
     evidence_free(pipeline->evidence);
@@ -204,6 +261,22 @@ static void meter(struct pipeline *pipeline, const struct capture_frame *frame, 
     pipeline->frame = NULL;
 }
 
+static void tick_verdict(struct pipeline *pipeline, int64_t now_ns)
+{
+    if (pipeline->stages != NULL)
+        stages_tick(pipeline->stages, now_ns);
+    else if (pipeline->verdict != NULL)
+        verdict_tick(pipeline->verdict, now_ns);
+}
+
+static void give_packet(struct pipeline *pipeline, const struct packet *packet)
+{
+    if (pipeline->stages != NULL)
+        stages_packet(pipeline->stages, packet, mark(pipeline));
+    else
+        verdict_packet(pipeline->verdict, packet);
+}
+
 void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame)
 {
     struct packet packet;
@@ -216,22 +289,28 @@ void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame
     pipeline->now.last_ns = frame->time_ns;
     if (pipeline->verdict != NULL && frame->time_ns / NS_PER_S > pipeline->second) {
         pipeline->second = frame->time_ns / NS_PER_S;
-        verdict_tick(pipeline->verdict, pipeline->second * NS_PER_S);
+        tick_verdict(pipeline, pipeline->second * NS_PER_S);
     }
     if (pipeline->verdict != NULL && (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet.arp)))
-        verdict_packet(pipeline->verdict, &packet);
+        give_packet(pipeline, &packet);
     if (reason == PACKET_OK)
         meter(pipeline, frame, &packet);
     if (++pipeline->stale >= PIPELINE_STALE)
         show(pipeline);
 }
 
+void pipeline_flush(struct pipeline *pipeline)
+{
+    if (pipeline->stages != NULL)
+        stages_push(pipeline->stages);
+    show(pipeline);
+}
+
 void pipeline_tick(struct pipeline *pipeline, int64_t now_ns)
 {
     flow_table_tick(pipeline->flows, now_ns);
-    if (pipeline->verdict != NULL)
-        verdict_tick(pipeline->verdict, now_ns);
-    show(pipeline);
+    tick_verdict(pipeline, now_ns);
+    pipeline_flush(pipeline);
 }
 
 void pipeline_drops(struct pipeline *pipeline, uint64_t drops)
@@ -242,6 +321,9 @@ void pipeline_drops(struct pipeline *pipeline, uint64_t drops)
 void pipeline_finish(struct pipeline *pipeline)
 {
     flow_table_finish(pipeline->flows);
+    stages_stop(pipeline->stages); /* all is decided behind this */
+    pipeline->stages = NULL;
+    pipeline->until = UINT64_MAX;
     if (pipeline->verdict != NULL)
         verdict_finish(pipeline->verdict);
     show(pipeline);

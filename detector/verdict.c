@@ -29,6 +29,7 @@ struct verdict {
     struct verdict_counters counters;
     const struct flow *flow; /* of the event at hand, for the sink; else NULL */
     const struct incident *telling;
+    const double *context; /* its window counts as seen before, or NULL: the windows are asked */
 };
 
 /* A flow as the forests saw it. */
@@ -135,7 +136,9 @@ static void judge(struct verdict *verdict, const struct flow *flow, struct judge
     const struct model *model = verdict->settings.model;
 
     features_of(flow, out->values);
-    if (verdict->uses_windows)
+    if (verdict->uses_windows && verdict->context != NULL)
+        memcpy(out->values + FEATURES, verdict->context, sizeof(double[HOSTS_CONTEXT]));
+    else if (verdict->uses_windows)
         hosts_context(verdict->hosts, flow, out->values + FEATURES);
     for (size_t i = 0; i < model_features(model); i++)
         out->row[i] = (float)out->values[verdict->place[i]];
@@ -331,44 +334,86 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     start(verdict, incident);
 }
 
-void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
-                   const struct packet *packet)
+/* With verdict->context set, or on the thread of the windows. */
+static void decide(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                   const struct verdict_seen *seen)
 {
-    struct evidence raised[HOSTS_EVIDENCE];
+    uint8_t by = flow != NULL ? (uint8_t)event : INCIDENT_BY_PACKET;
+    bool judges = flow != NULL && (event == FLOW_STEP || event == FLOW_ENDED);
     struct incident *grown = NULL, *incident = NULL;
     struct judgement judged;
-    int64_t now_ns = packet != NULL ? packet->time_ns : flow->last_ns;
-    size_t count;
 
     verdict->flow = flow;
-    count = hosts_event(verdict->hosts, event, flow, packet, raised);
-    for (size_t i = 0; i < count; i++)
-        take_evidence(verdict, &raised[i], now_ns, (uint8_t)event, flow, &grown);
-    if (event == FLOW_STEP || event == FLOW_ENDED)
+    for (size_t i = 0; i < seen->count; i++)
+        take_evidence(verdict, &seen->raised[i], seen->now_ns, by, flow, &grown);
+    if (judges)
         incident = proven(verdict, flow);
     if (incident != NULL && event == FLOW_ENDED) {
         incident->packets += flow->packets[0] + flow->packets[1];
         incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
         verdict->counters.folded++;
-    } else if (incident == NULL && verdict->settings.model != NULL && (event == FLOW_STEP || event == FLOW_ENDED)) {
+    } else if (incident == NULL && verdict->settings.model != NULL && judges) {
         judge(verdict, flow, &judged);
         verdict->counters.judged++;
         verdict->counters.rf_attacks += judged.rf_attack;
         verdict->counters.iso_anomalies += judged.iso_anomaly;
         if (judged.rf_attack || judged.iso_anomaly)
-            take_judgement(verdict, flow, &judged, (uint8_t)event);
+            take_judgement(verdict, flow, &judged, by);
     }
     verdict->flow = NULL;
 }
 
+static void count_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                        const struct packet *packet, struct verdict_seen *out)
+{
+    out->now_ns = packet != NULL ? packet->time_ns : flow->last_ns;
+    out->count = hosts_event(verdict->hosts, event, flow, packet, out->raised);
+}
+
+void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                   const struct packet *packet)
+{
+    struct verdict_seen seen;
+
+    count_event(verdict, event, flow, packet, &seen);
+    decide(verdict, event, flow, &seen);
+}
+
+void verdict_see_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                       const struct packet *packet, struct verdict_seen *out)
+{
+    count_event(verdict, event, flow, packet, out);
+    if (out->count > 0 || event == FLOW_STEP || event == FLOW_ENDED)
+        hosts_context(verdict->hosts, flow, out->context);
+}
+
+bool verdict_wants_packet(const struct packet *packet)
+{
+    return hosts_wants(packet);
+}
+
+void verdict_see_packet(struct verdict *verdict, const struct packet *packet, struct verdict_seen *out)
+{
+    out->now_ns = packet->time_ns;
+    out->count = hosts_packet(verdict->hosts, packet, out->raised);
+}
+
+void verdict_decide(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                    const struct verdict_seen *seen)
+{
+    verdict->context = seen->context;
+    decide(verdict, event, flow, seen);
+    verdict->context = NULL;
+}
+
 void verdict_packet(struct verdict *verdict, const struct packet *packet)
 {
-    struct evidence raised[HOSTS_EVIDENCE];
-    struct incident *grown = NULL;
-    size_t count = hosts_packet(verdict->hosts, packet, raised);
+    struct verdict_seen seen;
 
-    for (size_t i = 0; i < count; i++)
-        take_evidence(verdict, &raised[i], packet->time_ns, INCIDENT_BY_PACKET, NULL, &grown);
+    if (!hosts_wants(packet))
+        return;
+    verdict_see_packet(verdict, packet, &seen);
+    decide(verdict, FLOW_NEW, NULL, &seen);
 }
 
 void verdict_tick(struct verdict *verdict, int64_t now_ns)

@@ -315,7 +315,7 @@ static void packets_leave_half_of_the_room_to_threats(void **state)
 {
     struct fixture *f = *state;
     enum { BIG = 40000 };
-    char *big = calloc(1, BIG), id[8];
+    char *big = calloc(1, BIG), id[16];
     struct err err = {0};
     int kept = 0;
 
