@@ -21,11 +21,11 @@ struct table {
 struct http_route *api_routes(size_t *count)
 {
     static const struct table tables[] = {
-        {webhook_routes, &webhook_route_count}, {stream_routes, &stream_route_count},
-        {threats_routes, &threats_route_count}, {sensors_routes, &sensors_route_count},
-        {control_routes, &control_route_count}, {upload_routes, &upload_route_count},
-        {people_routes, &people_route_count},   {metrics_routes, &metrics_route_count},
-        {triage_routes, &triage_route_count},   {suppression_routes, &suppression_route_count},
+        {webhook_routes, &webhook_route_count},     {stream_routes, &stream_route_count},
+        {threats_routes, &threats_route_count},     {sensors_routes, &sensors_route_count},
+        {control_routes, &control_route_count},     {upload_routes, &upload_route_count},
+        {people_routes, &people_route_count},       {metrics_routes, &metrics_route_count},
+        {triage_routes, &triage_route_count},       {suppression_routes, &suppression_route_count},
         {blocklist_routes, &blocklist_route_count}, {notify_routes, &notify_route_count},
         {assets_routes, &assets_route_count},
     };

@@ -111,25 +111,28 @@ const struct api_user *api_caller(const struct http_request *request);
 /* The client's address: the peer, or what a trusted proxy says in X-Forwarded-For. */
 void api_client(struct http_request *request, const struct api *api, char out[46]);
 
-/* Tells every stream. json is the value of "data" (NULL: the event is {"type","timestamp"} alone). seq: 0 when the event
- * is not durable. On a shared store durable events come back by the store's change stream instead. */
+/* Tells every stream. json is the value of "data" (NULL: the event is {"type","timestamp"} alone). seq: 0 when the
+ * event is not durable. On a shared store durable events come back by the store's change stream instead. */
 void api_emit(struct api *api, const char *type, int64_t seq, const char *json);
 
-/* Answers a failure of a store or of another room: 400, 403, 404, 409, 503 (with Retry-After) or 500, by err's code. */
+/* Answers a failure of a store or of another room: 400, 403, 404, 409, 503 (with Retry-After) or 500, by err's code.
+ */
 void api_fail(struct http_request *request, const struct err *err);
 /* The body as a JSON object; answers 400 itself and gives NULL when it is none. The caller deletes. */
 cJSON *api_body(struct http_request *request);
 /* A text of the query. False (and answered with 400) when it is there and does not fit; *given: it is there. */
 bool api_query_text(struct http_request *request, const char *name, char *out, size_t size, bool *given);
-/* A whole number of the query. False (and answered with 400) when it is there and wrong; *out is untouched when missing. */
+/* A whole number of the query. False (and answered with 400) when it is there and wrong; *out is untouched when
+ * missing. */
 bool api_query_number(struct http_request *request, const char *name, int64_t min, int64_t max, int64_t *out);
 
-/* What the room "people" gives (declared again in auth.h). auth_authorize finds the caller (cookie threatline_session,
- * Authorization: Bearer, ?token= on the stream alone, X-API-Key), puts a struct api_user on the request by http_set_user
- * and compares with route->role. False: it has answered 401 or 403 itself. ROLE_NOBODY and ROLE_WEBHOOK pass unseen.
- * auth_key_allows: key is a live API key that may do scope ("webhook", "feed"); who gets its name; ERR_NOT_FOUND:
- * there is no such key, ERR_DENIED: it may not do that. */
+/* What the room "people" gives (declared again in auth.h). auth_authorize finds the caller (cookie
+ * threatline_session, Authorization: Bearer, ?token= on the stream alone, X-API-Key), puts a struct api_user on the
+ * request by http_set_user and compares with route->role. False: it has answered 401 or 403 itself. ROLE_NOBODY and
+ * ROLE_WEBHOOK pass unseen. auth_key_allows: key is a live API key that may do scope ("webhook", "feed"); who gets
+ * its name, or, when it is bound to a sensor, that sensor; ERR_NOT_FOUND: there is no such key, ERR_DENIED: it may
+ * not do that. */
 bool auth_authorize(struct http_request *request, const struct http_route *route, struct api *api);
-bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], struct err *err);
+bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], bool *bound, struct err *err);
 
 #endif

@@ -418,7 +418,7 @@ bool auth_admin_at(struct auth *auth, const char *address)
     return network_parse(address, &network, NULL) && auth_admin_within(auth, &network);
 }
 
-bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], struct err *err)
+bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], bool *bound, struct err *err)
 {
-    return keys_allow(api->auth->keys, key, scope, who, err);
+    return keys_allow(api->auth->keys, key, scope, who, bound, err);
 }

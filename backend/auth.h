@@ -61,7 +61,7 @@ void auth_close(struct auth *auth); /* after the watch's thread has ended */
 
 /* See api.h. */
 bool auth_authorize(struct http_request *request, const struct http_route *route, struct api *api);
-bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], struct err *err);
+bool auth_key_allows(struct api *api, const char *key, const char *scope, char who[65], bool *bound, struct err *err);
 
 /* A request that came with an Origin is from a page: it must be ours or an allowed one. needed: none at all is
  * refused, too. False: it has answered 403. */

@@ -26,8 +26,8 @@ struct bus {
     struct entry *ring; /* durable events, oldest at first */
     size_t depth, first, count;
     size_t bytes, max_bytes;
-    int64_t last;  /* newest sequence given out */
-    int64_t floor; /* memory has everything above it */
+    int64_t last;          /* newest sequence given out */
+    int64_t floor;         /* memory has everything above it */
     struct entry *waiting; /* above a missing number, by rising seq */
     size_t waiting_count;
     int64_t waiting_since; /* monotonic ms */

@@ -299,7 +299,7 @@ bool committer_submit(struct committer *c, struct store_item *items, size_t coun
     }
     pthread_cond_init(&request.done, NULL);
     *c->last = &request;
-    c->last = &request.next;
+    c->last = &request.next; /* cppcheck-suppress autoVariables; it is unlinked before it wakes */
     c->waiting += count;
     c->inside++;
     if (c->first == &request)

@@ -26,20 +26,20 @@ struct committer_settings {
 };
 
 struct committer_figures {
-    int64_t batches, items;              /* committed */
-    int64_t failed, refused;             /* commits that failed; items refused because too much waited or the store is away */
+    int64_t batches, items;  /* committed */
+    int64_t failed, refused; /* commits that failed; items refused because too much waited or the store is away */
     int64_t stored, updated, duplicate, different, invalid;
-    int64_t commit_us, commit_us_max;    /* sum and maximum over the batches */
-    int64_t waiting;                     /* items now */
-    bool away;                           /* the store did not answer last time */
+    int64_t commit_us, commit_us_max; /* sum and maximum over the batches */
+    int64_t waiting;                  /* items now */
+    bool away;                        /* the store did not answer last time */
 };
 
 /* The store must outlive it. */
 struct committer *committer_start(struct store *store, const struct committer_settings *settings, struct err *err);
 
-/* Waits until the items are durable and their results are filled; any thread. The items stay the caller's (items[i].json
- * too). At most max_batch items: more are cut into several commits, and on false the first ones may be stored
- * (results tell: a repeated item is a duplicate). */
+/* Waits until the items are durable and their results are filled; any thread. The items stay the caller's
+ * (items[i].json too). At most max_batch items: more are cut into several commits, and on false the first ones may be
+ * stored (results tell: a repeated item is a duplicate). */
 bool committer_submit(struct committer *committer, struct store_item *items, size_t count, struct err *err);
 
 void committer_read(struct committer *committer, struct committer_figures *figures);

@@ -1,4 +1,5 @@
-/* control.c: what people ask the detectors to do, and how all is. Nothing is remembered here: the detector is asked. */
+/* control.c: what people ask the detectors to do, and how all is. Nothing is remembered here: the detector is asked.
+ */
 #include "backend/audit.h"
 #include "backend/detector_client.h"
 #include "backend/events.h"
@@ -13,8 +14,8 @@
 
 enum { ANSWER_MAX_MS = 5000, START_MAX_MS = 15000, BODY_MAX = 16 * 1024, NAME_MAX_BYTES = 65 };
 
-/* Calls and reads the answer as an object. False: it has answered, with 503 when the detector is silent and with its own
- * words when it said no. */
+/* Calls and reads the answer as an object. False: it has answered, with 503 when the detector is silent and with its
+ * own words when it said no. */
 static bool call(struct http_request *request, struct api *api, size_t index, const struct http_call *what,
                  cJSON **answer)
 {

@@ -1,7 +1,7 @@
 /* detector_client.h: the detectors' control APIs, by name.
  *
- * Requests go out on the caller's thread with short limits; a thread of its own asks each detector every few seconds, so that
- * lists and statistics never wait for one. */
+ * Requests go out on the caller's thread with short limits; a thread of its own asks each detector every few seconds,
+ * so that lists and statistics never wait for one. */
 #ifndef BACKEND_DETECTOR_CLIENT_H
 #define BACKEND_DETECTOR_CLIENT_H
 

@@ -14,7 +14,7 @@ void events_stored(void *context, const struct store_item *item)
     struct api *api = context;
     const struct bus_event event = {
         .seq = item->seq,
-        .type = item->suppressed_by != NULL        ? NULL
+        .type = item->suppressed_by != NULL     ? NULL
                 : item->result == STORE_UPDATED ? "threat_updated"
                                                 : "threat_detected",
         .json = item->json,
@@ -24,8 +24,8 @@ void events_stored(void *context, const struct store_item *item)
         bus_publish(api->bus, &event);
 }
 
-/* The store writes suppressedBy behind the record's own members, so only a mark in the tail can be its own; a full look
- * decides. */
+/* The store writes suppressedBy behind the record's own members, so only a mark in the tail can be its own; a full
+ * look decides. */
 bool events_suppressed(const char *json)
 {
     cJSON *record;

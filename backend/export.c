@@ -12,9 +12,9 @@
 
 enum { PAGE = 500, PAGE_BYTES = 16 * 1024 * 1024 };
 
-static const char *const columns[] = {"threat_id",   "revision",         "timestamp", "threat_type", "severity",
-                                      "confidence",  "source_ip",        "source_port", "destination_ip",
-                                      "destination_port", "protocol",    "sensor",    "community_id", "receivedAt"};
+static const char *const columns[] = {"threat_id",  "revision",  "timestamp",    "threat_type",    "severity",
+                                      "confidence", "source_ip", "source_port",  "destination_ip", "destination_port",
+                                      "protocol",   "sensor",    "community_id", "receivedAt"};
 
 bool export_format_from_text(const char *text, enum export_format *format)
 {
@@ -162,8 +162,8 @@ static void begin(struct http_request *request, enum export_format format)
     http_begin(request, 200, types[format]);
 }
 
-/* Page after page. The head goes out with the first page, so that a store that is away can still be a 503; a failure later
- * cuts the answer off before its end, which every client sees. */
+/* Page after page. The head goes out with the first page, so that a store that is away can still be a 503; a failure
+ * later cuts the answer off before its end, which every client sees. */
 static void write_pages(struct http_request *request, struct api *api, struct store_query *query,
                         enum export_format format)
 {

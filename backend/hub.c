@@ -75,7 +75,7 @@ static bool enter(struct hub *hub, const char *user)
         struct account **at = find_account(hub, user);
 
         if (*at == NULL && (*at = calloc(1, sizeof **at)) != NULL)
-            snprintf((*at)->user, sizeof (*at)->user, "%s", user);
+            snprintf((*at)->user, sizeof(*at)->user, "%s", user);
         if (*at != NULL) {
             (*at)->streams++;
             hub->open++;

@@ -1,9 +1,10 @@
 /* hub_writer.c: a byte ring, an inbox, and an edge-triggered epoll loop.
  *
- * Only the writer's own thread touches ring, marks and readers. Others leave frames, new readers and orders in the inbox
- * and poke the eventfd. */
+ * Only the writer's own thread touches ring, marks and readers. Others leave frames, new readers and orders in the
+ * inbox and poke the eventfd. */
 #include "backend/hub_writer.h"
 
+#include "backend/hub_inbox.h"
 #include "common/clock.h"
 #include "common/log.h"
 
@@ -21,23 +22,22 @@
 #include <unistd.h>
 
 enum {
-    MARKS = 16384,            /* durable frames whose place in the ring is known */
-    SEND_MAX = 256 * 1024,    /* bytes of one send: nobody keeps the writer for long */
-    READ_MAX = 64 * 1024,     /* a stream's client has nothing to say */
-    INBOX_MAX = 64 << 20,     /* bytes that may wait for the thread */
+    MARKS = 16384,         /* durable frames whose place in the ring is known */
+    SEND_MAX = 256 * 1024, /* bytes of one send: nobody keeps the writer for long */
+    READ_MAX = 64 * 1024,  /* a stream's client has nothing to say */
     EVENTS = 512
 };
 
 struct hub_reader {
     int fd;
-    size_t index;        /* in writer->readers */
-    uint64_t cursor;     /* bytes of the ring that it has, counted since the start */
-    char *head;          /* sent before anything of the ring */
+    size_t index;    /* in writer->readers */
+    uint64_t cursor; /* bytes of the ring that it has, counted since the start */
+    char *head;      /* sent before anything of the ring */
     size_t head_length, head_sent;
-    size_t heard;        /* bytes it sent */
+    size_t heard; /* bytes it sent */
     int64_t after_seq;
-    bool blocked;        /* until EPOLLOUT */
-    bool ahead;          /* it has frames that this writer has not seen yet: skip them when they come */
+    bool blocked; /* until EPOLLOUT */
+    bool ahead;   /* it has frames that this writer has not seen yet: skip them when they come */
     char user[65], session[65];
     struct hub_reader *next_dead;
 };
@@ -47,46 +47,30 @@ struct mark {
     uint64_t offset, end;
 };
 
-struct inbox_frame {
-    int64_t seq;
-    size_t length;
-};
-struct order {
-    char user[65], session[65];
-};
-struct inbox {
-    char *bytes;
-    size_t length, room;
-    struct inbox_frame *frames;
-    size_t frame_count, frame_room;
-    struct hub_reader **readers;
-    size_t reader_count, reader_room;
-    struct order *orders;
-    size_t order_count, order_room;
-};
-
 struct hub_writer {
     pthread_t thread;
     int poll, wake;
     /* guards inbox and stop; held for a copy, never over I/O */
     pthread_mutex_t lock;
-    struct inbox inbox;
-    bool stop, lost;          /* lost: a frame did not fit into the inbox, so nobody is whole any more */
-    struct inbox spare;       /* the thread's half: emptied, to be swapped in */
+    struct hub_inbox inbox;
+    bool stop, lost;        /* lost: a frame did not fit into the inbox, so nobody is whole any more */
+    struct hub_inbox spare; /* the thread's half: emptied, to be swapped in */
 
     char *ring;
     size_t ring_bytes;
-    uint64_t written;         /* bytes put into the ring since the start */
-    struct mark *marks;       /* ring of them */
+    uint64_t written;   /* bytes put into the ring since the start */
+    struct mark *marks; /* ring of them */
     size_t mark_first, mark_count;
     int64_t last_seq, floor_seq; /* marks are known for floor_seq < seq <= last_seq */
     struct hub_reader **readers;
     size_t count, room, ahead;
-    struct hub_reader *dead;  /* freed after the batch: epoll may still name them */
+    struct hub_reader *dead; /* freed after the batch: epoll may still name them */
     int64_t heartbeat_ms, next_heartbeat;
     void (*left)(void *context, const char *user);
     void *context;
-    struct { _Atomic uint64_t opened, by_peer, slow, ended, bytes, frames; } counters;
+    struct {
+        _Atomic uint64_t opened, by_peer, slow, ended, bytes, frames;
+    } counters;
 };
 
 /* --- readers --- */
@@ -237,8 +221,8 @@ static void put_mark(struct hub_writer *writer, int64_t seq, uint64_t offset, ui
     writer->last_seq = seq;
 }
 
-/* Readers that had this frame by their replay must not get it again. One that is in the middle of something else cannot
- * skip: it is closed and comes back with its last id. */
+/* Readers that had this frame by their replay must not get it again. One that is in the middle of something else
+ * cannot skip: it is closed and comes back with its last id. */
 static void skip_known(struct hub_writer *writer, const struct mark *mark)
 {
     for (size_t i = writer->count; i > 0 && writer->ahead > 0; i--) {
@@ -296,36 +280,6 @@ static bool place(struct hub_writer *writer, struct hub_reader *reader)
 
 /* --- the inbox --- */
 
-/* Room for one more element of size bytes. */
-static bool grow(void **array, size_t count, size_t *room, size_t size)
-{
-    size_t wanted = *room == 0 ? 64 : *room * 2;
-    void *bigger;
-
-    if (count < *room)
-        return true;
-    bigger = realloc(*array, wanted * size);
-    if (bigger == NULL)
-        return false;
-    *array = bigger;
-    *room = wanted;
-    return true;
-}
-
-static bool grow_bytes(struct inbox *inbox, size_t length)
-{
-    size_t wanted = (inbox->length + length) * 2 + 4096;
-    char *bigger;
-
-    if (inbox->length + length <= inbox->room)
-        return true;
-    if (inbox->length + length > INBOX_MAX || (bigger = realloc(inbox->bytes, wanted)) == NULL)
-        return false;
-    inbox->bytes = bigger;
-    inbox->room = wanted;
-    return true;
-}
-
 static void poke(struct hub_writer *writer)
 {
     uint64_t one = 1;
@@ -336,16 +290,16 @@ static void poke(struct hub_writer *writer)
 
 void hub_writer_publish(struct hub_writer *writer, int64_t seq, const char *frame, size_t length)
 {
-    struct inbox *inbox = &writer->inbox;
+    struct hub_inbox *inbox = &writer->inbox;
     bool first;
 
     pthread_mutex_lock(&writer->lock);
     first = inbox->frame_count == 0;
-    if (grow((void **)&inbox->frames, inbox->frame_count, &inbox->frame_room, sizeof *inbox->frames) &&
-        grow_bytes(inbox, length)) {
+    if (hub_grow((void **)&inbox->frames, inbox->frame_count, &inbox->frame_room, sizeof *inbox->frames) &&
+        hub_inbox_room(inbox, length)) {
         memcpy(inbox->bytes + inbox->length, frame, length);
         inbox->length += length;
-        inbox->frames[inbox->frame_count++] = (struct inbox_frame){seq, length};
+        inbox->frames[inbox->frame_count++] = (struct hub_frame){seq, length};
     } else {
         writer->lost = true;
     }
@@ -356,11 +310,11 @@ void hub_writer_publish(struct hub_writer *writer, int64_t seq, const char *fram
 
 bool hub_writer_add(struct hub_writer *writer, struct hub_reader *reader)
 {
-    struct inbox *inbox = &writer->inbox;
+    struct hub_inbox *inbox = &writer->inbox;
     bool ok;
 
     pthread_mutex_lock(&writer->lock);
-    ok = grow((void **)&inbox->readers, inbox->reader_count, &inbox->reader_room, sizeof(struct hub_reader *));
+    ok = hub_grow((void **)&inbox->readers, inbox->reader_count, &inbox->reader_room, sizeof(struct hub_reader *));
     if (ok)
         inbox->readers[inbox->reader_count++] = reader;
     pthread_mutex_unlock(&writer->lock);
@@ -371,11 +325,11 @@ bool hub_writer_add(struct hub_writer *writer, struct hub_reader *reader)
 
 void hub_writer_end(struct hub_writer *writer, const char *user, const char *session)
 {
-    struct inbox *inbox = &writer->inbox;
+    struct hub_inbox *inbox = &writer->inbox;
 
     pthread_mutex_lock(&writer->lock);
-    if (grow((void **)&inbox->orders, inbox->order_count, &inbox->order_room, sizeof *inbox->orders)) {
-        struct order *order = &inbox->orders[inbox->order_count++];
+    if (hub_grow((void **)&inbox->orders, inbox->order_count, &inbox->order_room, sizeof *inbox->orders)) {
+        struct hub_order *order = &inbox->orders[inbox->order_count++];
 
         snprintf(order->user, sizeof order->user, "%s", user != NULL ? user : "");
         snprintf(order->session, sizeof order->session, "%s", session != NULL ? session : "");
@@ -386,7 +340,7 @@ void hub_writer_end(struct hub_writer *writer, const char *user, const char *ses
     poke(writer);
 }
 
-static void carry_out(struct hub_writer *writer, const struct order *order)
+static void carry_out(struct hub_writer *writer, const struct hub_order *order)
 {
     for (size_t i = writer->count; i > 0; i--) {
         struct hub_reader *reader = writer->readers[i - 1];
@@ -402,7 +356,7 @@ static void take_in(struct hub_writer *writer, struct hub_reader *reader)
     struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = reader};
     int one = 1;
 
-    if (!grow((void **)&writer->readers, writer->count, &writer->room, sizeof(struct hub_reader *)) ||
+    if (!hub_grow((void **)&writer->readers, writer->count, &writer->room, sizeof(struct hub_reader *)) ||
         !place(writer, reader) || epoll_ctl(writer->poll, EPOLL_CTL_ADD, reader->fd, &event) != 0) {
         writer->left(writer->context, reader->user);
         hub_reader_free(reader);
@@ -419,7 +373,7 @@ static void take_in(struct hub_writer *writer, struct hub_reader *reader)
 /* Takes all that came in. */
 static void empty_inbox(struct hub_writer *writer)
 {
-    struct inbox taken;
+    struct hub_inbox taken;
     bool lost;
     size_t at = 0;
 
@@ -550,14 +504,8 @@ static void *run(void *context)
 
 static void free_writer(struct hub_writer *writer)
 {
-    struct inbox *inboxes[] = {&writer->inbox, &writer->spare};
-
-    for (size_t i = 0; i < 2; i++) {
-        free(inboxes[i]->bytes);
-        free(inboxes[i]->frames);
-        free(inboxes[i]->readers);
-        free(inboxes[i]->orders);
-    }
+    hub_inbox_clear(&writer->inbox);
+    hub_inbox_clear(&writer->spare);
     if (writer->poll >= 0)
         close(writer->poll);
     if (writer->wake >= 0)

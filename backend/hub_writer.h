@@ -18,7 +18,8 @@ struct hub_writer *hub_writer_start(int number, size_t ring_bytes, int heartbeat
 void hub_writer_stop(struct hub_writer *writer);
 
 void hub_writer_publish(struct hub_writer *writer, int64_t seq, const char *frame, size_t length);
-bool hub_writer_add(struct hub_writer *writer, struct hub_reader *reader); /* false: memory is out, reader untouched */
+bool hub_writer_add(struct hub_writer *writer,
+                    struct hub_reader *reader); /* false: memory is out, reader untouched */
 void hub_writer_end(struct hub_writer *writer, const char *user, const char *session); /* one of them is NULL */
 void hub_writer_count(const struct hub_writer *writer, struct hub_counters *add_to);
 

@@ -246,7 +246,7 @@ bool keys_user(struct keys *keys, const char *text, const struct http_route *rou
     return true;
 }
 
-bool keys_allow(struct keys *keys, const char *text, const char *scope, char who[65], struct err *err)
+bool keys_allow(struct keys *keys, const char *text, const char *scope, char who[65], bool *bound, struct err *err)
 {
     struct key key;
 
@@ -254,7 +254,8 @@ bool keys_allow(struct keys *keys, const char *text, const char *scope, char who
         return err_set(err, ERR_NOT_FOUND, "key: not a live one");
     if ((key.scopes & scope_from_text(scope)) == 0)
         return err_set(err, ERR_DENIED, "key %s: has not the scope %s", key.name, scope);
-    snprintf(who, 65, "%s", key.sensor[0] != '\0' ? key.sensor : key.name);
+    *bound = key.sensor[0] != '\0';
+    snprintf(who, 65, "%s", *bound ? key.sensor : key.name);
     return true;
 }
 

@@ -28,7 +28,7 @@ void keys_free(struct keys *keys);
 bool keys_user(struct keys *keys, const char *text, const struct http_route *route, struct api_user *out,
                struct err *err);
 /* ERR_NOT_FOUND: no live key; ERR_DENIED: not for that scope. who: its name, or its sensor where it has one. */
-bool keys_allow(struct keys *keys, const char *text, const char *scope, char who[65], struct err *err);
+bool keys_allow(struct keys *keys, const char *text, const char *scope, char who[65], bool *bound, struct err *err);
 
 http_handler keys_get, keys_post, keys_delete; /* /api/keys */
 

@@ -86,8 +86,9 @@ static void add_process(struct api *api, struct text *out)
 
 void metrics_write(struct api *api, struct text *out)
 {
-    text_addf(out, "# HELP threatline_info Version and store.\n# TYPE threatline_info gauge\n"
-                   "threatline_info{version=\"%s\",store=\"%s\"} 1\n",
+    text_addf(out,
+              "# HELP threatline_info Version and store.\n# TYPE threatline_info gauge\n"
+              "threatline_info{version=\"%s\",store=\"%s\"} 1\n",
               THREATLINE_VERSION, store_kind(api->store));
     add_commits(api, out);
     add_streams(api, out);
@@ -131,7 +132,7 @@ static void ready(struct http_request *request, void *context)
 static void openapi(struct http_request *request, void *context)
 {
     (void)context;
-    http_answer(request, 200, "application/yaml", openapi_text, openapi_length());
+    http_answer(request, 200, "application/yaml", openapi_text, (size_t)openapi_length);
 }
 
 const struct http_route metrics_routes[] = {

@@ -1,4 +1,5 @@
-/* metrics.h: /healthz, /readyz, /metrics and /openapi.yaml. Counters live in their rooms; here they are written down. */
+/* metrics.h: /healthz, /readyz, /metrics and /openapi.yaml. Counters live in their rooms; here they are written down.
+ */
 #ifndef BACKEND_METRICS_H
 #define BACKEND_METRICS_H
 

@@ -139,10 +139,11 @@ bool notify_letter_add(struct notify *notify, const char *id, const char *target
     if (notify->count == notify->room) {
         size_t room = notify->room == 0 ? 64 : notify->room * 2;
         struct letter *letters = realloc(notify->letters, room * sizeof *letters);
-        ok = letters != NULL;
-        if (ok) {
+        if (letters != NULL) {
             notify->letters = letters;
             notify->room = room;
+        } else {
+            ok = false;
         }
     }
     if (ok) {

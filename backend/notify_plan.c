@@ -31,11 +31,13 @@ static bool harvest_row(void *context, int64_t seq, enum store_event event, cons
     struct harvest *harvest = context;
 
     if (event == EVENT_THREAT_DETECTED) {
-        char *copy = strdup(json);
-        harvest->failed = copy == NULL;
+        struct found *found = &harvest->items[harvest->count];
+        found->seq = seq;
+        found->json = strdup(json);
+        harvest->failed = found->json == NULL;
         if (harvest->failed)
             return false;
-        harvest->items[harvest->count++] = (struct found){seq, copy};
+        harvest->count++;
     }
     harvest->last = seq;
     return harvest->count < BATCH;

@@ -3,16 +3,12 @@
 
 __asm__(".section .rodata\n"
         ".global openapi_text\n"
-        ".global openapi_end\n"
+        ".global openapi_length\n"
         "openapi_text:\n"
         ".incbin \"backend/openapi.yaml\"\n"
-        "openapi_end:\n"
+        ".Lopenapi_end:\n"
         ".byte 0\n"
+        ".balign 8\n"
+        "openapi_length:\n"
+        ".quad .Lopenapi_end - openapi_text\n"
         ".previous\n");
-
-extern const char openapi_end[];
-
-size_t openapi_length(void)
-{
-    return (size_t)(openapi_end - openapi_text);
-}

@@ -2,9 +2,9 @@
 #ifndef BACKEND_OPENAPI_H
 #define BACKEND_OPENAPI_H
 
-#include <stddef.h>
+#include <stdint.h>
 
 extern const char openapi_text[];
-size_t openapi_length(void);
+extern const uint64_t openapi_length;
 
 #endif

@@ -9,8 +9,8 @@ struct removal {
     int64_t count;   /* out: removed so far */
 };
 
-/* Removes what was received before before_ms (0: whenever), escalated or commented ones stay when keep_marked; at most most
- * (0: no limit), oldest first. */
+/* Removes what was received before before_ms (0: whenever), escalated or commented ones stay when keep_marked; at
+ * most most (0: no limit), oldest first. */
 bool removal_run(struct removal *removal, int64_t before_ms, bool keep_marked, int64_t most, struct err *err);
 
 #endif

@@ -166,7 +166,8 @@ static bool read_value(struct parser *p, char *out, bool *starred, bool *quoted)
     return true;
 }
 
-/* The field that stands at p->at with its colon, or NULL; an unknown one before a colon is a word: IPv6 has colons too. */
+/* The field that stands at p->at with its colon, or NULL; an unknown one before a colon is a word: IPv6 has colons
+ * too. */
 static const struct field *read_field(struct parser *p)
 {
     size_t n = strspn(p->text + p->at, "abcdefghijklmnopqrstuvwxyz_");

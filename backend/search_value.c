@@ -89,7 +89,8 @@ static struct search *severity_value(struct parser *p, const struct field *field
     while (strcmp(order[at], name) != 0)
         at++;
     for (size_t i = 0; i < 4; i++) {
-        bool fits = (value[0] == '>' && i > at) || (value[0] == '<' && i < at) || (value[signs - 1] == '=' && i == at);
+        bool fits =
+            (value[0] == '>' && i > at) || (value[0] == '<' && i < at) || (value[signs - 1] == '=' && i == at);
         struct search *one = fits ? text_node(p, SEARCH_TEXT, FIELD_SEVERITY, order[i]) : NULL;
 
         if (fits && one == NULL) {
@@ -174,12 +175,14 @@ static bool read_port(const char *text, double *out)
     return strlen(text) <= 5 && strspn(text, "0123456789") == strlen(text) && read_real(text, out);
 }
 
-static const struct numbers ports = {read_port, "-", 0, 65535, "a port from 0 to 65535, a range such as 1000-2000, or >1023"};
+static const struct numbers ports = {read_port, "-", 0, 65535,
+                                     "a port from 0 to 65535, a range such as 1000-2000, or >1023"};
 static const struct numbers reals = {read_real, "-", 0, 1, "a number from 0 to 1, a range such as 0.5-0.8, or >0.8"};
-static const struct numbers times = {search_time, "..", -1e17, 1e18,
-                                     "a day or time such as 2026-11-23 or >=2026-11-23T10:00:00Z, or a range with .."};
+static const struct numbers times = {
+    search_time, "..", -1e17, 1e18, "a day or time such as 2026-11-23 or >=2026-11-23T10:00:00Z, or a range with .."};
 
-static struct search *number_value(struct parser *p, const struct field *field, const struct numbers *kind, char *value)
+static struct search *number_value(struct parser *p, const struct field *field, const struct numbers *kind,
+                                   char *value)
 {
     struct search *s = search_node(SEARCH_NUMBER);
 
@@ -344,7 +347,8 @@ static bool is_id(const char *text)
 {
     size_t n = strlen(text);
 
-    return n >= 4 && n <= 128 && strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == n;
+    return n >= 4 && n <= 128 &&
+           strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._:-") == n;
 }
 
 /* Takes both; a missing second one is fine. */
@@ -381,7 +385,8 @@ struct search *search_word_value(struct parser *p, char *value, bool starred, bo
         else
             search_free(network);
     }
-    if (!quoted && !starred && read_port(value, &port) && port <= 65535 && (network = search_node(SEARCH_NUMBER)) != NULL) {
+    if (!quoted && !starred && read_port(value, &port) && port <= 65535 &&
+        (network = search_node(SEARCH_NUMBER)) != NULL) {
         network->field = FIELD_PORT;
         network->low = network->high = port;
         s = or_also(p, s, network);

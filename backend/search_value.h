@@ -4,7 +4,16 @@
 
 #include "backend/search.h"
 
-enum value_kind { VALUE_TEXT, VALUE_CHOICE, VALUE_SEVERITY, VALUE_PORT, VALUE_REAL, VALUE_ADDRESS, VALUE_TIME, VALUE_FLAG };
+enum value_kind {
+    VALUE_TEXT,
+    VALUE_CHOICE,
+    VALUE_SEVERITY,
+    VALUE_PORT,
+    VALUE_REAL,
+    VALUE_ADDRESS,
+    VALUE_TIME,
+    VALUE_FLAG
+};
 
 struct field {
     const char *name;

@@ -37,7 +37,8 @@ bool securitylog_append_json(bson_t *document, const char *key, const cJSON *val
         return BSON_APPEND_UTF8(document, key, value->valuestring);
     if (cJSON_IsBool(value))
         return BSON_APPEND_BOOL(document, key, cJSON_IsTrue(value));
-    if (cJSON_IsNumber(value) && fabs(value->valuedouble) <= WHOLE_MAX && floor(value->valuedouble) == value->valuedouble)
+    if (cJSON_IsNumber(value) && fabs(value->valuedouble) <= WHOLE_MAX &&
+        floor(value->valuedouble) == value->valuedouble)
         return BSON_APPEND_INT64(document, key, (int64_t)value->valuedouble);
     if (cJSON_IsNumber(value))
         return BSON_APPEND_DOUBLE(document, key, value->valuedouble);
@@ -156,14 +157,14 @@ static bool append_details(bson_t *document, const struct store_item *item, cons
     bson_t details;
     bool ok = data != NULL && BSON_APPEND_DOCUMENT_BEGIN(document, "details", &details);
 
-    ok = ok && securitylog_append_json(&details, "threatData", data) && BSON_APPEND_UTF8(&details, "threatId", t->id) &&
-         BSON_APPEND_UTF8(&details, "threatType", t->type) &&
+    ok = ok && securitylog_append_json(&details, "threatData", data) &&
+         BSON_APPEND_UTF8(&details, "threatId", t->id) && BSON_APPEND_UTF8(&details, "threatType", t->type) &&
          BSON_APPEND_UTF8(&details, "severity", severity_text(t->severity)) &&
          BSON_APPEND_UTF8(&details, "sourceIP", t->source_ip) &&
          BSON_APPEND_UTF8(&details, "destinationIP", t->destination_ip) &&
-         BSON_APPEND_DOUBLE(&details, "confidence", t->confidence) && BSON_APPEND_UTF8(&details, "username", "system") &&
-         BSON_APPEND_UTF8(&details, "source", sensor_of(item)) && BSON_APPEND_UTF8(&details, "detectedBy", "ml_models") &&
-         bson_append_document_end(document, &details);
+         BSON_APPEND_DOUBLE(&details, "confidence", t->confidence) &&
+         BSON_APPEND_UTF8(&details, "username", "system") && BSON_APPEND_UTF8(&details, "source", sensor_of(item)) &&
+         BSON_APPEND_UTF8(&details, "detectedBy", "ml_models") && bson_append_document_end(document, &details);
     cJSON_Delete(data);
     return ok;
 }
@@ -178,7 +179,8 @@ static bool append_triage(bson_t *document)
            bson_append_array_end(&triage, &history) && bson_append_document_end(document, &triage);
 }
 
-static bool append_index(bson_t *document, const struct store_item *item, const struct store_record *record, int64_t seq)
+static bool append_index(bson_t *document, const struct store_item *item, const struct store_record *record,
+                         int64_t seq)
 {
     const struct threat *t = item->threat;
     char protocol[THREAT_PROTOCOL];
@@ -204,16 +206,19 @@ static bool append_index(bson_t *document, const struct store_item *item, const 
         ok = BSON_APPEND_INT32(&index, "destinationPort", t->destination_port);
     if (ok && record->job[0] != '\0')
         ok = BSON_APPEND_UTF8(&index, "job", record->job);
-    return ok && securitylog_append_words(&index, "words", record, NULL) && bson_append_document_end(document, &index);
+    return ok && securitylog_append_words(&index, "words", record, NULL) &&
+           bson_append_document_end(document, &index);
 }
 
-bool securitylog_build(bson_t *document, const struct store_item *item, const struct store_record *record, int64_t seq)
+bool securitylog_build(bson_t *document, const struct store_item *item, const struct store_record *record,
+                       int64_t seq)
 {
     return BSON_APPEND_NULL(document, "userId") && BSON_APPEND_UTF8(document, "action", SECURITYLOG_THREAT) &&
            BSON_APPEND_UTF8(document, "status", "detected") && append_text(document, "ipAddress", item->address) &&
            append_text(document, "userAgent", item->user_agent) && append_details(document, item, record) &&
            BSON_APPEND_DATE_TIME(document, "timestamp", item->threat->timestamp_us / 1000) &&
-           BSON_APPEND_INT64(document, "seq", seq) && BSON_APPEND_DATE_TIME(document, "receivedAt", item->received_ms) &&
+           BSON_APPEND_INT64(document, "seq", seq) &&
+           BSON_APPEND_DATE_TIME(document, "receivedAt", item->received_ms) &&
            append_text(document, "suppressedBy", item->suppressed_by) && append_triage(document) &&
            append_index(document, item, record, seq);
 }

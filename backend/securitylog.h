@@ -1,9 +1,9 @@
 /* securitylog.h: a threat as a document of the collection securitylogs (step 8 of the guide), and back.
  *
  * userId, action, status, ipAddress, userAgent, details and timestamp are as the guide has them; seq, receivedAt,
- * suppressedBy and triage are the store's own. What queries need stands once more under "index", in a form that can be indexed:
- * addresses as 16 bytes, the severity as a number, the words. Everything is built field by field from parsed JSON, so no text of
- * a sender can turn into a date, an object id or an operator. */
+ * suppressedBy and triage are the store's own. What queries need stands once more under "index", in a form that can
+ * be indexed: addresses as 16 bytes, the severity as a number, the words. Everything is built field by field from
+ * parsed JSON, so no text of a sender can turn into a date, an object id or an operator. */
 #ifndef BACKEND_SECURITYLOG_H
 #define BACKEND_SECURITYLOG_H
 
@@ -20,7 +20,8 @@ bool securitylog_append_json(bson_t *document, const char *key, const cJSON *val
 char *securitylog_json(const bson_iter_t *value);
 
 /* The document of a new threat. False: memory is out. */
-bool securitylog_build(bson_t *document, const struct store_item *item, const struct store_record *record, int64_t seq);
+bool securitylog_build(bson_t *document, const struct store_item *item, const struct store_record *record,
+                       int64_t seq);
 
 /* A document as it was read; strings are borrowed from it, json and history are freed by securitylog_clear. */
 struct securitylog {

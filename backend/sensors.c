@@ -1,4 +1,5 @@
-/* sensors.c: a small table by name. What a sensor said is a document too, so that every backend and the next start know it. */
+/* sensors.c: a small table by name. What a sensor said is a document too, so that every backend and the next start
+ * know it. */
 #include "backend/sensors.h"
 
 #include "backend/store.h"
@@ -16,7 +17,7 @@ enum { STATE_MAX = 16 * 1024, KEPT_MS = 7 * 24 * 3600 * 1000 };
 
 struct sensor {
     char name[65];
-    char *json;        /* what it said last */
+    char *json; /* what it said last */
     int64_t heard_ms;
     enum sensor_state state; /* as last told */
 };

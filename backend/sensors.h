@@ -11,7 +11,8 @@ struct sensors *sensors_create(void);
 void sensors_free(struct sensors *sensors);
 
 const char *sensor_state_text(enum sensor_state state);
-/* state: the JSON object that the sensor sent. False: the table is full (ERR_UNAVAILABLE). *news: it is new or was not ok. */
+/* state: the JSON object that the sensor sent. False: the table is full (ERR_UNAVAILABLE). *news: it is new or was
+ * not ok. */
 bool sensors_heard(struct sensors *sensors, const char *name, const char *state, int64_t now_ms, bool *news,
                    struct err *err);
 /* Looks at the clock; changed is called, with the sensor as JSON, for each whose state is another one now. */

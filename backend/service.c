@@ -78,7 +78,8 @@ static bool mongo_uri(const struct settings *settings, char out[URI_MAX], struct
 {
     out[0] = '\0';
     if (settings->mongodb_uri_file != NULL && settings->mongodb_uri_file[0] != '\0')
-        return config_read_secret(settings->mongodb_uri_file, out, URI_MAX, err) || err_prefix(err, "mongodb-uri-file");
+        return config_read_secret(settings->mongodb_uri_file, out, URI_MAX, err) ||
+               err_prefix(err, "mongodb-uri-file");
     if (settings->mongodb_uri != NULL && snprintf(out, URI_MAX, "%s", settings->mongodb_uri) >= URI_MAX)
         return err_set(err, ERR_INVALID, "mongodb-uri: expected at most %d bytes", URI_MAX - 1);
     return true;
@@ -204,7 +205,8 @@ static bool open_server(struct service *service, struct err *err)
         .hidden_role = ROLE_WEBHOOK,
     };
     service->server = http_server_start(&http, err);
-    return service->server != NULL;
+    return service->server != NULL ||
+           err_prefix(err, "%s, ports %ld and %ld", settings->bind, settings->port, settings->dashboard_port);
 }
 
 static bool open_rooms(struct service *service, struct err *err)
@@ -307,8 +309,8 @@ bool service_check(const struct settings *settings, struct err *err)
     ok = ok && mongo_uri(settings, uri, err);
     if (ok && secrets != NULL && secrets[0] != '\0')
         ok = (webhook = webhook_open(secrets, err)) != NULL;
-    ok = ok && (detectors = detectors_open(&settings->detectors, key != NULL && key[0] != '\0' ? key : NULL, err)) !=
-                   NULL;
+    ok = ok &&
+         (detectors = detectors_open(&settings->detectors, key != NULL && key[0] != '\0' ? key : NULL, err)) != NULL;
     if (ok && settings->dashboard_port >= 0 && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
         (stat(settings->static_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
         ok = err_set(err, ERR_INVALID, "static-dir: %s is no directory", settings->static_dir);

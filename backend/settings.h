@@ -21,12 +21,12 @@ struct settings {
     struct config_list allowed_origins;  /* CORS, and writes by cookie */
     struct config_list detectors;        /* NAME=URL */
     const char *detector_key_file;
-    bool secure_cookies;                 /* the cookie gets "Secure" (behind TLS) */
+    bool secure_cookies; /* the cookie gets "Secure" (behind TLS) */
     long session_hours;
     long max_streams, streams_per_user;
     long retention_days, retention_threats; /* 0: no limit */
-    bool allow_private_targets;          /* notices may go to loopback, private and link-local addresses */
-    struct config_list geo_files;        /* databases of places, see geo.h */
+    bool allow_private_targets;             /* notices may go to loopback, private and link-local addresses */
+    struct config_list geo_files;           /* databases of places, see geo.h */
     const char *log_level;
     bool log_json;
 };

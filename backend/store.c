@@ -40,7 +40,8 @@ bool store_insert(struct store *store, struct store_item *items, size_t count, s
     return count == 0 || store->ops->insert(store, items, count, err);
 }
 
-bool store_threat(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage, struct err *err)
+bool store_threat(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage,
+                  struct err *err)
 {
     return store->ops->threat(store, id, json, seq, triage, err);
 }

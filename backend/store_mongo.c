@@ -11,8 +11,14 @@
 #include <time.h>
 
 enum {
-    SELECTION_MS = 2000, CONNECT_MS = 2000, SOCKET_MS = 5000, QUEUE_MS = 2000, POOL_MAX = 32,
-    TRIES = 30, TRIES_MS = 4000, SCHEMA = 1
+    SELECTION_MS = 2000,
+    CONNECT_MS = 2000,
+    SOCKET_MS = 5000,
+    QUEUE_MS = 2000,
+    POOL_MAX = 32,
+    TRIES = 30,
+    TRIES_MS = 4000,
+    SCHEMA = 1
 };
 static const int DUPLICATE_KEY = 11000, DUPLICATE_KEY_UPDATE = 11001, WRITE_CONFLICT = 112;
 
@@ -166,7 +172,8 @@ bool mongo_update(struct mongo_call *call, const char *name, const bson_t *which
     return ok;
 }
 
-bool mongo_count_up(struct mongo_call *call, const char *name, int64_t count, int64_t *last, bool *again, struct err *err)
+bool mongo_count_up(struct mongo_call *call, const char *name, int64_t count, int64_t *last, bool *again,
+                    struct err *err)
 {
     mongoc_collection_t *collection = mongo_collection(call, "counters");
     mongoc_find_and_modify_opts_t *options = mongoc_find_and_modify_opts_new();
@@ -278,7 +285,8 @@ static void append_index(bson_t *list, size_t n, const struct index_row *row)
     if (row->sparse)
         BSON_APPEND_BOOL(&index, "sparse", true);
     if (row->only_with != NULL)
-        BCON_APPEND(&index, "partialFilterExpression", "{", row->only_with, "{", "$exists", BCON_BOOL(true), "}", "}");
+        BCON_APPEND(&index, "partialFilterExpression", "{", row->only_with, "{", "$exists", BCON_BOOL(true), "}",
+                    "}");
     bson_append_document_end(list, &index);
 }
 
@@ -307,8 +315,9 @@ static bool make_collection(struct mongo_call *call, const char *name, struct er
     bson_t *command = BCON_NEW("create", BCON_UTF8(name));
     const int exists_already = 48;
     bson_error_t error;
-    bool ok = mongoc_client_write_command_with_opts(call->client, call->store->database, command, NULL, NULL, &error) ||
-              (int)error.code == exists_already || mongo_failed(&error, name, err);
+    bool ok =
+        mongoc_client_write_command_with_opts(call->client, call->store->database, command, NULL, NULL, &error) ||
+        (int)error.code == exists_already || mongo_failed(&error, name, err);
 
     bson_destroy(command);
     return ok;
@@ -325,7 +334,8 @@ static bool ask_server(struct mongo_call *call, struct err *err)
 
     /* A replica set has a name; a router says so. */
     if (ok)
-        call->store->transactions = bson_iter_init_find(&at, &reply, "setName") || bson_iter_init_find(&at, &reply, "msg");
+        call->store->transactions =
+            bson_iter_init_find(&at, &reply, "setName") || bson_iter_init_find(&at, &reply, "msg");
     call->store->base.shared = call->store->transactions;
     bson_destroy(&reply);
     bson_destroy(hello);
@@ -352,7 +362,8 @@ static bool read_name(struct mongo_call *call, struct err *err)
     else if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "value.schema", &at) &&
              bson_iter_as_int64(&at) > SCHEMA)
         err_set(err, ERR_DENIED, "%s: written by a newer version", call->store->database);
-    else if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "value.name", &at) && BSON_ITER_HOLDS_UTF8(&at))
+    else if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "value.name", &at) &&
+             BSON_ITER_HOLDS_UTF8(&at))
         ok = snprintf(call->store->base.name, STORE_NAME, "%s", bson_iter_utf8(&at, NULL)) > 0;
     bson_destroy(&reply);
     bson_destroy(change);
@@ -473,7 +484,8 @@ static const struct store_ops ops = {
     .backup = mongo_backup,
 };
 
-/* The driver writes lines of its own; here they become events. What it warns of is told by the call that failed as well. */
+/* The driver writes lines of its own; here they become events. What it warns of is told by the call that failed as
+ * well. */
 static void log_driver(mongoc_log_level_t level, const char *domain, const char *message, void *context)
 {
     (void)context;

@@ -1,8 +1,9 @@
 /* store_mongo.h: what the files of the MongoDB store share; nobody else includes it.
  *
- * A client is popped from the pool for one call. On a replica set every change is one transaction, in which the sequence is taken by
- * $inc, so that commit order is sequence order over all backends; a lost race is tried again. A standalone server has no
- * transactions: then only one backend may use it, and changes are ordered by write_lock alone. */
+ * A client is popped from the pool for one call. On a replica set every change is one transaction, in which the
+ * sequence is taken by $inc, so that commit order is sequence order over all backends; a lost race is tried again. A
+ * standalone server has no transactions: then only one backend may use it, and changes are ordered by write_lock
+ * alone. */
 #ifndef BACKEND_STORE_MONGO_H
 #define BACKEND_STORE_MONGO_H
 
@@ -22,7 +23,8 @@ struct mongo_store {
     mongoc_client_pool_t *pool;
     char *database;
     bool transactions;
-    /* write_lock keeps this backend's own transactions from racing each other; held over one call. It guards rollup. */
+    /* write_lock keeps this backend's own transactions from racing each other; held over one call. It guards rollup.
+     */
     pthread_mutex_t write_lock;
     struct rollup *rollup;
     struct mongo_follower *follower;
@@ -51,13 +53,15 @@ void mongo_options(struct mongo_call *call, bson_t *options);
 typedef bool mongo_work(struct mongo_call *call, void *context, bool *again, struct err *err);
 bool mongo_transaction(struct mongo_store *store, mongo_work *work, void *context, struct err *err);
 /* Sets *again when the error is one that a new attempt may heal. */
-bool mongo_work_failed(const bson_error_t *error, const bson_t *reply, const char *what, bool *again, struct err *err);
+bool mongo_work_failed(const bson_error_t *error, const bson_t *reply, const char *what, bool *again,
+                       struct err *err);
 
 /* counters: raises the one of that name by count; *last is its new value. */
-bool mongo_count_up(struct mongo_call *call, const char *name, int64_t count, int64_t *last, bool *again, struct err *err);
+bool mongo_count_up(struct mongo_call *call, const char *name, int64_t count, int64_t *last, bool *again,
+                    struct err *err);
 bool mongo_read_counter(struct mongo_call *call, const char *name, int64_t *value, struct err *err);
-bool mongo_update(struct mongo_call *call, const char *collection, const bson_t *which, const bson_t *change, bool upsert,
-                  bool *again, struct err *err);
+bool mongo_update(struct mongo_call *call, const char *collection, const bson_t *which, const bson_t *change,
+                  bool upsert, bool *again, struct err *err);
 
 /* store_mongo_rollup.c: what store->rollup holds, within the call's transaction. */
 bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err);
@@ -82,7 +86,8 @@ bool mongo_find_one(struct mongo_call *call, const char *id, const bson_t **docu
                     bool *again, struct err *err);
 
 /* store_mongo_query.c */
-bool mongo_threat(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage, struct err *err);
+bool mongo_threat(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage,
+                  struct err *err);
 bool mongo_find(struct store *store, const struct store_query *query, store_each_threat *each, void *context,
                 int64_t *total, struct err *err);
 bool mongo_statistics(struct store *store, const struct store_span *span, char **json, struct err *err);
@@ -93,7 +98,8 @@ bool mongo_first_seq(struct store *store, int64_t *seq, struct err *err);
 
 /* store_mongo_docs.c */
 bool mongo_doc_put(struct store *store, const struct store_doc *doc, int64_t *version, struct err *err);
-bool mongo_doc_get(struct store *store, const char *kind, const char *id, char **json, int64_t *version, struct err *err);
+bool mongo_doc_get(struct store *store, const char *kind, const char *id, char **json, int64_t *version,
+                   struct err *err);
 bool mongo_doc_by_name(struct store *store, const char *kind, const char *name, char **id, char **json,
                        int64_t *version, struct err *err);
 bool mongo_doc_remove(struct store *store, const char *kind, const char *id, struct err *err);

@@ -58,8 +58,8 @@ static bool present_version(struct mongo_call *call, const struct store_doc *doc
 static bool forget_expired(struct mongo_call *call, const struct store_doc *doc, bool *again, struct err *err)
 {
     mongoc_collection_t *documents = mongo_collection(call, "documents");
-    bson_t *which = BCON_NEW("kind", BCON_UTF8(doc->kind), "expiresAt", "{", "$lte", BCON_DATE_TIME(clock_now_ms()), "}",
-                             "$or", "[", "{", "id", BCON_UTF8(doc->id), "}", "{", "name",
+    bson_t *which = BCON_NEW("kind", BCON_UTF8(doc->kind), "expiresAt", "{", "$lte", BCON_DATE_TIME(clock_now_ms()),
+                             "}", "$or", "[", "{", "id", BCON_UTF8(doc->id), "}", "{", "name",
                              BCON_UTF8(doc->name != NULL ? doc->name : ""), "}", "]");
     bson_error_t error;
     bson_t options, reply;
@@ -189,7 +189,8 @@ static bool get_doc(struct store *store, const char *kind, const char *field, co
     return ok;
 }
 
-bool mongo_doc_get(struct store *store, const char *kind, const char *id, char **json, int64_t *version, struct err *err)
+bool mongo_doc_get(struct store *store, const char *kind, const char *id, char **json, int64_t *version,
+                   struct err *err)
 {
     return get_doc(store, kind, "id", id, NULL, json, version, err);
 }
@@ -265,7 +266,8 @@ bool mongo_doc_list(struct store *store, const char *kind, const char *from, boo
     if (from != NULL)
         BCON_APPEND(which, "id", "{", newest_first ? "$lt" : "$gt", BCON_UTF8(from), "}");
     append_alive(which);
-    options = BCON_NEW("sort", "{", "id", BCON_INT32(newest_first ? -1 : 1), "}", "limit", BCON_INT64((int64_t)limit));
+    options =
+        BCON_NEW("sort", "{", "id", BCON_INT32(newest_first ? -1 : 1), "}", "limit", BCON_INT64((int64_t)limit));
     documents = mongo_collection(&call, "documents");
     cursor = mongoc_collection_find_with_opts(documents, which, options, NULL);
     while (ok && more && limit > 0 && mongoc_cursor_next(cursor, &document))

@@ -1,8 +1,9 @@
 /* store_mongo_follow.c: hears of every event of every backend through the collection's change stream.
  *
- * The sequence is taken within each transaction, so changes come in its order. A stream is opened first and only then what came
- * before is read from the store, so nothing falls between. When a stream ends it is resumed behind the last change; when the
- * server no longer knows that place, the same way is taken as at the start: a new stream, then what was missed. */
+ * The sequence is taken within each transaction, so changes come in its order. A stream is opened first and only then
+ * what came before is read from the store, so nothing falls between. When a stream ends it is resumed behind the last
+ * change; when the server no longer knows that place, the same way is taken as at the start: a new stream, then what
+ * was missed. */
 #include "backend/store_mongo.h"
 
 #include "common/log.h"
@@ -111,8 +112,8 @@ static void tell_change(struct mongo_follower *f, const bson_t *change)
 
 static mongoc_change_stream_t *open_stream(mongoc_collection_t *logs, const bson_t *token)
 {
-    bson_t *pipeline = BCON_NEW("pipeline", "[", "{", "$match", "{", "operationType", "{", "$in", "[", "insert", "update",
-                                "replace", "]", "}", "}", "}", "]");
+    bson_t *pipeline = BCON_NEW("pipeline", "[", "{", "$match", "{", "operationType", "{", "$in", "[", "insert",
+                                "update", "replace", "]", "}", "}", "}", "]");
     bson_t *options = BCON_NEW("fullDocument", "updateLookup", "maxAwaitTimeMS", BCON_INT64(AWAIT_MS));
     mongoc_change_stream_t *stream;
 

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool mongo_threat(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage, struct err *err)
+bool mongo_threat(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage,
+                  struct err *err)
 {
     struct securitylog log = {0};
     mongoc_cursor_t *cursor = NULL;
@@ -89,8 +90,8 @@ static bool count_all(struct mongo_call *call, const struct store_query *query, 
     *total = 0;
     if (query->search == NULL || query->search->kind == SEARCH_ALL)
         return mongo_rollup_read(call, ROLLUP_EVER, ROLLUP_SEVERITY, INT64_MIN, INT64_MAX, add_visible, total, err) &&
-               (!query->with_suppressed || mongo_rollup_read(call, ROLLUP_EVER, ROLLUP_SUPPRESSED, INT64_MIN, INT64_MAX,
-                                                             add_visible, total, err));
+               (!query->with_suppressed || mongo_rollup_read(call, ROLLUP_EVER, ROLLUP_SUPPRESSED, INT64_MIN,
+                                                             INT64_MAX, add_visible, total, err));
     whole.before_seq = 0;
     append_filter(&filter, &whole);
     options = BCON_NEW("limit", BCON_INT64(COUNT_MAX));

@@ -68,8 +68,8 @@ static bool pick(struct mongo_call *call, struct chunk *chunk, bool *again, stru
     bool ok = append_filter(&filter, chunk->removal);
 
     mongo_options(call, &options);
-    BCON_APPEND(&options, "sort", "{", chunk->removal->received_before_ms > 0 ? "receivedAt" : "seq", BCON_INT32(1), "}",
-                "limit", BCON_INT64((int64_t)chunk->limit));
+    BCON_APPEND(&options, "sort", "{", chunk->removal->received_before_ms > 0 ? "receivedAt" : "seq", BCON_INT32(1),
+                "}", "limit", BCON_INT64((int64_t)chunk->limit));
     cursor = mongoc_collection_find_with_opts(logs, &filter, &options, NULL);
     while (ok && chunk->count < chunk->limit && mongoc_cursor_next(cursor, &document))
         ok = take_one(call->store, chunk, document, err);
@@ -82,8 +82,8 @@ static bool pick(struct mongo_call *call, struct chunk *chunk, bool *again, stru
     return ok;
 }
 
-static bool delete_ids(struct mongo_call *call, const struct chunk *chunk, const char *name, const char *field, bool *again,
-                       struct err *err)
+static bool delete_ids(struct mongo_call *call, const struct chunk *chunk, const char *name, const char *field,
+                       bool *again, struct err *err)
 {
     mongoc_collection_t *collection = mongo_collection(call, name);
     bson_t which = BSON_INITIALIZER, in, list, options, reply;

@@ -207,8 +207,8 @@ bool mongo_rollup_read(void *context_call, enum rollup_span span, enum rollup_di
 {
     struct mongo_call *call = context_call;
     mongoc_collection_t *rollups = mongo_collection(call, "rollups");
-    bson_t *which = BCON_NEW("span", BCON_INT32((int)span), "part", BCON_INT32(part_of(dimension)), "bucket", "{", "$gte",
-                             BCON_INT64(from), "$lt", BCON_INT64(to), "}");
+    bson_t *which = BCON_NEW("span", BCON_INT32((int)span), "part", BCON_INT32(part_of(dimension)), "bucket", "{",
+                             "$gte", BCON_INT64(from), "$lt", BCON_INT64(to), "}");
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(rollups, which, NULL, NULL);
     const bson_t *document;
     bson_error_t error;

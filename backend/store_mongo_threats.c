@@ -1,4 +1,5 @@
-/* store_mongo_threats.c: everything that adds to or changes threats, each in one transaction with its counts and its events. */
+/* store_mongo_threats.c: everything that adds to or changes threats, each in one transaction with its counts and its
+ * events. */
 #include "backend/store_mongo.h"
 
 #include "common/clock.h"
@@ -76,7 +77,8 @@ static struct known *slot_of(struct batch *batch, const char *id)
 
     for (const char *p = id; *p != '\0'; p++)
         hash = (hash ^ (unsigned char)*p) * 1099511628211u;
-    for (at = (hash ^ hash >> 32) & (batch->slots - 1); batch->known[at].id != NULL; at = (at + 1) & (batch->slots - 1))
+    for (at = (hash ^ hash >> 32) & (batch->slots - 1); batch->known[at].id != NULL;
+         at = (at + 1) & (batch->slots - 1))
         if (strcmp(batch->known[at].id, id) == 0)
             break;
     return &batch->known[at];
@@ -134,7 +136,8 @@ static bool look_up(struct mongo_call *call, struct batch *batch, bool *again, s
     bson_append_array_end(&id, &list);
     bson_append_document_end(&which, &id);
     mongo_options(call, &options);
-    fields = BCON_NEW("details.threatId", BCON_INT32(1), "index.revision", BCON_INT32(1), "index.digest", BCON_INT32(1));
+    fields =
+        BCON_NEW("details.threatId", BCON_INT32(1), "index.revision", BCON_INT32(1), "index.digest", BCON_INT32(1));
     BSON_APPEND_DOCUMENT(&options, "projection", fields);
     cursor = mongoc_collection_find_with_opts(logs, &which, &options, NULL);
     while (ok && mongoc_cursor_next(cursor, &document))
@@ -206,8 +209,8 @@ static bool describe_new(struct mongo_store *store, struct store_item *item, con
     return count_change(store, &fact, 1, err);
 }
 
-static bool insert_documents(struct mongo_call *call, struct batch *batch, const bson_t **documents, size_t count, bool *again,
-                             struct err *err)
+static bool insert_documents(struct mongo_call *call, struct batch *batch, const bson_t **documents, size_t count,
+                             bool *again, struct err *err)
 {
     mongoc_collection_t *logs = mongo_collection(call, "securitylogs");
     bson_error_t error;
@@ -272,8 +275,8 @@ static void words_of_comments(struct store_record *words, const char *history)
 }
 
 static bool write_revision(struct mongo_call *call, const struct store_item *item, const struct securitylog *log,
-                           const struct threat *merged, const struct store_record *record, uint64_t digest, bool *again,
-                           struct err *err)
+                           const struct threat *merged, const struct store_record *record, uint64_t digest,
+                           bool *again, struct err *err)
 {
     struct store_record *comments = calloc(1, sizeof *comments);
     cJSON *data = cJSON_Parse(record->json);
@@ -312,8 +315,8 @@ static bool update_read(struct mongo_call *call, struct store_item *item, uint64
     struct threat merged = {0};
     bool ok = record != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
 
-    ok = ok && count_change(call->store, &fact, -1, err) && store_record_merge(&merged, log->json, item->threat, err) &&
-         store_record_make(record, &merged, err) &&
+    ok = ok && count_change(call->store, &fact, -1, err) &&
+         store_record_merge(&merged, log->json, item->threat, err) && store_record_make(record, &merged, err) &&
          write_revision(call, item, log, &merged, record, digest, again, err);
     if (ok) {
         log->envelope.suppressed_by = item->suppressed_by;
@@ -330,7 +333,8 @@ static bool update_read(struct mongo_call *call, struct store_item *item, uint64
     return ok;
 }
 
-static bool update_one(struct mongo_call *call, struct store_item *item, uint64_t digest, bool *again, struct err *err)
+static bool update_one(struct mongo_call *call, struct store_item *item, uint64_t digest, bool *again,
+                       struct err *err)
 {
     struct securitylog log = {0};
     mongoc_cursor_t *cursor = NULL;
@@ -397,7 +401,7 @@ bool mongo_insert(struct store *store, struct store_item *items, size_t count, s
     batch.records = calloc(count, sizeof *batch.records);
     batch.known = calloc(batch.slots, sizeof *batch.known);
     ok = batch.records != NULL && batch.known != NULL ? make_records(&batch, err)
-                                                     : err_set(err, ERR_MEMORY, "store: out of memory");
+                                                      : err_set(err, ERR_MEMORY, "store: out of memory");
     ok = ok && mongo_transaction(MONGO_STORE(store), write_batch, &batch, err);
     if (!ok && batch.known != NULL)
         forget(&batch);
@@ -427,11 +431,13 @@ static bool write_triage(struct mongo_call *call, const struct securitylog *log,
     struct store_record *words = calloc(1, sizeof *words);
     const struct triage *triage = &log->envelope.triage;
     cJSON *entries = cJSON_Parse(history);
-    bson_t *which = BCON_NEW("details.threatId", BCON_UTF8(work->id), "triage.version", BCON_INT64(triage->version - 1));
+    bson_t *which =
+        BCON_NEW("details.threatId", BCON_UTF8(work->id), "triage.version", BCON_INT64(triage->version - 1));
     bson_t change = BSON_INITIALIZER, set, push, each;
     bool ok = words != NULL && entries != NULL;
 
-    ok = ok && BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &set) && BSON_APPEND_INT64(&set, "index.eventSeq", work->seq) &&
+    ok = ok && BSON_APPEND_DOCUMENT_BEGIN(&change, "$set", &set) &&
+         BSON_APPEND_INT64(&set, "index.eventSeq", work->seq) &&
          BSON_APPEND_UTF8(&set, "triage.status", triage->status) &&
          BSON_APPEND_UTF8(&set, "triage.verdict", triage->verdict) &&
          BSON_APPEND_UTF8(&set, "triage.assignee", triage->assignee) &&

@@ -1,6 +1,7 @@
 /* store_ops.h: what a store has to be able to do, for the stores alone (store.h is for everybody else).
  *
- * Each store begins with a struct store and fills the table; the comments of store.h are the contract of every row. */
+ * Each store begins with a struct store and fills the table; the comments of store.h are the contract of every row.
+ */
 #ifndef BACKEND_STORE_OPS_H
 #define BACKEND_STORE_OPS_H
 
@@ -29,7 +30,8 @@ struct store_ops {
     void (*close)(struct store *store);
     bool (*ping)(struct store *store, struct err *err);
     bool (*insert)(struct store *store, struct store_item *items, size_t count, struct err *err);
-    bool (*threat)(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage, struct err *err);
+    bool (*threat)(struct store *store, const char *id, char **json, int64_t *seq, struct triage *triage,
+                   struct err *err);
     bool (*find)(struct store *store, const struct store_query *query, store_each_threat *each, void *context,
                  int64_t *total, struct err *err);
     bool (*statistics)(struct store *store, const struct store_span *span, char **json, struct err *err);

@@ -10,8 +10,10 @@
 
 /* Members that the store writes itself: a sender that sets them must not be believed. */
 static const char *const reserved[] = {"seq", "receivedAt", "suppressedBy", "triage"};
-/* Members whose text nobody searches for: figures, hashes and times, different in every threat, or the same in all. */
-static const char *const unsearched[] = {"features", "evidence", "first_seen", "last_seen", "model", "extractor", "source"};
+/* Members whose text nobody searches for: figures, hashes and times, different in every threat, or the same in all.
+ */
+static const char *const unsearched[] = {"features", "evidence",  "first_seen", "last_seen",
+                                         "model",    "extractor", "source"};
 
 enum { RESERVED = sizeof reserved / sizeof reserved[0], UNSEARCHED = sizeof unsearched / sizeof unsearched[0] };
 

@@ -8,16 +8,16 @@
 #include "backend/store.h"
 
 enum {
-    RECORD_WORDS = 64,          /* words of one threat that can be searched for; more are left out */
-    RECORD_WORD = 65,           /* bytes of a word with its NUL; longer ones are left out */
-    RECORD_WORD_BYTES = 2048,   /* room for all words of one threat */
+    RECORD_WORDS = 64,        /* words of one threat that can be searched for; more are left out */
+    RECORD_WORD = 65,         /* bytes of a word with its NUL; longer ones are left out */
+    RECORD_WORD_BYTES = 2048, /* room for all words of one threat */
     RECORD_JOB = 65,
     RECORD_HISTORY_MAX = 512 * 1024 /* bytes of one threat's triage history */
 };
 
 struct store_record {
-    char *json;          /* canonical text without the members that the store itself writes */
-    uint64_t digest;     /* of json: tells whether a repeated revision is the same */
+    char *json;                          /* canonical text without the members that the store itself writes */
+    uint64_t digest;                     /* of json: tells whether a repeated revision is the same */
     uint8_t source[16], destination[16]; /* IPv4 as ::ffff:a.b.c.d */
     bool simulated;
     char job[RECORD_JOB]; /* upload it came from, or "" */
@@ -32,7 +32,7 @@ struct store_envelope {
     int64_t seq, received_ms;
     const char *suppressed_by; /* NULL: not suppressed */
     struct triage triage;
-    const char *history;       /* JSON array, or NULL for an empty one */
+    const char *history; /* JSON array, or NULL for an empty one */
 };
 
 bool store_record_make(struct store_record *record, const struct threat *threat, struct err *err);
@@ -48,8 +48,8 @@ char *store_record_given(const char *json, const struct store_envelope *envelope
  * members) are the newer ones, severity and confidence never fall. The caller clears *merged. */
 bool store_record_merge(struct threat *merged, const char *stored_json, const struct threat *newer, struct err *err);
 
-/* Applies a change to *triage and appends what was done to the history (a JSON array or NULL). *added receives the new array, the
- * caller's to free. ERR_CONFLICT when the version is another, ERR_INVALID when the history is full. */
+/* Applies a change to *triage and appends what was done to the history (a JSON array or NULL). *added receives the
+ * new array, the caller's to free. ERR_CONFLICT when the version is another, ERR_INVALID when the history is full. */
 bool store_record_change(struct triage *triage, const char *history, const struct store_change *change, char **added,
                          struct err *err);
 

@@ -76,7 +76,8 @@ struct rollup_row rollup_row(const struct rollup *rollup, size_t index)
 
 static uint64_t hash_of(const struct rollup_row *row)
 {
-    uint64_t hash = 14695981039346656037u ^ ((uint64_t)row->span << 16) ^ ((uint64_t)row->dimension << 8) ^ row->simulated;
+    uint64_t hash =
+        14695981039346656037u ^ ((uint64_t)row->span << 16) ^ ((uint64_t)row->dimension << 8) ^ row->simulated;
 
     hash = (hash ^ (uint64_t)row->bucket) * 1099511628211u;
     for (const char *p = row->value; *p != '\0'; p++)
@@ -158,7 +159,8 @@ bool rollup_add_row(struct rollup *rollup, const struct rollup_row *row)
     return true;
 }
 
-static bool add_value(struct rollup *rollup, struct rollup_row *row, enum rollup_dimension dimension, const char *value)
+static bool add_value(struct rollup *rollup, struct rollup_row *row, enum rollup_dimension dimension,
+                      const char *value)
 {
     row->dimension = dimension;
     row->value = value;
@@ -185,7 +187,8 @@ bool rollup_add(struct rollup *rollup, const struct rollup_fact *fact, int delta
     bool ok = true;
 
     /* Taking out touches minutes of any age: rows that are gone are not missed. */
-    for (int span = age < ROLLUP_MINUTES_KEPT || delta < 0 ? ROLLUP_MINUTE : ROLLUP_HOUR; ok && span < ROLLUP_SPANS; span++) {
+    for (int span = age < ROLLUP_MINUTES_KEPT || delta < 0 ? ROLLUP_MINUTE : ROLLUP_HOUR; ok && span < ROLLUP_SPANS;
+         span++) {
         row.span = (enum rollup_span)span;
         row.bucket = rollup_bucket(row.span, fact->timestamp_us);
         if (fact->suppressed) {
@@ -193,7 +196,8 @@ bool rollup_add(struct rollup *rollup, const struct rollup_fact *fact, int delta
             continue;
         }
         ok = add_value(rollup, &row, ROLLUP_SEVERITY, severity_text(fact->severity)) &&
-             add_value(rollup, &row, ROLLUP_TYPE, fact->type) && add_value(rollup, &row, ROLLUP_STATUS, fact->status) &&
+             add_value(rollup, &row, ROLLUP_TYPE, fact->type) &&
+             add_value(rollup, &row, ROLLUP_STATUS, fact->status) &&
              add_value(rollup, &row, ROLLUP_SENSOR, fact->sensor) && add_verdict(rollup, &row, fact);
         if (ok && span != ROLLUP_MINUTE)
             ok = add_value(rollup, &row, ROLLUP_SOURCE, fact->source) &&

@@ -1,8 +1,9 @@
 /* store_rollup.h: counts by minute, hour, day and in all, so that statistics cost the same however much is stored.
  *
  * A store gathers the changes of a transaction in a struct rollup and adds them to its rows in that same
- * transaction; statistics are then sums over few rows. A row is (span, dimension, bucket, simulated, value) -> count; the bucket is
- * the number of the minute, hour or day since 1970 of the threat's timestamp. Minutes are kept for 48 h. */
+ * transaction; statistics are then sums over few rows. A row is (span, dimension, bucket, simulated, value) -> count;
+ * the bucket is the number of the minute, hour or day since 1970 of the threat's timestamp. Minutes are kept for 48
+ * h. */
 #ifndef BACKEND_STORE_ROLLUP_H
 #define BACKEND_STORE_ROLLUP_H
 
@@ -15,16 +16,16 @@ enum rollup_dimension {
     ROLLUP_TYPE,
     ROLLUP_STATUS,
     ROLLUP_SENSOR,
-    ROLLUP_VERDICT,     /* value "true_positive:port_scan" */
-    ROLLUP_SOURCE,      /* these two have no minutes */
+    ROLLUP_VERDICT, /* value "true_positive:port_scan" */
+    ROLLUP_SOURCE,  /* these two have no minutes */
     ROLLUP_DESTINATION,
     ROLLUP_DIMENSIONS
 };
 
 enum {
     ROLLUP_VALUE = 96,
-    ROLLUP_VALUES_MAX = 500,        /* values of one dimension in a bucket; what comes later counts as "" */
-    ROLLUP_VALUES_EVER = 5000,      /* the same for ROLLUP_EVER */
+    ROLLUP_VALUES_MAX = 500,   /* values of one dimension in a bucket; what comes later counts as "" */
+    ROLLUP_VALUES_EVER = 5000, /* the same for ROLLUP_EVER */
     ROLLUP_MINUTES_KEPT = 48 * 60
 };
 
@@ -60,8 +61,8 @@ int64_t rollup_width_us(enum rollup_span span); /* 0 for ROLLUP_EVER */
 
 typedef void rollup_visit(void *context, const struct rollup_row *row);
 /* Tells visit of every row of one span and dimension with from <= bucket < to. */
-typedef bool rollup_read(void *store, enum rollup_span span, enum rollup_dimension dimension, int64_t from, int64_t to,
-                         rollup_visit *visit, void *context, struct err *err);
+typedef bool rollup_read(void *store, enum rollup_span span, enum rollup_dimension dimension, int64_t from,
+                         int64_t to, rollup_visit *visit, void *context, struct err *err);
 
 /* The object of store_statistics, from what read finds in the store. */
 bool rollup_statistics(const struct store_span *span, int64_t now_us, rollup_read *read, void *store, char **json,

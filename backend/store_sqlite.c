@@ -14,9 +14,10 @@
 
 enum { SCHEMA_VERSION = 1 };
 
-/* threat is narrow, so that many rows of it are read quickly; the record itself stands in body. Every index ends in seq (the
- * rowid), so an equal value gives its rows newest first without sorting. Type, severity, protocol and sensor have none: each is
- * a word too, and whatever is not indexed twice is ingested faster. Neither has received_ms, which follows seq. */
+/* threat is narrow, so that many rows of it are read quickly; the record itself stands in body. Every index ends in
+ * seq (the rowid), so an equal value gives its rows newest first without sorting. Type, severity, protocol and sensor
+ * have none: each is a word too, and whatever is not indexed twice is ingested faster. Neither has received_ms, which
+ * follows seq. */
 static const char schema_1[] =
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE threat (seq INTEGER PRIMARY KEY, event_seq INTEGER NOT NULL, threat_id TEXT NOT NULL,"
@@ -224,6 +225,7 @@ static bool migrate(struct sqlite_store *store, struct err *err)
     if (version > SCHEMA_VERSION)
         return err_set(err, ERR_DENIED, "%s: written by a newer version (schema %d, this one knows %d)", store->path,
                        version, SCHEMA_VERSION);
+    /* cppcheck-suppress incorrectLogicOperator; true again from the second version on */
     if (version > 0 && version < SCHEMA_VERSION && !copy_before_migration(store, version, err))
         return false;
     for (; version < SCHEMA_VERSION; version++) {

@@ -1,7 +1,7 @@
 /* store_sqlite.h: what the files of the SQLite store share; nobody else includes it.
  *
- * One connection writes, under write_lock; a few others read, each lent to one caller at a time. A statement is prepared once
- * per connection and found again by the address of its text, so its SQL must be a constant. */
+ * One connection writes, under write_lock; a few others read, each lent to one caller at a time. A statement is
+ * prepared once per connection and found again by the address of its text, so its SQL must be a constant. */
 #ifndef BACKEND_STORE_SQLITE_H
 #define BACKEND_STORE_SQLITE_H
 
@@ -55,7 +55,8 @@ bool sqlite_failed(struct sqlite_connection *connection, const char *what, struc
 sqlite3_stmt *sqlite_statement(struct sqlite_connection *connection, const char *sql, struct err *err);
 /* Runs a statement that gives no rows, and resets it. */
 bool sqlite_run(struct sqlite_connection *connection, sqlite3_stmt *statement, struct err *err);
-bool sqlite_text(struct sqlite_connection *connection, const char *sql, struct err *err); /* several statements at once */
+bool sqlite_text(struct sqlite_connection *connection, const char *sql,
+                 struct err *err); /* several statements at once */
 
 struct sqlite_connection *sqlite_lend(struct sqlite_store *store, struct err *err); /* NULL after SQLITE_WAIT_MS */
 void sqlite_return(struct sqlite_store *store, struct sqlite_connection *connection);
@@ -101,7 +102,7 @@ bool sqlite_first_seq(struct store *store, int64_t *seq, struct err *err);
 bool sqlite_get_evidence(struct store *store, const char *id, void **bytes, size_t *length, struct err *err);
 
 /* Columns of a row that sqlite_envelope reads, from a join of threat and body. */
-#define STORED_COLUMNS                                                                                                 \
+#define STORED_COLUMNS                                                                                               \
     "threat.seq, body.json, threat.received_ms, threat.suppressed_by, threat.status, threat.verdict, "               \
     "threat.assignee, threat.version, body.history"
 enum { STORED_COLUMN_COUNT = 9 };

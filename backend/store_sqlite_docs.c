@@ -14,8 +14,8 @@ static void bind_key(sqlite3_stmt *statement, const char *kind, const char *key)
 static bool raise_generation(struct sqlite_store *store, const char *kind, struct err *err)
 {
     sqlite3_stmt *raise = sqlite_statement(
-        &store->writer, "INSERT INTO generation (kind, value) VALUES (?1, 1) ON CONFLICT DO UPDATE SET value = value + 1",
-        err);
+        &store->writer,
+        "INSERT INTO generation (kind, value) VALUES (?1, 1) ON CONFLICT DO UPDATE SET value = value + 1", err);
 
     if (raise == NULL)
         return false;
@@ -34,7 +34,8 @@ static bool forget_expired(struct sqlite_store *store, struct err *err)
     return sqlite_run(&store->writer, forget, err);
 }
 
-static bool present_version(struct sqlite_store *store, const struct store_doc *doc, int64_t *version, struct err *err)
+static bool present_version(struct sqlite_store *store, const struct store_doc *doc, int64_t *version,
+                            struct err *err)
 {
     sqlite3_stmt *get =
         sqlite_statement(&store->writer, "SELECT version FROM document WHERE kind = ?1 AND id = ?2", err);
@@ -159,7 +160,8 @@ bool sqlite_doc_by_name(struct store *store, const char *kind, const char *name,
 
 bool sqlite_doc_remove(struct store *store, const char *kind, const char *id, struct err *err)
 {
-    static const char sql[] = "DELETE FROM document WHERE kind = ?1 AND id = ?2 AND (expires_ms = 0 OR expires_ms > ?3)";
+    static const char sql[] =
+        "DELETE FROM document WHERE kind = ?1 AND id = ?2 AND (expires_ms = 0 OR expires_ms > ?3)";
     struct sqlite_store *s = SQLITE_STORE(store);
     sqlite3_stmt *remove;
     bool ok;

@@ -1,9 +1,9 @@
 /* store_sqlite_find.c: finds the newest threats that fit, in a time that does not follow how much is stored.
  *
- * The search becomes a condition on rows, and one part of it says which rows to look at. That part is chosen by asking each
- * index how many entries it has for it, up to a limit. Few: these are looked up and sorted. Many, in order of arrival:
- * they are walked from the newest. Otherwise the threats themselves are walked from the newest: with that many hits, enough of
- * them are near. */
+ * The search becomes a condition on rows, and one part of it says which rows to look at. That part is chosen by
+ * asking each index how many entries it has for it, up to a limit. Few: these are looked up and sorted. Many, in
+ * order of arrival: they are walked from the newest. Otherwise the threats themselves are walked from the newest:
+ * with that many hits, enough of them are near. */
 #include "backend/store_sqlite_search.h"
 
 #include <stdlib.h>
@@ -57,7 +57,8 @@ static bool count_hits(struct sqlite_connection *reader, const struct search *le
 
 static bool choose(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err);
 
-static bool choose_leaf(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err)
+static bool choose_leaf(struct sqlite_connection *reader, const struct search *s, struct driver *driver,
+                        struct err *err)
 {
     size_t columns = sql_has_either(s) ? 2 : 1;
     int64_t hits = 0;
@@ -78,7 +79,8 @@ static bool choose_leaf(struct sqlite_connection *reader, const struct search *s
 }
 
 /* All of an OR must be known by their index, or none helps. */
-static bool choose_or(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err)
+static bool choose_or(struct sqlite_connection *reader, const struct search *s, struct driver *driver,
+                      struct err *err)
 {
     struct driver child, all = {.ordered = true};
 
@@ -155,7 +157,8 @@ static void write_find(struct finding *f)
         sql_add(&f->sql, " ORDER BY 1");
         sql_add(&f->sql, order);
         /* Without a limit SQLite leaves the order of a subquery out. */
-        sql_add(&f->sql, " LIMIT -1) AS hit CROSS JOIN threat ON threat.seq = hit.seq CROSS JOIN body ON body.seq = hit.seq");
+        sql_add(&f->sql,
+                " LIMIT -1) AS hit CROSS JOIN threat ON threat.seq = hit.seq CROSS JOIN body ON body.seq = hit.seq");
         add_conditions(&f->sql, f->query);
     } else {
         sql_add(&f->sql, "threat CROSS JOIN body ON body.seq = threat.seq");
@@ -190,7 +193,8 @@ static bool give_all(struct finding *f, store_each_threat *each, void *context, 
         char *json = sqlite_given(rows, err);
 
         ok = json != NULL;
-        if (ok && before != 0 && (seq > before) != f->query->oldest_first) /* the order of a join is no promise of SQL's */
+        if (ok && before != 0 &&
+            (seq > before) != f->query->oldest_first) /* the order of a join is no promise of SQL's */
             ok = err_set(err, ERR_SYSTEM, "store: rows came out of order");
         before = seq;
         more = ok && each(context, seq, json);

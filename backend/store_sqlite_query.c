@@ -93,10 +93,10 @@ static bool advance(struct event_sources *from, sqlite3_stmt *statement, int64_t
     return step == SQLITE_ROW || step == SQLITE_DONE || sqlite_failed(from->reader, "events", err);
 }
 
-static bool give_event(struct event_sources *from, int64_t after_seq, store_each_event *each, void *context, bool *more,
-                       struct err *err)
+static bool give_event(struct event_sources *from, int64_t after_seq, store_each_event *each, void *context,
+                       bool *more, struct err *err)
 {
-    struct store_envelope envelope;
+    struct store_envelope envelope = {0};
     const char *kept;
     char *json;
 
@@ -148,7 +148,8 @@ bool sqlite_events(struct store *store, int64_t after_seq, size_t limit, store_e
     sqlite3_bind_int64(from.monitoring, 2, (int64_t)limit);
     ok = advance(&from, from.threats, &from.threat_seq, err) &&
          advance(&from, from.monitoring, &from.monitoring_seq, err);
-    for (size_t n = 0; ok && more && n < limit && (from.threat_seq != INT64_MAX || from.monitoring_seq != INT64_MAX); n++)
+    for (size_t n = 0; ok && more && n < limit && (from.threat_seq != INT64_MAX || from.monitoring_seq != INT64_MAX);
+         n++)
         ok = give_event(&from, after_seq, each, context, &more, err);
     sqlite3_reset(from.threats);
     sqlite3_reset(from.monitoring);

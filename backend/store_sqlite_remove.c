@@ -13,7 +13,8 @@ struct removed {
     char *id;
 };
 
-static bool remove_word_list(struct sqlite_store *store, int64_t seq, const struct store_record *record, struct err *err)
+static bool remove_word_list(struct sqlite_store *store, int64_t seq, const struct store_record *record,
+                             struct err *err)
 {
     sqlite3_stmt *remove = sqlite_statement(&store->writer, "DELETE FROM word WHERE word = ?1 AND seq = ?2", err);
 
@@ -99,8 +100,8 @@ static bool take_out(struct sqlite_store *store, sqlite3_stmt *row, struct err *
 /* received_ms follows seq closely, so the first seq that is not old enough is found by halving. */
 static bool first_young(struct sqlite_store *store, int64_t before_ms, int64_t *seq, struct err *err)
 {
-    sqlite3_stmt *get =
-        sqlite_statement(&store->writer, "SELECT seq, received_ms FROM threat WHERE seq >= ?1 ORDER BY seq LIMIT 1", err);
+    sqlite3_stmt *get = sqlite_statement(
+        &store->writer, "SELECT seq, received_ms FROM threat WHERE seq >= ?1 ORDER BY seq LIMIT 1", err);
     int64_t low = 1, high = store->last_seq + 1; /* everything below low is old, what is at high or above is not */
 
     if (get == NULL)
@@ -171,8 +172,8 @@ static bool delete_all(struct sqlite_store *store, const struct removed *picked,
 }
 
 /* Finds up to limit, counts them out and forgets their words, all within the transaction. */
-static bool pick(struct sqlite_store *store, const struct store_removal *removal, size_t limit, struct removed *picked,
-                 size_t *count, struct err *err)
+static bool pick(struct sqlite_store *store, const struct store_removal *removal, size_t limit,
+                 struct removed *picked, size_t *count, struct err *err)
 {
     struct sql *sql = calloc(1, sizeof *sql);
     sqlite3_stmt *rows = NULL;
@@ -222,6 +223,44 @@ static bool remove_chunk(struct sqlite_store *store, const struct store_removal 
     return false;
 }
 
+static bool tell_all(struct sqlite_store *store, store_each_id *each, void *context, int64_t *count, struct err *err)
+{
+    sqlite3_stmt *ids = sqlite_statement(&store->writer, "SELECT threat_id FROM threat ORDER BY seq", err);
+    int step;
+
+    if (ids == NULL)
+        return false;
+    for (*count = 0; (step = sqlite3_step(ids)) == SQLITE_ROW; (*count)++)
+        if (each != NULL)
+            each(context, (const char *)sqlite3_column_text(ids, 0));
+    if (step != SQLITE_DONE)
+        sqlite_failed(&store->writer, "clear", err);
+    sqlite3_reset(ids);
+    return step == SQLITE_DONE;
+}
+
+/* All at once: whole tables are dropped faster than their rows. */
+static bool clear(struct sqlite_store *store, store_each_id *each, void *context, int64_t *count, struct err *err)
+{
+    static const char sql[] =
+        "DELETE FROM threat; DELETE FROM body; DELETE FROM word; DELETE FROM evidence; DELETE FROM rollup";
+
+    if (!sqlite_begin(store, err))
+        return false;
+    sqlite_rollup_forget(store);
+    if (tell_all(store, each, context, count, err) && sqlite_text(&store->writer, sql, err) &&
+        sqlite_set_meta(&store->writer, "removed_seq", store->last_seq, err))
+        return sqlite_commit(store, err);
+    sqlite_rollback(store);
+    return false;
+}
+
+static bool is_all(const struct store_removal *removal)
+{
+    return (removal->search == NULL || removal->search->kind == SEARCH_ALL) && removal->received_before_ms <= 0 &&
+           !removal->keep_marked && removal->limit >= INT64_MAX;
+}
+
 bool sqlite_remove(struct store *store, const struct store_removal *removal, store_each_id *each, void *context,
                    int64_t *count, struct err *err)
 {
@@ -231,6 +270,10 @@ bool sqlite_remove(struct store *store, const struct store_removal *removal, sto
     bool ok = picked != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
 
     *count = 0;
+    if (ok && is_all(removal)) {
+        free(picked);
+        return clear(s, each, context, count, err);
+    }
     while (ok && left > 0 && got == CHUNK) {
         ok = remove_chunk(s, removal, left < CHUNK ? left : CHUNK, picked, &got, err);
         for (size_t i = 0; i < got; i++) {

@@ -19,8 +19,8 @@ static bool values_of(struct sqlite_store *store, const struct rollup_row *row, 
             return true;
         }
     }
-    count = sqlite_statement(&store->writer,
-                             "SELECT count(*) + 1 FROM rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3", err);
+    count = sqlite_statement(
+        &store->writer, "SELECT count(*) + 1 FROM rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3", err);
     if (count == NULL)
         return false;
     sqlite3_bind_int(count, 1, (int)row->span);
@@ -52,15 +52,18 @@ static bool step_row(struct sqlite_store *store, const char *sql, const struct r
 }
 
 /* A full set of values makes room: the rarest tenth becomes "", so that a newcomer can still grow into the tops. */
-static bool fold(struct sqlite_store *store, const struct rollup_row *row, struct sqlite_known *known, struct err *err)
+static bool fold(struct sqlite_store *store, const struct rollup_row *row, struct sqlite_known *known,
+                 struct err *err)
 {
-    static const char sum[] =
-        "INSERT INTO rollup SELECT span, dimension, bucket, simulated, '', sum(count) FROM rollup WHERE span = ?1 AND "
-        "dimension = ?2 AND bucket = ?3 AND value IN (SELECT value FROM rollup WHERE span = ?1 AND dimension = ?2 AND "
-        "bucket = ?3 AND value <> '' ORDER BY count, value LIMIT ?6) GROUP BY simulated "
-        "ON CONFLICT DO UPDATE SET count = count + excluded.count";
+    static const char sum[] = "INSERT INTO rollup SELECT span, dimension, bucket, simulated, '', sum(count) FROM "
+                              "rollup WHERE span = ?1 AND "
+                              "dimension = ?2 AND bucket = ?3 AND value IN (SELECT value FROM rollup WHERE span = ?1 "
+                              "AND dimension = ?2 AND "
+                              "bucket = ?3 AND value <> '' ORDER BY count, value LIMIT ?6) GROUP BY simulated "
+                              "ON CONFLICT DO UPDATE SET count = count + excluded.count";
     static const char forget[] =
-        "DELETE FROM rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3 AND value IN (SELECT value FROM rollup "
+        "DELETE FROM rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3 AND value IN (SELECT value FROM "
+        "rollup "
         "WHERE span = ?1 AND dimension = ?2 AND bucket = ?3 AND value <> '' ORDER BY count, value LIMIT ?6)";
     struct rollup_row tenth = *row;
 

@@ -40,7 +40,8 @@ bool sql_has_either(const struct search *leaf); /* "either end": two indexes, to
 /* bound: 0, or only seq below it (above it when upward). */
 void sql_from_index(struct sql *sql, const struct search *leaf, bool either, int64_t bound, bool upward);
 
-/* What SQLite says of how it would answer the query, a line each, for tests; the caller frees. NULL: err is filled. */
+/* What SQLite says of how it would answer the query, a line each, for tests; the caller frees. NULL: err is filled.
+ */
 char *sqlite_find_plan(struct store *store, const struct store_query *query, struct err *err);
 
 #endif

@@ -134,7 +134,8 @@ static bool count_change(struct sqlite_store *store, const struct rollup_fact *f
 
 static bool add_words(struct sqlite_store *store, int64_t seq, const struct store_record *record, struct err *err)
 {
-    sqlite3_stmt *add = sqlite_statement(&store->writer, "INSERT OR IGNORE INTO word (word, seq) VALUES (?1, ?2)", err);
+    sqlite3_stmt *add =
+        sqlite_statement(&store->writer, "INSERT OR IGNORE INTO word (word, seq) VALUES (?1, ?2)", err);
 
     if (add == NULL)
         return false;
@@ -161,7 +162,8 @@ static const char *sensor_of(const struct store_item *item)
     return item->source != NULL ? item->source : "webhook";
 }
 
-static void bind_threat(sqlite3_stmt *add, const struct store_item *item, const struct store_record *record, int64_t seq)
+static void bind_threat(sqlite3_stmt *add, const struct store_item *item, const struct store_record *record,
+                        int64_t seq)
 {
     const struct threat *threat = item->threat;
 
@@ -203,13 +205,14 @@ static bool add_body(struct sqlite_store *store, const struct store_item *item, 
 }
 
 /* True with item->result STORE_STORED, or as it was when the id is known already. */
-static bool add_new(struct sqlite_store *store, struct store_item *item, struct store_record *record,
-                    struct err *err)
+static bool add_new(struct sqlite_store *store, struct store_item *item, struct store_record *record, struct err *err)
 {
     static const char sql[] =
         "INSERT INTO threat (seq, event_seq, threat_id, revision, digest, type, severity, status, verdict, assignee, "
-        "source, destination, source_port, destination_port, protocol, sensor, confidence, timestamp_us, received_ms, "
-        "suppressed_by, simulated, commented, job, version) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, 'new', '', '', ?7, ?8, "
+        "source, destination, source_port, destination_port, protocol, sensor, confidence, timestamp_us, "
+        "received_ms, "
+        "suppressed_by, simulated, commented, job, version) VALUES (?1, ?1, ?2, ?3, ?4, ?5, ?6, 'new', '', '', ?7, "
+        "?8, "
         "?9, ?10, upper(?11), ?12, ?13, ?14, ?15, ?16, ?17, 0, ?18, 1) ON CONFLICT (threat_id) DO NOTHING";
     struct store_envelope envelope = {.seq = store->last_seq + 1,
                                       .received_ms = item->received_ms,
@@ -267,8 +270,8 @@ static bool write_revision(struct sqlite_store *store, const struct known_threat
     return sqlite_run(&store->writer, change, err) && sqlite_run(&store->writer, keep, err);
 }
 
-/* A higher revision of a known threat. The digest kept is that of the newer body as sent, so that sending it once more is a
- * duplicate and no difference. */
+/* A higher revision of a known threat. The digest kept is that of the newer body as sent, so that sending it once
+ * more is a duplicate and no difference. */
 static bool update(struct sqlite_store *store, struct store_item *item, struct known_threat *known, uint64_t digest,
                    struct err *err)
 {
@@ -396,8 +399,8 @@ bool sqlite_add_monitoring(struct store *store, const char *json, int64_t *seq, 
     return sqlite_commit(s, err);
 }
 
-static bool write_triage(struct sqlite_store *store, const struct known_threat *known, bool commented, const char *history,
-                         struct err *err)
+static bool write_triage(struct sqlite_store *store, const struct known_threat *known, bool commented,
+                         const char *history, struct err *err)
 {
     static const char sql[] =
         "UPDATE threat SET event_seq = ?2, status = ?3, verdict = ?4, assignee = ?5, version = ?6, "

@@ -9,14 +9,13 @@
 enum { TOPS = 10, TIMELINE_MAX = 1000, TIMELINE_AIM = 100 };
 
 static const int64_t MINUTE_US = 60000000LL, HOUR_US = 3600000000LL, DAY_US = 86400000000LL;
-static const int64_t buckets_us[] = {60000000LL,        300000000LL,        900000000LL,         3600000000LL,
-                                     21600000000LL,     86400000000LL,      604800000000LL,      2592000000000LL,
-                                     31536000000000LL};
+static const int64_t buckets_us[] = {60000000LL,    300000000LL,    900000000LL,     3600000000LL,    21600000000LL,
+                                     86400000000LL, 604800000000LL, 2592000000000LL, 31536000000000LL};
 
 struct plan {
-    enum rollup_span span;      /* of everything but the tops */
+    enum rollup_span span; /* of everything but the tops */
     enum rollup_span tops_span;
-    int64_t from_us, to_us;     /* rounded outward to the span; INT64_MIN and INT64_MAX: open */
+    int64_t from_us, to_us; /* rounded outward to the span; INT64_MIN and INT64_MAX: open */
 };
 
 struct sums {
@@ -90,8 +89,8 @@ static bool read_all(const struct plan *plan, rollup_read *read, void *store, st
     enum rollup_span time_span = plan->span;
 
     for (int d = 0; d < ROLLUP_DIMENSIONS; d++)
-        if (!read_range(read, store, d >= ROLLUP_SOURCE ? plan->tops_span : plan->span, (enum rollup_dimension)d, plan,
-                        add_count, sums, err))
+        if (!read_range(read, store, d >= ROLLUP_SOURCE ? plan->tops_span : plan->span, (enum rollup_dimension)d,
+                        plan, add_count, sums, err))
             return false;
     if (time_span == ROLLUP_EVER) { /* days tell how far it reaches; hours are finer when that is not far */
         sums->width_us = DAY_US;
@@ -122,7 +121,8 @@ static int64_t count_of(const struct rollup *counts, enum rollup_dimension dimen
     return sum;
 }
 
-static void write_map(struct text *out, const char *name, const struct rollup *counts, enum rollup_dimension dimension)
+static void write_map(struct text *out, const char *name, const struct rollup *counts,
+                      enum rollup_dimension dimension)
 {
     const char *comma = "";
 
@@ -145,8 +145,8 @@ static bool is_above(const struct rollup_row *a, const struct rollup_row *b)
     return a->count != b->count ? a->count > b->count : strcmp(a->value, b->value) < 0;
 }
 
-static void write_tops(struct text *out, const char *name, const struct rollup *counts, enum rollup_dimension dimension,
-                       bool *approximate)
+static void write_tops(struct text *out, const char *name, const struct rollup *counts,
+                       enum rollup_dimension dimension, bool *approximate)
 {
     struct rollup_row top[TOPS];
     size_t n = 0;
@@ -218,8 +218,8 @@ static bool write_buckets(struct text *out, const struct sums *sums, const struc
     }
     for (size_t n = 0; n < count; n++) {
         clock_text_ms((first + (int64_t)n * bucket) / 1000, at);
-        text_addf(out, "%s{\"t\":\"%s\",\"critical\":%lld,\"high\":%lld,\"medium\":%lld,\"low\":%lld}", n > 0 ? "," : "",
-                  at, (long long)cells[n][SEVERITY_CRITICAL], (long long)cells[n][SEVERITY_HIGH],
+        text_addf(out, "%s{\"t\":\"%s\",\"critical\":%lld,\"high\":%lld,\"medium\":%lld,\"low\":%lld}",
+                  n > 0 ? "," : "", at, (long long)cells[n][SEVERITY_CRITICAL], (long long)cells[n][SEVERITY_HIGH],
                   (long long)cells[n][SEVERITY_MEDIUM], (long long)cells[n][SEVERITY_LOW]);
     }
     free(cells);
@@ -283,8 +283,8 @@ static void write_verdicts(struct text *out, const struct rollup *counts)
             continue; /* told with the right ones */
         text_add(out, ",", n++ > 0 ? 1 : 0);
         text_add_json(out, type + 1);
-        text_addf(out, ":{\"truePositive\":%lld,\"falsePositive\":%lld}", (long long)(is_right ? row.count : opposite),
-                  (long long)(is_right ? opposite : row.count));
+        text_addf(out, ":{\"truePositive\":%lld,\"falsePositive\":%lld}",
+                  (long long)(is_right ? row.count : opposite), (long long)(is_right ? opposite : row.count));
     }
     text_add(out, "}}", 2);
 }

@@ -1,7 +1,7 @@
 /* stream.c: opens a stream: checks, head, replay, and over to the hub.
  *
- * Order: the replay says up to which sequence it reaches; the hub goes on right behind it, also with what was published
- * in between. */
+ * Order: the replay says up to which sequence it reaches; the hub goes on right behind it, also with what was
+ * published in between. */
 #include "backend/stream.h"
 
 #include "backend/bus.h"
@@ -16,9 +16,9 @@
 #include <string.h>
 
 enum {
-    REPLAY_EVENTS = 20000,            /* more than that is a gap: history is cheaper */
+    REPLAY_EVENTS = 20000, /* more than that is a gap: history is cheaper */
     REPLAY_BYTES = 32 * 1024 * 1024,
-    REPLAY_ROUNDS = 4                 /* store, then memory; again when much came in meanwhile */
+    REPLAY_ROUNDS = 4 /* store, then memory; again when much came in meanwhile */
 };
 
 bool stream_position(const char *text, const char *name, int64_t *seq)
@@ -119,8 +119,7 @@ static bool replay(struct opening *opening, struct err *err)
         return false;
     if (opening->start == last) /* this backend has not heard of it yet, the store has */
         return true;
-    if (opening->start > last || (first > 0 && opening->start < first - 1) ||
-        last - opening->start > REPLAY_EVENTS) {
+    if (opening->start > last || (first > 0 && opening->start < first - 1) || last - opening->start > REPLAY_EVENTS) {
         give_up(opening);
         return true;
     }

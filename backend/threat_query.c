@@ -9,10 +9,12 @@
 #include <string.h>
 
 /* Parameters that are terms of the language under the same or another name. */
-static const struct { const char *parameter, *field; } filters[] = {
-    {"type", "type"},         {"severity", "severity"},       {"status", "status"},     {"verdict", "verdict"},
-    {"source", "source"},     {"destination", "destination"}, {"protocol", "protocol"}, {"sensor", "sensor"},
-    {"port", "port"},
+static const struct {
+    const char *parameter, *field;
+} filters[] = {
+    {"type", "type"},         {"severity", "severity"}, {"status", "status"},
+    {"verdict", "verdict"},   {"source", "source"},     {"destination", "destination"},
+    {"protocol", "protocol"}, {"sensor", "sensor"},     {"port", "port"},
 };
 
 /* What a value of a filter may be made of: it becomes one term, never two. */

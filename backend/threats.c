@@ -257,8 +257,10 @@ static void give_evidence(struct http_request *request, void *context)
 /* Magic numbers of pcap (us and ns, both byte orders) and pcapng. */
 static bool is_capture(const char *bytes, size_t length)
 {
-    static const char magics[][4] = {{'\xd4', '\xc3', '\xb2', '\xa1'}, {'\xa1', '\xb2', '\xc3', '\xd4'},
-                                     {'\x4d', '\x3c', '\xb2', '\xa1'}, {'\xa1', '\xb2', '\x3c', '\x4d'},
+    static const char magics[][4] = {{'\xd4', '\xc3', '\xb2', '\xa1'},
+                                     {'\xa1', '\xb2', '\xc3', '\xd4'},
+                                     {'\x4d', '\x3c', '\xb2', '\xa1'},
+                                     {'\xa1', '\xb2', '\x3c', '\x4d'},
                                      {'\x0a', '\x0d', '\x0d', '\x0a'}};
 
     for (size_t i = 0; length >= 24 && i < sizeof magics / sizeof *magics; i++)

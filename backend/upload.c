@@ -1,4 +1,5 @@
-/* upload.c: POST /api/network/upload-pcap and the list of jobs. The body goes to disk piece by piece, whatever its size. */
+/* upload.c: POST /api/network/upload-pcap and the list of jobs. The body goes to disk piece by piece, whatever its
+ * size. */
 #include "backend/upload.h"
 
 #include "backend/audit.h"
@@ -27,8 +28,10 @@ enum {
 
 bool upload_is_capture(const unsigned char *bytes, size_t length)
 {
-    static const unsigned char magics[][4] = {{0xd4, 0xc3, 0xb2, 0xa1}, {0xa1, 0xb2, 0xc3, 0xd4},
-                                              {0x4d, 0x3c, 0xb2, 0xa1}, {0xa1, 0xb2, 0x3c, 0x4d},
+    static const unsigned char magics[][4] = {{0xd4, 0xc3, 0xb2, 0xa1},
+                                              {0xa1, 0xb2, 0xc3, 0xd4},
+                                              {0x4d, 0x3c, 0xb2, 0xa1},
+                                              {0xa1, 0xb2, 0x3c, 0x4d},
                                               {0x0a, 0x0d, 0x0d, 0x0a}};
 
     if (length < 4)
@@ -94,8 +97,7 @@ static bool check_type(struct taking *taking, const char *bytes, size_t length)
 {
     while (taking->first_length < sizeof taking->first && length-- > 0) {
         taking->first[taking->first_length++] = (unsigned char)*bytes++;
-        if (taking->first_length == sizeof taking->first &&
-            !upload_is_capture(taking->first, taking->first_length)) {
+        if (taking->first_length == sizeof taking->first && !upload_is_capture(taking->first, taking->first_length)) {
             taking->wrong_type = true;
             return err_set(&taking->err, ERR_INVALID, "pcap: expected a pcap or pcapng capture (gzip is fine)");
         }
@@ -141,7 +143,8 @@ static bool feed(struct http_request *request, struct taking *taking, struct mul
     ok = ok && (taking->found || err_set(&err, ERR_INVALID, "pcap: expected a part of this name with a file"));
     if (ok && taking->first_length < sizeof taking->first) {
         taking->wrong_type = true;
-        ok = err_set(&err, ERR_INVALID, "pcap: expected a pcap or pcapng capture, this file is shorter than its mark");
+        ok =
+            err_set(&err, ERR_INVALID, "pcap: expected a pcap or pcapng capture, this file is shorter than its mark");
     }
     if (ok)
         return true;
@@ -235,7 +238,8 @@ static void answer_result(struct http_request *request, struct api *api, const s
     }
     collect(api, job, &found);
     clock_text_ms(job->ended_ms, now);
-    text_addf(&answer, "{\"success\":true,\"message\":\"PCAP file analyzed successfully\",\"job\":\"%s\",\"threats\":[",
+    text_addf(&answer,
+              "{\"success\":true,\"message\":\"PCAP file analyzed successfully\",\"job\":\"%s\",\"threats\":[",
               job->id);
     if (found.count > 0)
         text_add(&answer, found.text.bytes, found.text.length);
@@ -404,8 +408,9 @@ static void cancel_or_remove(struct http_request *request, void *context)
     details = cJSON_CreateObject();
     cJSON_AddStringToObject(details, "job", id);
     audit_write(api, request, NULL, running ? "upload_cancelled" : "upload_removed", "success", details);
-    http_answer_text(request, 200, running ? "{\"success\":true,\"message\":\"Cancelled\"}"
-                                           : "{\"success\":true,\"message\":\"Removed\"}");
+    http_answer_text(request, 200,
+                     running ? "{\"success\":true,\"message\":\"Cancelled\"}"
+                             : "{\"success\":true,\"message\":\"Removed\"}");
 }
 
 const struct http_route upload_routes[] = {

@@ -1,7 +1,7 @@
 /* upload.h: captures that people hand in: to disk, on to a detector, and what came of it.
  *
- * A job is a document ("upload"), so every backend can tell of it; the one that took it keeps it in memory while it runs.
- * The threats come by the webhook like all others, marked with the job. */
+ * A job is a document ("upload"), so every backend can tell of it; the one that took it keeps it in memory while it
+ * runs. The threats come by the webhook like all others, marked with the job. */
 #ifndef BACKEND_UPLOAD_H
 #define BACKEND_UPLOAD_H
 

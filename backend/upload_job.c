@@ -72,8 +72,8 @@ static void save(struct uploads *uploads, const struct upload_job *job)
     char *text = json_print(json);
     struct err err = {0};
 
-    if (text != NULL && !store_doc_put(uploads->api->store, "upload", job->id, NULL, text,
-                                       clock_now_ms() + KEPT_MS, -1, NULL, &err))
+    if (text != NULL &&
+        !store_doc_put(uploads->api->store, "upload", job->id, NULL, text, clock_now_ms() + KEPT_MS, -1, NULL, &err))
         log_warn("upload.not_saved", "job=%s reason=\"%s\"", job->id, err.text);
     free(text);
     cJSON_Delete(json);
@@ -170,8 +170,7 @@ bool upload_wait(struct uploads *uploads, const char *id, int64_t most_ms, struc
     place = find(uploads, id);
     if (place != NULL) {
         place->waiters++;
-        while (!place->over && !uploads->stop &&
-               pthread_cond_timedwait(&uploads->news, &uploads->lock, &until) == 0)
+        while (!place->over && !uploads->stop && pthread_cond_timedwait(&uploads->news, &uploads->lock, &until) == 0)
             ;
         over = place->over;
         *out = place->job;
@@ -200,7 +199,7 @@ static int64_t figure(const cJSON *json, const char *name, int64_t before)
     const cJSON *value = json_member(json, name);
 
     return cJSON_IsNumber(value) && value->valuedouble >= 0 && value->valuedouble < 9e15 ? (int64_t)value->valuedouble
-                                                                                          : before;
+                                                                                         : before;
 }
 
 static void read_line(struct reading *reading)
@@ -263,8 +262,11 @@ static void analyse(struct reading *reading)
 {
     static const char *const headers[] = {"Content-Type: application/vnd.tcpdump.pcap", "Expect:", NULL};
     struct text url = {.max = 4096};
-    struct http_call call = {.method = "POST", .headers = headers, .body_file = reading->job.path,
-                             .sink = take_answer, .context = reading};
+    struct http_call call = {.method = "POST",
+                             .headers = headers,
+                             .body_file = reading->job.path,
+                             .sink = take_answer,
+                             .context = reading};
     struct http_reply reply = {0};
     struct err err = {0};
     bool answered;

@@ -71,7 +71,7 @@ static void lower(const char *name, char out[USER_NAME])
 {
     size_t i = 0;
 
-    for (; name[i] != '\0' && i < USER_NAME - 1; i++)
+    for (; i < USER_NAME - 1 && name[i] != '\0'; i++)
         out[i] = (char)tolower((unsigned char)name[i]);
     out[i] = '\0';
 }

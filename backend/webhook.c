@@ -4,7 +4,6 @@
 #include "backend/committer.h"
 #include "backend/store.h"
 #include "backend/suppression.h"
-#include "backend/suppression.h"
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/threat.h"
@@ -176,8 +175,7 @@ static void answer_one(struct http_request *request, const struct store_item *it
         http_fail(request, 400, "refused", "%s", item->message);
         return;
     }
-    snprintf(text, sizeof text,
-             "{\"success\":true,\"message\":\"%s\",\"threat_id\":\"%s\",\"status\":\"%s\"}",
+    snprintf(text, sizeof text, "{\"success\":true,\"message\":\"%s\",\"threat_id\":\"%s\",\"status\":\"%s\"}",
              item->seq > 0 ? "Threat received and broadcasted" : "Threat is known already", item->threat->id,
              result_text(item->result));
     http_answer_text(request, 200, text);
@@ -213,12 +211,12 @@ static void take_one(struct intake *intake, const cJSON *json)
 
 struct batch {
     size_t count;
-    struct threat *threats;    /* count of them; those refused are empty */
-    struct store_item *items;  /* the good ones, one after the other */
+    struct threat *threats;   /* count of them; those refused are empty */
+    struct store_item *items; /* the good ones, one after the other */
     size_t good;
-    size_t *place;             /* of each good one in the array */
-    char (*rules)[DOC_ID];     /* that suppress them */
-    struct err *refused;       /* count of them: ERR_NONE when good */
+    size_t *place;         /* of each good one in the array */
+    char (*rules)[DOC_ID]; /* that suppress them */
+    struct err *refused;   /* count of them: ERR_NONE when good */
 };
 
 static bool open_batch(struct batch *batch, size_t count)
@@ -229,7 +227,8 @@ static bool open_batch(struct batch *batch, size_t count)
     batch->place = calloc(count, sizeof *batch->place);
     batch->refused = calloc(count, sizeof *batch->refused);
     batch->rules = calloc(count, sizeof *batch->rules);
-    return batch->rules != NULL && batch->threats != NULL && batch->items != NULL && batch->place != NULL && batch->refused != NULL;
+    return batch->rules != NULL && batch->threats != NULL && batch->items != NULL && batch->place != NULL &&
+           batch->refused != NULL;
 }
 
 static void close_batch(struct batch *batch)
@@ -364,8 +363,7 @@ static void receive(struct http_request *request, void *context)
         http_fail(request, 415, "unsupported_type", "Content-Type: expected application/json");
         return;
     }
-    if (read_body(request, &body) &&
-        webhook_sender(request, intake.api, body.bytes, body.length, &intake.sender)) {
+    if (read_body(request, &body) && webhook_sender(request, intake.api, body.bytes, body.length, &intake.sender)) {
         api_client(request, intake.api, intake.client);
         take(&intake, &body);
     }

@@ -17,8 +17,8 @@ bool webhook_take_place(struct webhook *webhook);
 void webhook_give_place(struct webhook *webhook);
 
 struct webhook_sender {
-    char name[65];   /* sensor of the secret, name of the key, or "" */
-    bool bound;      /* may speak only for the sensor of that name */
+    char name[65]; /* sensor of the secret, name of the key, or "" */
+    bool bound;    /* may speak only for the sensor of that name */
 };
 /* The first look, before the body is read. False: it has answered 401 or 403. */
 bool webhook_may_come(struct http_request *request, struct api *api);

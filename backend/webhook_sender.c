@@ -104,8 +104,8 @@ static bool unauthorized(struct http_request *request, const char *why)
     return false;
 }
 
-/* Without a credential: only straight from a trusted network. What a proxy hands on comes from its client, so a request
- * with X-Forwarded-For counts as its client's, and as nobody's when the proxy is unknown. */
+/* Without a credential: only straight from a trusted network. What a proxy hands on comes from its client, so a
+ * request with X-Forwarded-For counts as its client's, and as nobody's when the proxy is unknown. */
 static bool trusted(struct http_request *request, struct api *api)
 {
     char client[46];
@@ -164,7 +164,7 @@ bool webhook_sender(struct http_request *request, struct api *api, const void *b
         return signed_by(request, api, body, length, sender);
     if (key == NULL)
         return trusted(request, api);
-    if (auth_key_allows(api, key, "webhook", sender->name, &err))
+    if (auth_key_allows(api, key, "webhook", sender->name, &sender->bound, &err))
         return true;
     if (err.code == ERR_UNAVAILABLE)
         api_fail(request, &err);

@@ -64,6 +64,8 @@ bool http_raw_write(struct http_request *request, const void *bytes, size_t leng
 void http_settle_body(struct http_request *request);
 /* http_socket.c: ends the input of every connection, so that idle workers notice a stop at once. */
 void http_sockets_hush(const struct http_server *server);
+/* http_socket.c: raises the ceiling of open descriptors to what the machine allows. */
+void http_sockets_allow_many(void);
 /* http_answer.c */
 void http_answer_reset(struct http_request *request);
 

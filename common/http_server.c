@@ -19,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -494,16 +493,6 @@ static void on_thread_end(const struct mg_context *context, int kind, void *poin
 
 /* --- start and stop --- */
 
-static void raise_descriptor_limit(void)
-{
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static void init_library(void)
 {
     mg_init_library(0);
@@ -578,7 +567,7 @@ struct http_server *http_server_start(const struct http_settings *settings, stru
     server->stand_in = -1;
     err_set(&server->start_err, ERR_SYSTEM, "HTTP server: it does not start");
     atomic_store(&server->starting, true);
-    raise_descriptor_limit();
+    http_sockets_allow_many();
     if (!prepare(server, err))
         goto failed;
     if (!start_civetweb(server)) {

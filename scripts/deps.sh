@@ -6,7 +6,7 @@ set -euo pipefail
 run="gcc make libc6-dev pkg-config ca-certificates curl libcivetweb-dev libmongoc-dev libbson-dev libcjson-dev libcurl4-openssl-dev
      libjwt-dev libpcap-dev libsqlite3-dev libsodium-dev libmaxminddb-dev zlib1g-dev libzstd-dev libcap-dev libseccomp-dev"
 test="$run libcmocka-dev python3 python3-venv chromium fonts-dejavu-core procps"
-live="$test iproute2 ethtool tcpreplay tcpdump"
+live="$test iproute2 ethtool tcpreplay tcpdump nmap hydra hping3 vsftpd nginx-light openssh-server openssh-client"
 check="$live clang clang-format clang-tidy libclang-rt-14-dev llvm valgrind cppcheck shellcheck mandoc"
 
 group=${1:-run}
@@ -33,4 +33,4 @@ fi
 echo "deps.sh: installing ${missing[*]}" >&2
 export DEBIAN_FRONTEND=noninteractive
 "${as_root[@]}" apt-get update -qq >&2
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends "${missing[@]}" >/dev/null

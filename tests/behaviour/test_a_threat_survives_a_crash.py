@@ -66,7 +66,9 @@ def test_crashes_during_ingest_lose_no_acknowledged_threat(store, start_backend)
         worker.start()
     rng = random.Random(7)
     for _ in range(CRASHES):
-        time.sleep(rng.uniform(0.05, 0.4))
+        before = len(acknowledged)
+        wait_for(lambda: len(acknowledged) > before, 30, why="nothing is acknowledged any more")
+        time.sleep(rng.uniform(0.02, 0.3))
         backend.kill()
         stream.thread.join(5)
         heard |= {e["data"]["threat_id"] for _, e in list(stream.events.queue) if e and e["type"].startswith("threat_")}

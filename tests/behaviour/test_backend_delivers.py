@@ -223,6 +223,14 @@ def test_a_key_opens_the_webhook_until_it_is_taken_back(signed):
     answer = signed.send(threat(), headers={"X-API-Key": text})
     assert answer.status_code == 200, answer.text
     assert signed.send(threat(), headers={"X-API-Key": text + "x"}).status_code == 401
+    bound = signed.post("/api/keys", json={"name": "edge", "scopes": ["webhook"], "sensor": "edge-7"}).json()["key"]
+    bound = bound if isinstance(bound, str) else bound.get("secret") or bound.get("key")
+    assert signed.send(threat(), headers={"X-API-Key": bound}).status_code == 200
+    assert signed.history()[0]["sensor"] == "edge-7"
+    assert signed.send(threat(sensor="edge-8"), headers={"X-API-Key": bound}).status_code == 403
+    reader = signed.post("/api/keys", json={"name": "reader", "scopes": ["read"]}).json()["key"]
+    reader = reader if isinstance(reader, str) else reader.get("secret") or reader.get("key")
+    assert signed.send(threat(), headers={"X-API-Key": reader}).status_code == 403
 
 
 def test_sighup_takes_a_new_secret(signed):

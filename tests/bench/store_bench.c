@@ -2,8 +2,8 @@
  *
  *   store_bench DIRECTORY [SECONDS] [STORED]
  *
- * Prints one "name value unit" a line. STORED threats are there before the figures are taken (0: an empty store). Bodies
- * are about 500 bytes. MONGODB_URI set: the MongoDB store as well, next to a bare insert_many loop. */
+ * Prints one "name value unit" a line. STORED threats are there before the figures are taken (0: an empty store).
+ * Bodies are about 500 bytes. MONGODB_URI set: the MongoDB store as well, next to a bare insert_many loop. */
 #include "backend/committer.h"
 #include "backend/store.h"
 #include "common/clock.h"
@@ -46,7 +46,8 @@ static void make_threat(struct threat *t, int64_t n)
     t->timestamp_us = clock_now_us();
     t->details = malloc(320);
     snprintf(t->details, 320,
-             "{\"rf_prediction\":1,\"rf_confidence\":%.3f,\"iso_prediction\":-1,\"iso_score\":-0.05,\"flow_duration\":3.13,"
+             "{\"rf_prediction\":1,\"rf_confidence\":%.3f,\"iso_prediction\":-1,\"iso_score\":-0.05,\"flow_"
+             "duration\":3.13,"
              "\"packet_count\":%u,\"byte_count\":%u,\"flow_count\":1,\"source\":\"live\",\"model\":\"forest-1\","
              "\"extractor\":\"1\",\"note\":\"several services were tried from one address\"}",
              t->confidence, mix % 1000, mix % 100000);
@@ -54,7 +55,10 @@ static void make_threat(struct threat *t, int64_t n)
 
 static struct store_item item_of(const struct threat *threat)
 {
-    return (struct store_item){.threat = threat, .address = "127.0.0.1", .user_agent = "bench/1", .source = "bench",
+    return (struct store_item){.threat = threat,
+                               .address = "127.0.0.1",
+                               .user_agent = "bench/1",
+                               .source = "bench",
                                .received_ms = clock_now_ms()};
 }
 
@@ -92,8 +96,9 @@ static void print_latencies(const char *name, double seconds)
     size_t n = latency_count < LATENCIES ? latency_count : LATENCIES;
 
     qsort(latencies, n, sizeof *latencies, by_value);
-    printf("%s_per_s %.0f 1/s\n%s_p50 %.2f ms\n%s_p99 %.2f ms\n%s_max %.2f ms\n", name, (double)latency_count / seconds, name,
-           (double)latencies[n / 2] / 1e6, name, (double)latencies[n * 99 / 100] / 1e6, name, (double)latencies[n - 1] / 1e6);
+    printf("%s_per_s %.0f 1/s\n%s_p50 %.2f ms\n%s_p99 %.2f ms\n%s_max %.2f ms\n", name,
+           (double)latency_count / seconds, name, (double)latencies[n / 2] / 1e6, name,
+           (double)latencies[n * 99 / 100] / 1e6, name, (double)latencies[n - 1] / 1e6);
 }
 
 static void run_singles(struct store *store, const char *name, size_t threads, int seconds)
@@ -164,7 +169,8 @@ static void copy_schema(sqlite3 *from, sqlite3 *to)
 {
     sqlite3_stmt *row;
 
-    sqlite3_prepare_v2(from, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'", -1, &row, NULL);
+    sqlite3_prepare_v2(from, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%'", -1,
+                       &row, NULL);
     while (sqlite3_step(row) == SQLITE_ROW)
         sqlite3_exec(to, (const char *)sqlite3_column_text(row, 0), NULL, NULL, NULL);
     sqlite3_finalize(row);
@@ -182,8 +188,10 @@ static double bare_loop(const char *stored, const char *path, int64_t count)
     double cpu;
 
     sqlite3_open(path, &db);
-    sqlite3_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; "
-                     "PRAGMA wal_autocheckpoint = 4000", NULL, NULL, NULL);
+    sqlite3_exec(db,
+                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536; "
+                 "PRAGMA wal_autocheckpoint = 4000",
+                 NULL, NULL, NULL);
     snprintf(attach, sizeof attach, "ATTACH '%s' AS stored", stored);
     {
         sqlite3 *from;
@@ -197,7 +205,8 @@ static double bare_loop(const char *stored, const char *path, int64_t count)
         sqlite3_close(from);
     }
     sqlite3_exec(db, attach, NULL, NULL, NULL);
-    snprintf(copy, sizeof copy, "CREATE TEMP TABLE picked AS SELECT * FROM stored.word WHERE seq > %lld ORDER BY seq", (long long)first);
+    snprintf(copy, sizeof copy, "CREATE TEMP TABLE picked AS SELECT * FROM stored.word WHERE seq > %lld ORDER BY seq",
+             (long long)first);
     sqlite3_exec(db, copy, NULL, NULL, NULL);
     sqlite3_exec(db, "CREATE INDEX temp.picked_seq ON picked (seq)", NULL, NULL, NULL);
     cpu = -cpu_seconds();
@@ -205,9 +214,12 @@ static double bare_loop(const char *stored, const char *path, int64_t count)
         began = clock_monotonic_ns();
         sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
         for (int t = 0; t < 3; t++) {
-            snprintf(copy, sizeof copy, "INSERT INTO main.%s SELECT * FROM %s WHERE seq > %lld AND seq <= %lld", tables[t],
-                     t == 2 ? "temp.picked" : t == 1 ? "stored.body" : "stored.threat", (long long)(first + done),
-                     (long long)(first + done + ARRAY));
+            snprintf(copy, sizeof copy, "INSERT INTO main.%s SELECT * FROM %s WHERE seq > %lld AND seq <= %lld",
+                     tables[t],
+                     t == 2   ? "temp.picked"
+                     : t == 1 ? "stored.body"
+                              : "stored.threat",
+                     (long long)(first + done), (long long)(first + done + ARRAY));
             if (sqlite3_exec(db, copy, NULL, NULL, NULL) != SQLITE_OK)
                 fprintf(stderr, "bare loop: %s\n", sqlite3_errmsg(db));
         }
@@ -242,7 +254,8 @@ static void time_query(struct store *store, const char *name, const char *query)
         took[i] = clock_monotonic_ns() - began;
     }
     qsort(took, 50, sizeof *took, by_value);
-    printf("query_%s_p50 %.2f ms\nquery_%s_max %.2f ms\n", name, (double)took[25] / 1e6, name, (double)took[49] / 1e6);
+    printf("query_%s_p50 %.2f ms\nquery_%s_max %.2f ms\n", name, (double)took[25] / 1e6, name,
+           (double)took[49] / 1e6);
     search_free(search);
 }
 
@@ -260,7 +273,8 @@ static void time_statistics(struct store *store, const char *name, const struct 
         free(json);
     }
     qsort(took, 50, sizeof *took, by_value);
-    printf("statistics_%s_p50 %.2f ms\nstatistics_%s_max %.2f ms\n", name, (double)took[25] / 1e6, name, (double)took[49] / 1e6);
+    printf("statistics_%s_p50 %.2f ms\nstatistics_%s_max %.2f ms\n", name, (double)took[25] / 1e6, name,
+           (double)took[49] / 1e6);
 }
 
 static void time_reads(struct store *store)
@@ -298,6 +312,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "store_bench DIRECTORY [SECONDS] [STORED]\n");
         return 2;
     }
+    setvbuf(stdout, NULL, _IOLBF, 0);
     latencies = malloc(LATENCIES * sizeof *latencies);
     snprintf(path, sizeof path, "%s/bench.db", argv[1]);
     snprintf(bare, sizeof bare, "%s/bare.db", argv[1]);

@@ -2,10 +2,10 @@
  *
  *   stream_load --port 5000 --token T [--streams 10000] [--rate 10] [--seconds 10] [--pid BACKEND]
  *
- * One thread, epoll. Each threat bears its number and the time just before its POST in its id; a subscriber has it when that
- * id is read. Prints one JSON object: time to open, deliveries, for each event the time to the first, the median and the
- * last subscriber (medians over the events), the POST's own answer time, and the server's CPU and memory when pid is given.
- * Needs a limit of open files above the number of streams. */
+ * One thread, epoll. Each threat bears its number and the time just before its POST in its id; a subscriber has it
+ * when that id is read. Prints one JSON object: time to open, deliveries, for each event the time to the first, the
+ * median and the last subscriber (medians over the events), the POST's own answer time, and the server's CPU and
+ * memory when pid is given. Needs a limit of open files above the number of streams. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ enum { EVENTS_MAX = 20000, MARK = 48, AT_ONCE = 128 /* connections being opened 
 struct stream {
     int fd;
     bool open;
-    size_t tail;       /* bytes of the last read kept, as an id may be cut in two */
+    size_t tail; /* bytes of the last read kept, as an id may be cut in two */
     char rest[MARK];
 };
 
@@ -60,9 +60,8 @@ static int64_t now_us(void)
 
 static int dial(const struct load *load)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)load->port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)load->port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
@@ -127,8 +126,10 @@ static void hear(struct load *load, struct stream *stream)
                 load->refused++;
         }
         look(load, text, now_us());
-        /* keep what may be the beginning of an id; a whole one inside it would be counted twice, so cut behind the last */
-        const char *last = text + (length > MARK - 1 ? length - (MARK - 1) : 0), *found = strstr(last, "\"threat_id\":\"s");
+        /* keep what may be the beginning of an id; a whole one inside it would be counted twice, so cut behind the
+         * last */
+        const char *last = text + (length > MARK - 1 ? length - (MARK - 1) : 0),
+                   *found = strstr(last, "\"threat_id\":\"s");
         if (found != NULL && strchr(found + 14, '"') != NULL)
             last = found + 14;
         stream->tail = length - (size_t)(last - text);
@@ -303,8 +304,11 @@ static void run(struct load *load)
 int main(int argc, char **argv)
 {
     struct load load = {.port = 5000, .streams = 10000, .rate = 10, .seconds = 10};
-    struct { const char *name; int *value; } options[] = {
-        {"--port", &load.port}, {"--streams", &load.streams}, {"--rate", &load.rate},
+    struct {
+        const char *name;
+        int *value;
+    } options[] = {
+        {"--port", &load.port},       {"--streams", &load.streams}, {"--rate", &load.rate},
         {"--seconds", &load.seconds}, {"--pid", &load.pid},
     };
     struct rlimit limit;

@@ -2,8 +2,8 @@
  *
  *   webhook_load --port 5000 [--host 127.0.0.1] [--connections 64] [--seconds 5] [--bytes 500] [--array 1]
  *
- * One thread, epoll, one request in flight per connection. Every id is new. Prints one JSON object: requests, threats,
- * failures, rate and latencies in ms. Exit status 1 when any answer was not 200. */
+ * One thread, epoll, one request in flight per connection. Every id is new. Prints one JSON object: requests,
+ * threats, failures, rate and latencies in ms. Exit status 1 when any answer was not 200. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -225,9 +225,13 @@ static int run(struct load *load)
 int main(int argc, char **argv)
 {
     struct load load = {.host = "127.0.0.1", .port = 5000, .connections = 64, .seconds = 5, .bytes = 500, .array = 1};
-    struct { const char *name; int *value; } options[] = {
-        {"--port", &load.port},       {"--connections", &load.connections}, {"--seconds", &load.seconds},
-        {"--bytes", &load.bytes},     {"--array", &load.array},
+    struct {
+        const char *name;
+        int *value;
+    } options[] = {
+        {"--port", &load.port},       {"--connections", &load.connections},
+        {"--seconds", &load.seconds}, {"--bytes", &load.bytes},
+        {"--array", &load.array},
     };
 
     for (int i = 1; i + 1 < argc; i += 2) {

@@ -42,6 +42,7 @@ export function threatTable({ caption, columns, onOpen, onChoose, chooseAll }) {
       now = t;
       setAttr(row, "data-severity", t.severity);
       columns.forEach((c, i) => {
+        if (c === "source" || c === "destination") setAttr(cells[i], "title", f.address(t[`${c}_ip`], t[`${c}_port`]));
         if (c !== "type") return put(cells[i], CELLS[c](t));
         const [name, ...rest] = CELLS[c](t);
         const open = cells[i].querySelector("button") ?? h("button", { type: "button", class: "row-open", onclick: () => onOpen(now) });

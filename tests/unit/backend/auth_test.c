@@ -1,4 +1,4 @@
-/* Tests of tokens and of what they open. */
+/* Tests of tokens and of what they open. Long because each forgery stands in a test of its own. */
 #include "tests/unit/check.h"
 
 #include "backend/auth.h"

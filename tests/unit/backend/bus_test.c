@@ -24,7 +24,8 @@ static void hear(void *context, int64_t seq, const char *frame, size_t length)
 
 static struct bus *make(size_t depth, size_t bytes, int64_t last, bool dense, struct heard *heard)
 {
-    const struct bus_settings settings = {.depth = depth, .bytes = bytes, .name = "st0re", .last = last, .dense = dense};
+    const struct bus_settings settings = {
+        .depth = depth, .bytes = bytes, .name = "st0re", .last = last, .dense = dense};
     struct bus *bus = bus_create(&settings);
 
     assert_non_null(bus);

@@ -37,8 +37,8 @@ static void an_ipv4_network_has_mapped_addresses_and_no_other_ipv6(void **state)
 
 static void what_is_no_network_is_refused(void **state)
 {
-    static const char *const wrong[] = {"",          "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8x",
-                                        "10.0.0/8",  "::/129",      "nobody",    "1.2.3.4/ 8",  "1.2.3.4/08888888888",
+    static const char *const wrong[] = {"",         "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8x",
+                                        "10.0.0/8", "::/129",      "nobody",    "1.2.3.4/ 8",  "1.2.3.4/08888888888",
                                         "01.2.3.4"};
     struct network network;
 

@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {"none",      "type",     "severity",    "status",           "verdict",  "source",
-                                    "destination", "address", "port",        "source_port",      "destination_port",
-                                    "protocol",  "sensor",   "assignee",    "confidence",       "id",       "time",
-                                    "suppressed", "simulated", "commented", "job"};
+static const char *const names[] = {
+    "none",       "type", "severity",    "status",           "verdict",   "source",    "destination",
+    "address",    "port", "source_port", "destination_port", "protocol",  "sensor",    "assignee",
+    "confidence", "id",   "time",        "suppressed",       "simulated", "commented", "job"};
 
 static void add(char *out, const char *text)
 {
@@ -146,8 +146,7 @@ static void addresses_are_networks(void **state)
     means("destination:192.168.1.4", "destination:192.168.1.4-192.168.1.4");
     means("address:10.1.*", "address:10.1.0.0-10.1.255.255");
     means("ip:0.0.0.0/0", "address:0.0.0.0-255.255.255.255");
-    means("source:2001:db8::/32",
-          "source:20010db8000000000000000000000000-20010db8ffffffffffffffffffffffff");
+    means("source:2001:db8::/32", "source:20010db8000000000000000000000000-20010db8ffffffffffffffffffffffff");
     means("source:::/0", "source:00000000000000000000000000000000-ffffffffffffffffffffffffffffffff");
 }
 
@@ -236,7 +235,8 @@ static void queries_are_bounded(void **state)
 static void parameters_of_the_list_are_conditions_too(void **state)
 {
     struct err err = {0};
-    struct search *s = search_and(search_term("severity", "high,critical", &err), search_term("from", "2026-11-23", &err));
+    struct search *s =
+        search_and(search_term("severity", "high,critical", &err), search_term("from", "2026-11-23", &err));
     char out[8192] = "";
 
     (void)state;

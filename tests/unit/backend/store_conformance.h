@@ -1,7 +1,8 @@
 /* store_conformance.h: what every store must do, run by store_sqlite_test.c and store_mongo_test.c on their own.
  *
  * The including file says how a fresh, empty store is opened (conformance_open), how the same one is opened
- * again after a close (conformance_reopen) and how it is thrown away (conformance_drop). */
+ * again after a close (conformance_reopen) and how it is thrown away (conformance_drop). Long because every
+ * behaviour of store.h stands here once, in its order. */
 #ifndef TESTS_UNIT_BACKEND_STORE_CONFORMANCE_H
 #define TESTS_UNIT_BACKEND_STORE_CONFORMANCE_H
 
@@ -500,19 +501,24 @@ static void finds(struct store *store, const char *query, const char *ids)
         fail_msg("%s: found %zu, told %lld", query, found.count, (long long)total);
     cJSON_Delete(found.last);
     found = (struct found){0};
-    assert_true(store_find(store, &(struct store_query){.search = search, .limit = 100, .before_seq = 3}, collect, &found,
-                           NULL, &err));
+    assert_true(store_find(store, &(struct store_query){.search = search, .limit = 100, .before_seq = 3}, collect,
+                           &found, NULL, &err));
     for (size_t i = 0; i < found.count; i++)
         assert_true(found.seqs[i] < 3);
     cJSON_Delete(found.last);
     search_free(search);
 }
 
-/* a: scan of 10.0.0.5 on port 80; b: web attack, critical; c: over IPv6, no ports, by the simulator; d: closed and commented. */
+/* a: scan of 10.0.0.5 on port 80; b: web attack, critical; c: over IPv6, no ports, by the simulator; d: closed and
+ * commented. */
 static void put_variety(struct store *store)
 {
-    struct store_change close = {.status = "closed", .verdict = "true_positive", .assignee = "ana", .actor = "ana",
-                                 .comment = "Printer in the lobby", .version = -1};
+    struct store_change close = {.status = "closed",
+                                 .verdict = "true_positive",
+                                 .assignee = "ana",
+                                 .actor = "ana",
+                                 .comment = "Printer in the lobby",
+                                 .version = -1};
     struct threat t[4] = {make_threat("idA1"), make_threat("idB2"), make_threat("idC3"), make_threat("idD4")};
     char *json = NULL;
     int64_t seq = 0;
@@ -654,8 +660,8 @@ static void a_word_of_an_older_revision_is_gone(void **state)
 
 static void triage_changes_one_threat_and_makes_an_event(void **state)
 {
-    struct store_change change = {.status = "acknowledged", .assignee = "ana", .actor = "ana", .version = 1,
-                                  .now_ms = T0_US / 1000};
+    struct store_change change = {
+        .status = "acknowledged", .assignee = "ana", .actor = "ana", .version = 1, .now_ms = T0_US / 1000};
     struct found found;
     struct err err = {0};
     const cJSON *triage;
@@ -706,7 +712,8 @@ static void a_lost_race_changes_nothing(void **state)
 
 static void comments_and_triage_survive_a_newer_revision(void **state)
 {
-    struct store_change change = {.verdict = "true_positive", .comment = "seen on the firewall", .actor = "ana", .version = -1};
+    struct store_change change = {
+        .verdict = "true_positive", .comment = "seen on the firewall", .actor = "ana", .version = -1};
     struct threat newer = make_threat("t00000");
     struct store_item item;
     const cJSON *triage;
@@ -848,6 +855,24 @@ static void removed_threats_leave_nothing_behind(void **state)
     put_many(*state, 1);
     assert_true(store_last_seq(*state, &seq, NULL));
     assert_int_equal(seq, 4);
+}
+
+static void a_limited_removal_takes_the_oldest_and_leaves_the_counts_right(void **state)
+{
+    char ids[256] = "";
+    int64_t count = 0, seq = 0;
+    cJSON *s;
+
+    put_many(*state, 5);
+    assert_true(store_remove(*state, NULL, 0, false, 2, append_id, ids, &count, NULL));
+    assert_string_equal(ids, "t00000 t00001 ");
+    s = statistics_of(*state, (struct store_span){0});
+    assert_int_equal(number_at(s, "total"), 3);
+    assert_int_equal(number_at(cJSON_GetArrayItem(cJSON_GetObjectItem(s, "topSources"), 0), "count"), 3);
+    cJSON_Delete(s);
+    assert_true(store_first_seq(*state, &seq, NULL));
+    assert_int_equal(seq, 3);
+    assert_string_equal(events_after(*state, 2, 10).ids, "t00002 t00003 t00004");
 }
 
 static void retention_keeps_what_is_new_or_marked(void **state)
@@ -1069,26 +1094,28 @@ static void every_call_fits_the_stack_of_a_request(void **state)
 }
 
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, setup_store, drop_store)
-#define CONFORMANCE_TESTS                                                                                              \
-    STORE_TEST(an_empty_store_gives_nothing), STORE_TEST(a_threat_comes_back_as_it_was_sent),                          \
-        STORE_TEST(a_sender_cannot_set_what_the_store_writes),                                                         \
-        STORE_TEST(the_same_threat_twice_is_a_duplicate_and_no_event), STORE_TEST(a_batch_has_a_result_for_each_item), \
-        STORE_TEST(a_higher_revision_updates_and_never_lowers_the_severity),                                           \
-        STORE_TEST(an_unknown_threat_is_not_found), STORE_TEST(everything_is_there_after_a_restart),                   \
-        STORE_TEST(history_is_newest_first_by_arrival), STORE_TEST(a_cursor_pages_while_threats_arrive),               \
-        STORE_TEST(a_reader_may_stop_early), STORE_TEST(suppressed_threats_are_kept_apart),                            \
-        STORE_TEST(replay_gives_threats_and_monitoring_in_one_order),                                                  \
-        STORE_TEST(every_field_can_be_searched), STORE_TEST(words_are_found_wherever_they_stand),                      \
-        STORE_TEST(conditions_are_joined), STORE_TEST(a_search_can_be_removed),                                        \
-        STORE_TEST(a_word_of_an_older_revision_is_gone),                                                               \
-        STORE_TEST(triage_changes_one_threat_and_makes_an_event), STORE_TEST(a_lost_race_changes_nothing),             \
-        STORE_TEST(comments_and_triage_survive_a_newer_revision), STORE_TEST(statistics_follow_every_change),          \
-        STORE_TEST(statistics_of_a_span_leave_out_the_rest),                                                           \
-        STORE_TEST(simulated_threats_count_until_a_live_one_comes),                                                    \
-        STORE_TEST(removed_threats_leave_nothing_behind), STORE_TEST(retention_keeps_what_is_new_or_marked),           \
-        STORE_TEST(evidence_lives_and_dies_with_its_threat), STORE_TEST(a_document_has_a_version),                     \
-        STORE_TEST(a_name_is_taken_once_within_a_kind), STORE_TEST(an_expired_document_is_never_given_out),            \
-        STORE_TEST(documents_are_listed_in_order_of_their_id),                                                         \
-        STORE_TEST(every_write_raises_the_generation_of_its_kind), STORE_TEST(every_call_fits_the_stack_of_a_request)
+#define CONFORMANCE_TESTS                                                                                            \
+    STORE_TEST(an_empty_store_gives_nothing), STORE_TEST(a_threat_comes_back_as_it_was_sent),                        \
+        STORE_TEST(a_sender_cannot_set_what_the_store_writes),                                                       \
+        STORE_TEST(the_same_threat_twice_is_a_duplicate_and_no_event),                                               \
+        STORE_TEST(a_batch_has_a_result_for_each_item),                                                              \
+        STORE_TEST(a_higher_revision_updates_and_never_lowers_the_severity),                                         \
+        STORE_TEST(an_unknown_threat_is_not_found), STORE_TEST(everything_is_there_after_a_restart),                 \
+        STORE_TEST(history_is_newest_first_by_arrival), STORE_TEST(a_cursor_pages_while_threats_arrive),             \
+        STORE_TEST(a_reader_may_stop_early), STORE_TEST(suppressed_threats_are_kept_apart),                          \
+        STORE_TEST(replay_gives_threats_and_monitoring_in_one_order), STORE_TEST(every_field_can_be_searched),       \
+        STORE_TEST(words_are_found_wherever_they_stand), STORE_TEST(conditions_are_joined),                          \
+        STORE_TEST(a_search_can_be_removed), STORE_TEST(a_word_of_an_older_revision_is_gone),                        \
+        STORE_TEST(triage_changes_one_threat_and_makes_an_event), STORE_TEST(a_lost_race_changes_nothing),           \
+        STORE_TEST(comments_and_triage_survive_a_newer_revision), STORE_TEST(statistics_follow_every_change),        \
+        STORE_TEST(statistics_of_a_span_leave_out_the_rest),                                                         \
+        STORE_TEST(simulated_threats_count_until_a_live_one_comes),                                                  \
+        STORE_TEST(removed_threats_leave_nothing_behind),                                                            \
+        STORE_TEST(a_limited_removal_takes_the_oldest_and_leaves_the_counts_right),                                  \
+        STORE_TEST(retention_keeps_what_is_new_or_marked), STORE_TEST(evidence_lives_and_dies_with_its_threat),      \
+        STORE_TEST(a_document_has_a_version), STORE_TEST(a_name_is_taken_once_within_a_kind),                        \
+        STORE_TEST(an_expired_document_is_never_given_out), STORE_TEST(documents_are_listed_in_order_of_their_id),   \
+        STORE_TEST(every_write_raises_the_generation_of_its_kind),                                                   \
+        STORE_TEST(every_call_fits_the_stack_of_a_request)
 
 #endif

@@ -124,7 +124,8 @@ static void explain(struct store *store, const char *query, const char *index, b
 {
     struct search *search = search_parse(query, NULL, NULL);
     struct err err = {0};
-    char *plan = sqlite_find_plan(store, &(struct store_query){.search = search, .limit = 50, .before_seq = 90000}, &err);
+    char *plan =
+        sqlite_find_plan(store, &(struct store_query){.search = search, .limit = 50, .before_seq = 90000}, &err);
 
     if (plan == NULL)
         fail_msg("%s: %s", query, err.text);
@@ -143,10 +144,12 @@ static void fill_index(struct sqlite_store *s)
 {
     static const char rows[] =
         "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) INSERT INTO threat "
-        "SELECT i, i, 't' || i, 1, 0, 'port_scan', 2, 'new', 'true_positive', 'ana', x'00000000000000000000ffff0a000001', "
+        "SELECT i, i, 't' || i, 1, 0, 'port_scan', 2, 'new', 'true_positive', 'ana', "
+        "x'00000000000000000000ffff0a000001', "
         "x'00000000000000000000ffff0a000002', 22, 80, 'TCP', 'edge', 0.8, i, i, NULL, 1, 1, 'j', 1 FROM n;"
         "INSERT INTO body (seq, json) SELECT seq, '{\"threat_id\":\"' || threat_id || '\"}' FROM threat;"
-        "INSERT INTO word SELECT 'common', seq FROM threat; INSERT INTO word SELECT 'port_scan', seq FROM threat; COMMIT";
+        "INSERT INTO word SELECT 'common', seq FROM threat; INSERT INTO word SELECT 'port_scan', seq FROM threat; "
+        "COMMIT";
 
     assert_true(sqlite_text(&s->writer, rows, NULL));
 }
@@ -178,13 +181,15 @@ static void every_search_uses_an_index(void **state)
     explain(*state, "time:>2026-11-23", "threat_timestamp", true);
     explain(*state, "is:suppressed", "threat_suppressed", true);
     explain(*state, "type:port_scan source:10.9.0.0/16", "threat_source", true);
-    explain(*state, "confidence:>0.1", "SEARCH threat USING INTEGER PRIMARY KEY (rowid<?)", false); /* nearly all fit */
+    explain(*state, "confidence:>0.1", "SEARCH threat USING INTEGER PRIMARY KEY (rowid<?)",
+            false); /* nearly all fit */
 }
 
 static void common_values_are_given_newest_first(void **state)
 {
-    static const char *const queries[] = {"common",  "type:port_scan", "address:10.0.0.1", "port:80", "common OR port:22",
-                                          "status:new", "confidence:>0.1", "source:10.0.0.0/8"};
+    static const char *const queries[] = {"common",          "type:port_scan",    "address:10.0.0.1",
+                                          "port:80",         "common OR port:22", "status:new",
+                                          "confidence:>0.1", "source:10.0.0.0/8"};
 
     fill_index(SQLITE_STORE(*state));
     for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
@@ -192,7 +197,8 @@ static void common_values_are_given_newest_first(void **state)
         struct found found = find(*state, (struct store_query){.search = search, .limit = 3, .before_seq = 20001});
 
         assert_string_equal(found.ids, "t20000 t19999 t19998");
-        found = find(*state, (struct store_query){.search = search, .limit = 2, .before_seq = 100, .oldest_first = true});
+        found =
+            find(*state, (struct store_query){.search = search, .limit = 2, .before_seq = 100, .oldest_first = true});
         assert_string_equal(found.ids, "t101 t102");
         search_free(search);
     }

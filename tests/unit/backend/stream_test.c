@@ -23,9 +23,20 @@ static void an_id_of_this_store_is_a_position(void **state)
 
 static void any_other_id_is_none(void **state)
 {
-    static const char *const wrong[] = {"",       "abc",   "abc.",   ".1",      "abd.1",  "abcd.1",
-                                        "ab.1",   "abc.-1", "abc.+1", "abc. 1",  "abc.1x", "abc.0x1",
-                                        "abc.9999999999999999999", "ABC.1"};
+    static const char *const wrong[] = {"",
+                                        "abc",
+                                        "abc.",
+                                        ".1",
+                                        "abd.1",
+                                        "abcd.1",
+                                        "ab.1",
+                                        "abc.-1",
+                                        "abc.+1",
+                                        "abc. 1",
+                                        "abc.1x",
+                                        "abc.0x1",
+                                        "abc.9999999999999999999",
+                                        "ABC.1"};
     int64_t seq = 42;
 
     (void)state;
@@ -45,10 +56,13 @@ static char *cell(const char *value)
 
 static void a_cell_is_never_a_formula(void **state)
 {
-    static const struct { const char *value, *cell; } cases[] = {
-        {"", "\"\""},          {"plain", "\"plain\""},     {"=1+2", "\"'=1+2\""},   {"+1", "\"'+1\""},
-        {"-1", "\"'-1\""},     {"@SUM(A1)", "\"'@SUM(A1)\""}, {"\tx", "\"'\tx\""},  {"a\"b", "\"a\"\"b\""},
-        {"a,b\r\nc", "\"a,b\r\nc\""}, {"a=b", "\"a=b\""},
+    static const struct {
+        const char *value, *cell;
+    } cases[] = {
+        {"", "\"\""},        {"plain", "\"plain\""}, {"=1+2", "\"'=1+2\""},
+        {"+1", "\"'+1\""},   {"-1", "\"'-1\""},      {"@SUM(A1)", "\"'@SUM(A1)\""},
+        {"\tx", "\"'\tx\""}, {"a\"b", "\"a\"\"b\""}, {"a,b\r\nc", "\"a,b\r\nc\""},
+        {"a=b", "\"a=b\""},
     };
 
     (void)state;
@@ -110,18 +124,17 @@ static void a_capture_is_known_by_its_first_bytes(void **state)
     assert_true(upload_is_capture((const unsigned char *)"\x1f\x8b\x08\x00", 4));
     assert_false(upload_is_capture((const unsigned char *)"\xd4\xc3\xb2", 3));
     assert_false(upload_is_capture((const unsigned char *)"PK\x03\x04", 4));
-    assert_false(upload_is_capture((const unsigned char *)"\x7f" "ELF", 4));
+    assert_false(upload_is_capture((const unsigned char *)"\x7f"
+                                                          "ELF",
+                                   4));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_id_of_this_store_is_a_position),
-        cmocka_unit_test(any_other_id_is_none),
-        cmocka_unit_test(a_cell_is_never_a_formula),
-        cmocka_unit_test(a_line_of_each_format),
-        cmocka_unit_test(what_is_no_json_makes_no_line),
-        cmocka_unit_test(a_capture_is_known_by_its_first_bytes),
+        cmocka_unit_test(an_id_of_this_store_is_a_position), cmocka_unit_test(any_other_id_is_none),
+        cmocka_unit_test(a_cell_is_never_a_formula),         cmocka_unit_test(a_line_of_each_format),
+        cmocka_unit_test(what_is_no_json_makes_no_line),     cmocka_unit_test(a_capture_is_known_by_its_first_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,3 +1,4 @@
+/* http_server_test.c: the server against a client of bare sockets. Long because each rule of HTTP that it keeps has a test. */
 #include "common/http_server.h"
 #include "common/token.h"
 #include "tests/unit/check.h"

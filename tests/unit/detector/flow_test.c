@@ -1,4 +1,4 @@
-/* flow_test.c: when flows begin, turn, step and end. */
+/* flow_test.c: when flows begin, turn, step and end. Long because each way has a test of its own. */
 #include "detector/flow.h"
 
 #include "tests/unit/check.h"

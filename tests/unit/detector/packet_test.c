@@ -1,4 +1,4 @@
-/* packet_test.c: one test for each odd frame. */
+/* packet_test.c: one test for each odd frame. Long because there are many. */
 #include "detector/packet.h"
 
 #include "tests/unit/check.h"

@@ -1,0 +1,52 @@
+import pytest
+
+import crafted
+import programs
+from browser import expect, sign_in
+from sites import RealSite
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """A backend with a detector that watches nothing by itself."""
+    folder = tmp_path_factory.mktemp("watched")
+    port = programs.free_port()
+    site = RealSite(folder / "backend", arguments=["--detector", f"edge-1=http://127.0.0.1:{port}"])
+    detector = programs.Detector(folder / "detector", site.backend, "none", ["--sensor", "edge-1"], port).start()
+    yield site
+    detector.stop()
+    site.close()
+
+
+def test_a_scan_in_a_file_is_found_and_shown(tab, watched, tmp_path):
+    capture = crafted.write_pcap(tmp_path / "scan.pcap", crafted.scan())
+    page = sign_in(tab, watched, "uploads")
+    expect(page.get_by_text("No file has been read yet.")).to_be_visible()
+    page.locator("#capture").set_input_files(capture)
+    expect(page.locator(".said-now")).to_have_text("scan.pcap: 1 threat found.", timeout=20000)
+    page.get_by_role("link", name="Show threats").click()
+    row = page.locator(".view-history tbody tr[data-id]")
+    expect(row).to_contain_text("PORT_SCAN")
+    expect(row).to_contain_text("10.1.1.9")
+
+
+def test_a_harmless_file_is_told_to_have_nothing(tab, watched, tmp_path):
+    calm = [(1_700_000_000 + n, crafted.udp("10.1.1.2", "10.1.1.3", 5000, 53, b"x" * 30)) for n in range(3)]
+    page = sign_in(tab, watched, "uploads")
+    page.locator("#capture").set_input_files(crafted.write_pcap(tmp_path / "calm.pcap", calm))
+    expect(page.locator(".said-now")).to_have_text("calm.pcap: read to the end, nothing found.", timeout=20000)
+    expect(page.locator("tr", has_text="calm.pcap")).to_contain_text("Nothing found")
+
+
+def test_what_is_no_capture_is_refused_in_words(tab, watched, tmp_path):
+    (tmp_path / "letter.pcap").write_text("Dear reader")
+    page = sign_in(tab, watched, "uploads")
+    page.locator("#capture").set_input_files(tmp_path / "letter.pcap")
+    expect(page.locator(".notice.bad, tr:has-text('letter.pcap') .job-failed").first).to_be_visible()
+
+
+def test_the_sensor_and_its_detector_are_shown(tab, watched):
+    page = sign_in(tab, watched, "sensors")
+    expect(page.get_by_role("region", name="edge-1")).to_contain_text("ok", timeout=20000)
+    page.get_by_role("button", name="Test connection").click()
+    expect(page.locator(".notice")).to_contain_text("Detector answers")
