@@ -7,6 +7,7 @@
 #include "detector/features.h"
 #include "detector/hosts.h"
 #include "detector/incident.h"
+#include "detector/score_cache.h"
 #include "detector/window.h"
 
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct verdict {
     struct hosts *hosts;
     struct incidents *incidents;
     struct windows *agree;
+    struct score_cache *cache;        /* NULL without a model */
     size_t place[MODEL_FEATURES_MAX]; /* of a model's feature among the 25 and the window counts */
     bool uses_windows;
     struct verdict_counters counters;
@@ -93,12 +95,14 @@ struct verdict *verdict_create(const struct verdict_settings *settings, struct e
                                             settings->model == NULL ? NULL : model_name(settings->model)};
     if (settings->model != NULL && !place_features(verdict, err))
         goto failed;
+    verdict->cache = settings->model == NULL ? NULL : score_cache_create(settings->model);
     verdict->hosts = hosts_create(settings->max_hosts, err);
     verdict->agree = windows_create(AGREE_SLOTS);
-    if (verdict->agree == NULL)
+    if (verdict->agree == NULL || (verdict->cache == NULL && settings->model != NULL))
         err_set(err, ERR_MEMORY, "verdict: out of memory");
     verdict->incidents = incidents_create(settings->max_incidents, tell, verdict, err);
-    if (verdict->hosts == NULL || verdict->agree == NULL || verdict->incidents == NULL)
+    if (verdict->hosts == NULL || verdict->agree == NULL || verdict->incidents == NULL ||
+        (verdict->cache == NULL && settings->model != NULL))
         goto failed;
     return verdict;
 failed:
@@ -112,6 +116,7 @@ void verdict_free(struct verdict *verdict)
         return;
     hosts_free(verdict->hosts);
     windows_free(verdict->agree);
+    score_cache_free(verdict->cache);
     incidents_free(verdict->incidents);
     free(verdict);
 }
@@ -131,6 +136,15 @@ void verdict_greatest(const struct verdict *verdict, double out[COUNTERS])
     hosts_greatest(verdict->hosts, out);
 }
 
+/* What flows of one kind of probe have in common. */
+static uint64_t shape_of(const struct flow *flow)
+{
+    uint64_t flags = (uint64_t)flow->flags_seen[0] << 16 | (uint64_t)flow->flags_seen[1] << 8 | flow->protocol;
+
+    return window_mix(window_mix(flow->packets[0] << 32 ^ flow->packets[1], flags),
+                      flow->payload_bytes[0] << 32 ^ flow->payload_bytes[1]);
+}
+
 static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
 {
     const struct model *model = verdict->settings.model;
@@ -142,7 +156,7 @@ static void judge(struct verdict *verdict, const struct flow *flow, struct judge
         hosts_context(verdict->hosts, flow, out->values + FEATURES);
     for (size_t i = 0; i < model_features(model); i++)
         out->row[i] = (float)out->values[verdict->place[i]];
-    model_score(model, out->row, &out->score);
+    score_cache_score(verdict->cache, shape_of(flow), out->row, &out->score);
     out->rf_attack = out->score.rf >= model_rf_threshold(model);
     out->iso_anomaly = out->score.iso < model_iso_threshold(model);
     out->sure = out->score.rf >= model_rf_sure(model) || out->score.iso < model_iso_sure(model);
@@ -201,18 +215,18 @@ static struct incident *covering(struct verdict *verdict, const char *type, enum
 {
     static const char *const parents[] = {"port_scan", "dos", "udp_flood", "brute_force", "web_attack"};
     bool scan_child = is_flood(type) || strcmp(type, "port_scan") == 0 || !by_window;
-    struct incident *found = incidents_find(verdict->incidents, incident_key(type, scope, source, target));
+    struct incident *found = incidents_find(verdict->incidents, type, scope, source, target);
 
     if (found == NULL && (is_flood(type) || !by_window))
-        found = incidents_find(verdict->incidents, incident_key("ddos", LIMIT_TARGET, source, target));
+        found = incidents_find(verdict->incidents, "ddos", LIMIT_TARGET, source, target);
     if (found == NULL && (is_flood(type) || !by_window))
-        found = incidents_find(verdict->incidents, incident_key("dos", LIMIT_TARGET, source, target));
+        found = incidents_find(verdict->incidents, "dos", LIMIT_TARGET, source, target);
     if (found == NULL && scan_child)
-        found = incidents_find(verdict->incidents, incident_key("port_scan", LIMIT_SOURCE, source, target));
+        found = incidents_find(verdict->incidents, "port_scan", LIMIT_SOURCE, source, target);
     for (size_t i = 0; found == NULL && scan_child && i < sizeof parents / sizeof parents[0]; i++) {
         if (by_window && i > 2)
             break;
-        found = incidents_find(verdict->incidents, incident_key(parents[i], LIMIT_PAIR, source, target));
+        found = incidents_find(verdict->incidents, parents[i], LIMIT_PAIR, source, target);
     }
     return found;
 }
@@ -263,11 +277,9 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
         *grown = incident;
         return;
     }
-    incident =
-        incidents_open(verdict->incidents,
-                       incident_key(evidence->type, evidence->scope, evidence->source, evidence->target), now_ns);
+    incident = incidents_open(verdict->incidents, evidence->type, evidence->scope, evidence->source, evidence->target,
+                              now_ns);
     *grown = incident;
-    incident->type = evidence->type;
     incident->opened_by = event;
     incident->by_window = true;
     incident->evidence = *evidence;
@@ -313,9 +325,8 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     }
     if (!enough)
         return;
-    incident = incidents_open(verdict->incidents, incident_key(type, LIMIT_PAIR, flow->address[0], flow->address[1]),
-                              flow->last_ns);
-    incident->type = type;
+    incident =
+        incidents_open(verdict->incidents, type, LIMIT_PAIR, flow->address[0], flow->address[1], flow->last_ns);
     incident->opened_by = FLOW_ENDED;
     memcpy(incident->source, flow->address[0], 16);
     memcpy(incident->target, flow->address[1], 16);
