@@ -36,20 +36,24 @@ static bool is_one_of(uint16_t port, const uint16_t *ports, size_t count)
 
 static enum service service_of(uint16_t port)
 {
-    static const uint16_t login[] = {21,  22,  23,   110,  143,  512,  513,  514,  990, 992,
-                                     993, 995, 2222, 2323, 3389, 5900, 5901, 5985, 5986};
-    static const uint16_t data[] = {88,   135,  139,  389,  445,  636,  1433,  1521,  3268,
-                                    3306, 5432, 5984, 6379, 9042, 9200, 11211, 27017, 50000};
-    static const uint16_t web[] = {80,   81,   443,  591,  3000, 5000, 8000, 8008,
-                                   8080, 8081, 8088, 8443, 8888, 9000, 9443};
+    static const uint8_t services[UINT16_MAX + 1] = {
+        [25] = SERVICE_MAIL,    [465] = SERVICE_MAIL,   [587] = SERVICE_MAIL,   [21] = SERVICE_LOGIN,
+        [22] = SERVICE_LOGIN,   [23] = SERVICE_LOGIN,   [110] = SERVICE_LOGIN,  [143] = SERVICE_LOGIN,
+        [512] = SERVICE_LOGIN,  [513] = SERVICE_LOGIN,  [514] = SERVICE_LOGIN,  [990] = SERVICE_LOGIN,
+        [992] = SERVICE_LOGIN,  [993] = SERVICE_LOGIN,  [995] = SERVICE_LOGIN,  [2222] = SERVICE_LOGIN,
+        [2323] = SERVICE_LOGIN, [3389] = SERVICE_LOGIN, [5900] = SERVICE_LOGIN, [5901] = SERVICE_LOGIN,
+        [5985] = SERVICE_LOGIN, [5986] = SERVICE_LOGIN, [88] = SERVICE_DATA,    [135] = SERVICE_DATA,
+        [139] = SERVICE_DATA,   [389] = SERVICE_DATA,   [445] = SERVICE_DATA,   [636] = SERVICE_DATA,
+        [1433] = SERVICE_DATA,  [1521] = SERVICE_DATA,  [3268] = SERVICE_DATA,  [3306] = SERVICE_DATA,
+        [5432] = SERVICE_DATA,  [5984] = SERVICE_DATA,  [6379] = SERVICE_DATA,  [9042] = SERVICE_DATA,
+        [9200] = SERVICE_DATA,  [11211] = SERVICE_DATA, [27017] = SERVICE_DATA, [50000] = SERVICE_DATA,
+        [80] = SERVICE_WEB,     [81] = SERVICE_WEB,     [443] = SERVICE_WEB,    [591] = SERVICE_WEB,
+        [3000] = SERVICE_WEB,   [5000] = SERVICE_WEB,   [8000] = SERVICE_WEB,   [8008] = SERVICE_WEB,
+        [8080] = SERVICE_WEB,   [8081] = SERVICE_WEB,   [8088] = SERVICE_WEB,   [8443] = SERVICE_WEB,
+        [8888] = SERVICE_WEB,   [9000] = SERVICE_WEB,   [9443] = SERVICE_WEB,
+    };
 
-    if (port == 25 || port == 465 || port == 587)
-        return SERVICE_MAIL;
-    if (IS_ONE_OF(port, login))
-        return SERVICE_LOGIN;
-    if (IS_ONE_OF(port, data))
-        return SERVICE_DATA;
-    return IS_ONE_OF(port, web) ? SERVICE_WEB : SERVICE_OTHER;
+    return services[port];
 }
 
 /* Ports by which machines are taken over; honest clients seldom fail on them at many hosts. */
@@ -59,6 +63,12 @@ static bool is_admin_port(uint16_t port)
 
     return IS_ONE_OF(port, ports);
 }
+
+/* The windows of an attempt, in their row. */
+enum { ATTEMPT_PORTS_SLOW, ATTEMPT_PORTS, ATTEMPT_FLOWS, ATTEMPT_WINDOWS };
+static const enum counter attempt_counter[ATTEMPT_WINDOWS] = {COUNT_PORTS_FAILED_SLOW, COUNT_PORTS_FAILED,
+                                                              COUNT_FLOWS_UNANSWERED};
+static const int64_t attempt_span_ns[ATTEMPT_WINDOWS] = {600000000000, 60000000000, 10000000000};
 
 static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -71,7 +81,8 @@ static bool is_group_address(const uint8_t address[16])
 
 struct hosts *hosts_create(size_t max_hosts, struct err *err)
 {
-    static const size_t factor[] = {[LIMIT_PAIR] = 8, [LIMIT_SOURCE] = 4, [LIMIT_TARGET] = 2};
+    enum { ATTEMPTS = 2 };
+    static const size_t factor[] = {[LIMIT_PAIR] = 4, [LIMIT_SOURCE] = 4, [LIMIT_TARGET] = 2};
     struct hosts *hosts = calloc(1, sizeof *hosts);
 
     if (max_hosts == 0)
@@ -83,8 +94,9 @@ struct hosts *hosts_create(size_t max_hosts, struct err *err)
         if (hosts->scope[i] == NULL)
             goto failed;
     }
+    hosts->attempts = windows_create_rows(max_hosts * ATTEMPTS, ATTEMPT_WINDOWS);
     hosts->echo = calloc(ECHO_SLOTS, sizeof *hosts->echo);
-    if (hosts->echo == NULL)
+    if (hosts->attempts == NULL || hosts->echo == NULL)
         goto failed;
     return hosts;
 failed:
@@ -99,6 +111,7 @@ void hosts_free(struct hosts *hosts)
         return;
     for (size_t i = 0; i <= LIMIT_TARGET; i++)
         windows_free(hosts->scope[i]);
+    windows_free(hosts->attempts);
     free(hosts->echo);
     free(hosts);
 }
@@ -114,7 +127,7 @@ size_t hosts_memory(const struct hosts *hosts)
 
     for (size_t i = 0; i <= LIMIT_TARGET; i++)
         bytes += windows_memory(hosts->scope[i]);
-    return bytes;
+    return bytes + windows_memory(hosts->attempts);
 }
 
 void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const uint8_t *source, const uint8_t *target)
@@ -123,8 +136,15 @@ void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const ui
     mark->now_ns = now_ns;
     mark->source = source;
     mark->target = target;
-    mark->source_hash = window_hash(1, source, 16);
-    mark->target_hash = window_hash(2, target, 16);
+    if (memcmp(hosts->ends[0], source, 16) != 0 || memcmp(hosts->ends[1], target, 16) != 0 ||
+        hosts->ends_hash[0] == 0) {
+        memcpy(hosts->ends[0], source, 16);
+        memcpy(hosts->ends[1], target, 16);
+        hosts->ends_hash[0] = window_hash(1, source, 16);
+        hosts->ends_hash[1] = window_hash(2, target, 16);
+    }
+    mark->source_hash = hosts->ends_hash[0];
+    mark->target_hash = hosts->ends_hash[1];
 }
 
 static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra)
@@ -175,24 +195,39 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
         e->type = "udp_flood";
 }
 
-void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight)
+/* The windows of all counters of an attempt stand in one row, whose key holds the first one's number. */
+static struct window *window_of(const struct mark *mark, enum counter counter, uint64_t extra, bool may_make)
 {
     const struct limit *limit = &limits[counter];
-    struct window *window = windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra),
-                                       mark->now_ns, limit->window_s * second_ns, true);
-    double value;
+    struct window *row;
 
+    for (size_t i = 0; i < ATTEMPT_WINDOWS; i++) {
+        if (attempt_counter[i] != counter)
+            continue;
+        row = windows_row(mark->hosts->attempts, key_of(mark, attempt_counter[0], LIMIT_PAIR, extra), mark->now_ns,
+                          attempt_span_ns, may_make);
+        return row == NULL ? NULL : &row[i];
+    }
+    return windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra), mark->now_ns,
+                      limit->window_s * second_ns, may_make);
+}
+
+static void count_in(struct mark *mark, enum counter counter, struct window *window, uint64_t item, uint32_t weight)
+{
     window_add(window, item);
     window->sum[0] += weight - 1;
-    value = limit->kind == LIMIT_SUM ? window_sum(window) : window_distinct(window);
-    mark_check(mark, counter, value, window);
+    mark_check(mark, counter, limits[counter].kind == LIMIT_SUM ? window_sum(window) : window_distinct(window),
+               window);
+}
+
+void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight)
+{
+    count_in(mark, counter, window_of(mark, counter, extra, true), item, weight);
 }
 
 void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item)
 {
-    const struct limit *limit = &limits[counter];
-    struct window *window = windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra),
-                                       mark->now_ns, limit->window_s * second_ns, false);
+    struct window *window = window_of(mark, counter, extra, false);
 
     if (window != NULL)
         window_take(window, item);
@@ -241,9 +276,10 @@ static void attempt(struct mark *mark)
     if (counts_as_scan(mark)) {
         uint64_t item = port_item(mark->target_port);
 
-        mark_count(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), item, 1);
-        mark_count(mark, COUNT_PORTS_FAILED, attempt_extra(mark), item, 1);
-        mark_count(mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(mark), item, 1);
+        struct window *row = window_of(mark, attempt_counter[0], attempt_extra(mark), true);
+
+        for (size_t i = ATTEMPT_WINDOWS; i-- > 0;)
+            count_in(mark, attempt_counter[i], &row[i], item, 1);
         if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
             mark_count(mark, hosts_counter(mark), flow_extra(mark), mark->target_hash, 1);
     }
@@ -257,9 +293,10 @@ static void answered(struct mark *mark)
     if (counts_as_scan(mark)) {
         uint64_t item = port_item(mark->target_port);
 
-        mark_take(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), item);
-        mark_take(mark, COUNT_PORTS_FAILED, attempt_extra(mark), item);
-        mark_take(mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(mark), item);
+        struct window *row = window_of(mark, attempt_counter[0], attempt_extra(mark), false);
+
+        for (size_t i = 0; row != NULL && i < ATTEMPT_WINDOWS; i++)
+            window_take(&row[i], item);
         if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
             mark_take(mark, hosts_counter(mark), flow_extra(mark), mark->target_hash);
     }
@@ -428,6 +465,11 @@ size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow
     mark.source_port = flow->port[0];
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
+    windows_prefetch(hosts->attempts, key_of(&mark, attempt_counter[0], LIMIT_PAIR, attempt_extra(&mark)));
+    if (event == FLOW_NEW)
+        windows_prefetch(hosts->scope[LIMIT_PAIR], key_of(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0));
+    windows_prefetch(hosts->scope[LIMIT_SOURCE],
+                     key_of(&mark, hosts_counter(&mark), LIMIT_SOURCE, flow_extra(&mark)));
     if (event == FLOW_NEW && packet != NULL)
         on_new(&mark, packet);
     else if (event == FLOW_ANSWERED && packet != NULL)
@@ -457,19 +499,32 @@ static void peek_counter(const struct mark *mark, enum counter counter, uint64_t
     peek(mark, counter, limits[counter].scope, extra, limits[counter].window_s * second_ns, out);
 }
 
-void hosts_context(const struct hosts *hosts, const struct flow *flow, double out[HOSTS_CONTEXT])
+static void peek_attempts(const struct mark *mark, double out[HOSTS_CONTEXT])
 {
-    struct hosts view = *hosts; /* only read through */
+    const struct window *row =
+        windows_find(mark->hosts->attempts, key_of(mark, attempt_counter[0], LIMIT_PAIR, attempt_extra(mark)));
+    struct window window;
+
+    out[0] = out[1] = out[7] = 0;
+    if (row == NULL)
+        return;
+    window_view(&row[ATTEMPT_PORTS], mark->now_ns, attempt_span_ns[ATTEMPT_PORTS], &window);
+    out[0] = window_distinct(&window);
+    window_view(&row[ATTEMPT_PORTS_SLOW], mark->now_ns, attempt_span_ns[ATTEMPT_PORTS_SLOW], &window);
+    out[1] = window_distinct(&window);
+    window_view(&row[ATTEMPT_FLOWS], mark->now_ns, attempt_span_ns[ATTEMPT_FLOWS], &window);
+    out[7] = window_sum(&window);
+}
+
+void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOSTS_CONTEXT])
+{
     struct mark mark = {0};
     double got[2];
 
-    mark_setup(&mark, &view, flow->last_ns, flow->address[0], flow->address[1]);
+    mark_setup(&mark, hosts, flow->last_ns, flow->address[0], flow->address[1]);
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
-    peek_counter(&mark, COUNT_PORTS_FAILED, attempt_extra(&mark), got);
-    out[0] = got[0];
-    peek_counter(&mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(&mark), got);
-    out[1] = got[0];
+    peek_attempts(&mark, out);
     peek_counter(&mark, hosts_counter(&mark), flow_extra(&mark), got);
     out[2] = got[0];
     peek(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, got);
@@ -478,8 +533,6 @@ void hosts_context(const struct hosts *hosts, const struct flow *flow, double ou
     peek(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
     out[5] = got[1];
     out[6] = got[0];
-    peek_counter(&mark, COUNT_FLOWS_UNANSWERED, attempt_extra(&mark), got);
-    out[7] = got[1];
     peek_counter(&mark, COUNT_SOURCES_UNANSWERED, 0, got);
     out[8] = got[0];
     peek(&mark, CONTEXT_SERVICE, LIMIT_PAIR, flow->port[1], pair_span_ns, got);

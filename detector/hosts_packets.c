@@ -180,15 +180,29 @@ static void count_request(struct mark *mark, const struct packet *packet)
         mark_count(mark, COUNT_REQUEST_PATTERNS, 0, packet->source_port, 1);
 }
 
+bool hosts_wants(const struct packet *packet)
+{
+    switch (packet->protocol) {
+    case PROTOCOL_ICMP:
+    case PROTOCOL_ICMP6:
+        return true;
+    case PROTOCOL_UDP:
+        return packet->arp || packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS;
+    case PROTOCOL_TCP:
+        return packet->arp || http_is_request(packet->payload, packet->payload_captured);
+    default:
+        return packet->arp;
+    }
+}
+
 size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evidence out[HOSTS_EVIDENCE])
 {
     struct mark mark = {.out = out};
     bool icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMP6;
     bool answer = packet->source_port == PORT_DNS;
     bool dns = packet->protocol == PROTOCOL_UDP && (answer || packet->destination_port == PORT_DNS);
-    bool request = packet->protocol == PROTOCOL_TCP && http_is_request(packet->payload, packet->payload_captured);
 
-    if (!packet->arp && !icmp && !dns && !request)
+    if (!hosts_wants(packet))
         return 0;
     mark_setup(&mark, hosts, packet->time_ns, answer && dns ? packet->destination : packet->source,
                answer && dns ? packet->source : packet->destination);
@@ -199,7 +213,7 @@ size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evi
         count_arp(&mark);
     else if (icmp)
         count_icmp(hosts, &mark, packet);
-    else if (request)
+    else if (packet->protocol == PROTOCOL_TCP)
         count_request(&mark, packet);
     else if (packet->payload_captured > 0)
         count_dns(&mark, packet);

@@ -104,6 +104,10 @@ static void set_pipeline(struct program *p)
     p->pipeline.flow.max_flows = (size_t)p->settings.max_flows;
     p->pipeline.flow.idle_ns = p->settings.idle_timeout * INT64_C(1000000000);
     p->pipeline.flow.active_ns = p->settings.active_timeout * INT64_C(1000000000);
+    p->pipeline.evidence = (struct evidence_settings){.packets = (size_t)p->settings.evidence_packets,
+                                                      .bytes = (size_t)p->settings.evidence_bytes,
+                                                      .memory = (size_t)p->settings.evidence_mib << 20};
+    p->pipeline.workers = (int)p->settings.workers;
     p->pipeline.inner_flows = p->settings.inner_flows;
     p->pipeline.verdict.model = p->model;
     p->pipeline.verdict.sensor = p->settings.sensor_name;

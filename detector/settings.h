@@ -19,6 +19,7 @@ struct settings {
     /* detection */
     const char *model, *source, *filter;
     long duration, max_flows, workers, ring_mib, simulator_seed, idle_timeout, active_timeout;
+    long evidence_packets, evidence_bytes, evidence_mib;
     bool promiscuous, inner_flows;
     /* files */
     bool read, features, send, cic_names, quiet;
