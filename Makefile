@@ -248,8 +248,17 @@ lab: all ## make the lab's traffic and its rows (root; about 40 minutes)
 
 .PHONY: model
 model: ## train models/threatline.model on the committed rows
-	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows $(MODEL_FLAGS) \
+	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) \
 	  --out models/threatline.model --card models/README.md --note $(MODEL_NOTE)
+	@if [ -n "$(THREATLINE_CAPTURES)" ]; then $(MAKE) --no-print-directory build/with-captures/threatline.model; fi
+
+# The same with the captures' rows beside the lab's, to compare; captures.py writes their hashes. Not the committed model.
+.PHONY: build/with-captures/threatline.model
+build/with-captures/threatline.model: build/bin/threatline-detector
+	@python3 models/train/captures.py --captures $(THREATLINE_CAPTURES) --out build/with-captures
+	@{ cat models/lab/labels.csv; tail -n +2 build/with-captures/labels.csv; } > build/with-captures/all.csv
+	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --features build/with-captures/rows.csv.gz \
+	  --labels build/with-captures/all.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) --out $@ --card build/with-captures/README.md
 
 .PHONY: install
 install: all ## install programs, manuals, model and dashboard below PREFIX

@@ -46,7 +46,7 @@ def make(run, number, out, seconds):
     os.chmod(folder, 0o755)
     capture = out / f"{run.name}.pcap"
     try:
-        with Wire(f"lab{number}", net, run.shape, run.ttl) as wire:
+        with Wire(f"lab{os.getpid()}-{number}", net, run.shape, run.ttl) as wire:
             given = start_servers(wire, run, folder)
             tap = wire.on_server("tcpdump", "-i", "wire", "-n", "-s", "256", "-U", "-Z", "root", "-w", str(capture), "ip or ip6 or arp")
             time.sleep(0.6)

@@ -64,6 +64,13 @@ def forests(seed):
             IsolationForest(n_estimators=100, max_samples=256, random_state=seed, n_jobs=1))
 
 
+def parts_of(groups, parts):
+    """Each row's part: groups stay whole, and a part is of the same groups whatever the order of the rows."""
+    names = sorted(set(groups), key=lambda name: hashlib.sha256(name.encode()).digest())
+    part = {name: n % parts if parts else n for n, name in enumerate(names)}
+    return np.array([part[name] for name in groups])
+
+
 def held_out(x, y, groups, seed):
     """Scores of each row by forests trained without its group."""
     rf_score, iso_score = np.zeros(len(x)), np.zeros(len(x))
@@ -126,13 +133,14 @@ def main():
     parser.add_argument("--note", default="", help="a sentence for the card: where the rows come from")
     parser.add_argument("--no-lone", action="store_true", help="no flow is sure alone: several have to agree")
     parser.add_argument("--windows", action="store_true", help="also learn from the window counts (ctx_*)")
+    parser.add_argument("--parts", type=int, default=0, help="hold groups out in so many parts (each group whole); 0: one by one")
     args = parser.parse_args()
     with open_text(args.features[0]) as lines:
         names = FEATURES + [c for c in next(csv.reader(lines)) if c.startswith("ctx_") and args.windows]
     with open(args.labels, newline="") as lines:
         labels = {row["file"]: row for row in csv.DictReader(lines)}
     x, y, groups, types = read_rows(args.features, labels, names)
-    rf_score, iso_score = held_out(x, y, groups, SEED)
+    rf_score, iso_score = held_out(x, y, parts_of(groups, args.parts), SEED)
     benign = y == 0
     budgets = [(b, *thresholds(rf_score[benign], iso_score[benign], b)) for b in BUDGETS]
     _, rf_threshold, iso_threshold = budgets[BUDGETS.index(BUDGET)]
