@@ -77,7 +77,11 @@ PROGRAMS += build/bin/threatline-detector build/bin/threatline-backend
 endif
 
 .PHONY: all
-all: $(PROGRAMS) ## build both programs into build/bin
+all: $(PROGRAMS) build/www/index.html.gz ## build both programs into build/bin, the page with its .gz files into build/www
+
+# The folders are among what it depends on: a file that went away changes them.
+build/www/index.html.gz: scripts/page.sh $(shell find frontend-static)
+	@echo '  GZ  build/www'; scripts/page.sh build/www
 
 build/fence/stamp: Makefile
 	@rm -rf build/fence; $(foreach l,$(LIBRARIES),$(foreach h,$(HEADERS_$(l)),mkdir -p build/fence/$(l)/$(dir $(h)); \
@@ -265,7 +269,8 @@ install: all ## install programs, manuals, model and dashboard below PREFIX
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/threatline-detector build/bin/threatline-backend
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/threatline/models models/threatline.model
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/threatline backend/openapi.yaml detector/openapi.yaml
-	cp -r frontend-static $(DESTDIR)$(PREFIX)/share/threatline/
+	rm -rf $(DESTDIR)$(PREFIX)/share/threatline/frontend-static
+	cp -r build/www $(DESTDIR)$(PREFIX)/share/threatline/frontend-static
 	for p in detector backend; do install -D -m 644 $$p/$$p.8 $(DESTDIR)$(PREFIX)/share/man/man8/threatline-$$p.8; \
 	  install -D -m 644 $$p/$$p.service $(DESTDIR)$(PREFIX)/lib/systemd/system/threatline-$$p.service; done
 

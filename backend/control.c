@@ -5,6 +5,7 @@
 #include "backend/events.h"
 #include "backend/hub.h"
 #include "backend/store.h"
+#include "backend/webhook.h"
 #include "common/clock.h"
 #include "common/json.h"
 
@@ -239,6 +240,32 @@ static void add_stream(struct api *api, cJSON *status)
     cJSON_AddNumberToObject(stream, "opened", (double)counters.opened);
 }
 
+/* Who may send without a credential: "open" anyone, "trusted" some networks, "signed" nobody. */
+static const char *webhook_mode(const struct networks *trusted)
+{
+    uint8_t first[16], last[16];
+
+    network_address("0.0.0.0", first);
+    network_address("255.255.255.255", last);
+    for (size_t i = 0; i < trusted->count; i++)
+        if (network_has(&trusted->items[i], first) && network_has(&trusted->items[i], last))
+            return "open";
+    return trusted->count > 0 ? "trusted" : "signed";
+}
+
+static void add_webhook(struct api *api, cJSON *status)
+{
+    const struct config_list *list = &api->settings->trusted_networks;
+    cJSON *webhook = cJSON_AddObjectToObject(status, "webhook");
+    cJSON *networks;
+
+    cJSON_AddStringToObject(webhook, "mode", webhook_mode(&api->trusted));
+    cJSON_AddNumberToObject(webhook, "secrets", (double)webhook_secrets(api->webhook));
+    networks = cJSON_AddArrayToObject(webhook, "networks");
+    for (size_t i = 0; i < list->count; i++)
+        cJSON_AddItemToArray(networks, cJSON_CreateString(list->items[i]));
+}
+
 static void status(struct http_request *request, void *context)
 {
     struct api *api = context;
@@ -266,6 +293,8 @@ static void status(struct http_request *request, void *context)
     cJSON_AddItemToObject(answer, "detector", detector);
     add_store(api, answer);
     add_stream(api, answer);
+    if (api_caller(request)->role >= ROLE_ADMIN)
+        add_webhook(api, answer);
     http_answer_json(request, 200, answer);
 }
 

@@ -18,6 +18,7 @@ enum {
     POOL_MAX = 32,
     TRIES = 30,
     TRIES_MS = 4000,
+    ORPHAN_AFTER_MS = 500, /* of lost races, after which a transaction of a dead backend is looked for */
     SCHEMA = 1
 };
 static const int DUPLICATE_KEY = 11000, DUPLICATE_KEY_UPDATE = 11001, WRITE_CONFLICT = 112;
@@ -144,12 +145,16 @@ static bool attempt_alone(struct mongo_call *call, mongo_work *work, void *conte
 
 static bool try_often(struct mongo_call *call, mongo_work *work, void *context, struct err *err)
 {
-    int64_t until = clock_monotonic_ms() + TRIES_MS;
+    int64_t began = clock_monotonic_ms();
     bool ok = false, again = true;
 
-    for (int n = 0; !ok && again && n < TRIES && clock_monotonic_ms() < until; n++) {
+    for (int n = 0; !ok && again && n < TRIES && clock_monotonic_ms() < began + TRIES_MS; n++) {
         uint8_t jitter = 0;
 
+        if (call->session != NULL && clock_monotonic_ms() > began + ORPHAN_AFTER_MS)
+            mongo_end_orphans(call);
+        if (call->session != NULL && !mongo_write_down_session(call, err))
+            return false;
         if (n > 0) {
             token_random(&jitter, 1);
             pause_ms(1 + jitter % (4 << (n < 5 ? n : 5)));
@@ -397,7 +402,7 @@ static bool read_name(struct mongo_call *call, struct err *err)
 static bool prepare(struct mongo_store *store, struct err *err)
 {
     static const char *const collections[] = {"securitylogs", "rollups", "documents", "counters",
-                                              "evidence",     "meta",    "undo"};
+                                              "evidence",     "meta",    "undo",     "backends"};
     struct mongo_call call;
     bool ok;
 
@@ -529,6 +534,7 @@ struct store *store_open_mongo(const char *uri, struct err *err)
     mongoc_init();
     mongoc_log_set_handler(log_driver, NULL);
     store->base.ops = &ops;
+    token_text(store->instance, sizeof store->instance);
     pthread_mutex_init(&store->write_lock, NULL);
     store->rollup = rollup_create();
     if (store->rollup != NULL && connect_to(store, uri, err) && prepare(store, err))

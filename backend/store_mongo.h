@@ -18,6 +18,13 @@
 
 struct mongo_follower;
 
+enum { MONGO_SESSION_ID = 16, MONGO_SESSIONS = 32, MONGO_INSTANCE = 17 };
+
+struct mongo_session {
+    uint8_t id[MONGO_SESSION_ID];
+    int64_t written_ms; /* monotonic */
+};
+
 struct mongo_store {
     struct store base;
     mongoc_client_pool_t *pool;
@@ -31,6 +38,9 @@ struct mongo_store {
     int64_t intent_number;
     bool intent_open;
     struct mongo_follower *follower;
+    char instance[MONGO_INSTANCE];                /* random, of this process */
+    struct mongo_session sessions[MONGO_SESSIONS]; /* those written down; guarded by write_lock, as is the next */
+    int64_t orphans_ended_ms;
 };
 
 #define MONGO_STORE(store) ((struct mongo_store *)(void *)(store))
@@ -84,6 +94,11 @@ bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err);
 bool mongo_rollup_take_back(struct mongo_call *call, const bson_t *plan, int64_t mark, struct err *err);
 bool mongo_rollup_read(void *call, enum rollup_span span, enum rollup_dimension dimension, int64_t from, int64_t to,
                        rollup_visit *visit, void *context, struct err *err);
+
+/* store_mongo_orphans.c: write down which session the transaction to come belongs to; end the transactions of backends that
+ * are gone. Both under write_lock. */
+bool mongo_write_down_session(struct mongo_call *call, struct err *err);
+void mongo_end_orphans(struct mongo_call *call);
 
 /* store_mongo_search.c: the search as a filter. False: memory is out. */
 bool mongo_filter(bson_t *filter, const struct search *search);

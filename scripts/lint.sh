@@ -30,6 +30,14 @@ for page in detector/detector.8 backend/backend.8; do
     [ -f "$page" ] || continue
     mandoc -T lint -W warning "$page" || bad "$page"
 done
+# The page. Its tools come from npm, once, at these versions; the page itself needs none of them.
+if lint=$(scripts/node.sh build/node-lint eslint@9.39.1 stylelint@16.25.0 stylelint-config-standard@39.0.1 html-validate@9.7.1); then
+    "$lint/node_modules/.bin/eslint" --max-warnings 0 -c scripts/lint/eslint.config.mjs frontend-static/js || bad "eslint"
+    "$lint/node_modules/.bin/stylelint" --config scripts/lint/stylelint.json --config-basedir "$lint" frontend-static/app.css || bad "stylelint"
+    "$lint/node_modules/.bin/html-validate" -c scripts/lint/htmlvalidate.json frontend-static/index.html || bad "html-validate"
+else
+    bad "the page's tools could not be fetched"
+fi
 # The project speaks of the project alone, and only by names that travel.
 grep -rnIE '(/home/|/root/|/work/)' --include='*' common detector backend frontend-static models scripts tests docs ./*.md Makefile docker-compose*.yml .ci \
     --exclude=lint.sh 2>/dev/null | grep -v 'WORKDIR' | head -5 | grep . && bad "a path of one machine"

@@ -27,7 +27,7 @@ trap stop EXIT
 
 # setsid: Ctrl-C reaches this script alone, which then stops both in order.
 setsid build/bin/threatline-backend --bind "$bind" --port "$port" --dashboard-port "$page" --data-dir "$data/backend" \
-    --webhook-secret-file "$data/webhook.secret" --static-dir frontend-static --detector "local=http://127.0.0.1:$control" &
+    --webhook-secret-file "$data/webhook.secret" --static-dir build/www --detector "local=http://127.0.0.1:$control" &
 backend=$!
 ready=
 for _ in $(seq 200); do

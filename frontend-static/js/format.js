@@ -6,6 +6,7 @@ const percent = new Intl.NumberFormat(undefined, { style: "percent", maximumFrac
 const dateTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const dayClock = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 
 export const SEVERITIES = ["critical", "high", "medium", "low"];
 export const STATUSES = ["new", "acknowledged", "escalated", "closed"];
@@ -22,7 +23,8 @@ const parsed = (text) => {
 export const time = (text) => {
   const date = parsed(text);
   if (!date) return String(text ?? "–");
-  return Math.abs(Date.now() - date) < 12 * 3600e3 ? clock.format(date) : dayClock.format(date);
+  if (Math.abs(Date.now() - date) < 12 * 3600e3) return clock.format(date);
+  return date.getFullYear() === new Date().getFullYear() ? dayClock.format(date) : day.format(date);
 };
 export const fullTime = (text) => {
   const date = parsed(text);

@@ -106,6 +106,8 @@ export const T = {
     forest: "Random forest", attack: "attack", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
     within_: (s, most, limit) => `within ${s} s · harmless up to ${most} · limit ${limit}`,
     usual: "usual", share: "share of the verdict", outside: "outside the usual range", within: "within the usual range",
+    grew: (flows, packets, time) => [flows && `${flows} ${flows === "1" ? "flow" : "flows"}`, packets && `${packets} packets`, time && `in ${time}`].filter(Boolean).join(", "),
+    growthChart: "Flows over the time this was open", growthAt: "Seen until",
     noFeatures: "The sender gave no features.", noExplanation: "The sender gave no explanation.",
     comment: "Comment", addComment: "Add comment", assignee: "Assignee", nobody: "Nobody", assignMe: "Assign to me", verdict: "Verdict",
     history: "What happened", by: (who) => `by ${who}`, download: "Download packets (pcap)",
@@ -118,8 +120,16 @@ export const T = {
   },
 
   // The counters of a host's window; one that is not here is shown by its own name.
-  counters: { failed_ports: "Ports that refused", failed_hosts: "Hosts that refused", auth_attempts: "Sign-in attempts", short_sessions: "Short sessions",
-    missing_names: "Names that do not exist", reflectors: "Answers nobody asked for", slow_requests: "Requests held open" },
+  counters: {
+    arp_asked_hosts: "Addresses asked for by ARP", dns_long_names: "Long names asked for under one domain", dns_name_bytes: "Bytes carried in DNS names",
+    dns_name_length: "Length of one DNS name", dns_names_of_domain: "Names asked for under one domain", failed_hosts: "Hosts that did not open",
+    failed_hosts_admin_port: "Hosts that did not open an administration port", failed_ports: "Ports that did not open", half_open_sources: "Sources that left the handshake open",
+    icmp_probe_kinds: "Kinds of ICMP probes", icmp_unlike_replies: "Echo replies unlike their question", ip_protocols: "Rare IP protocols tried", login_sessions: "Sign-in sessions",
+    mail_hosts: "Mail servers handed mail to", missing_names: "Domains that do not exist", missing_subnames: "Names that do not exist under few domains",
+    odd_flag_probes: "Segments no TCP stack sends", one_way_packets_s: "Packets/s that nobody answers", pinged_hosts: "Hosts pinged", reflectors: "Servers that answer what nobody asked",
+    refused_udp_ports: "UDP ports that refused", request_patterns: "Requests that hold an attack", request_sizes: "Sizes of web requests: a list of paths is tried",
+    short_sessions: "Short sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
+  },
 
   suppress: {
     title: "Suppress threats like this", fields: { source: "Source", destination: "Destination", port: "Port", type: "Type", sensor: "Sensor", max_confidence: "Confidence up to" },
@@ -137,7 +147,9 @@ export const T = {
     error: "The sensors could not be loaded.", name: "Sensor", state: "State", heard: "Last heard", source: "Source", packets: "Packets", drops: "Drops", flows: "Flows",
     spool: "Waiting", oldest: "Oldest unsent", version: "Version", model: "Model", states: { ok: "ok", late: "late", blind: "blind" }, ago: (a) => `${a} ago`,
     models: "Models", noModels: "The detector has not told of its models.", evictions: "Evictions", delivered: "Delivered", refused: "Refused", dead: "Undelivered", trouble: "Trouble", store: "Store", streams: "Open streams",
-    health: "Detector", healthy: "answers", unhealthy: "does not answer", check: "Test connection",
+    health: "Detector", decided: "What analysts decided", truePositive: "True positives", falsePositive: "False alarms", precision: "Precision", noVerdicts: "No verdict has been given yet.",
+    webhook: "Who may send", webhookModes: { open: "open: anyone who reaches the port", trusted: "trusted networks, signatures and keys", signed: "signatures and keys only" },
+    secrets: (n) => `${n} ${n === 1 ? "signing secret" : "signing secrets"}`, healthy: "answers", unhealthy: "does not answer", check: "Test connection",
   },
 
   uploads: {

@@ -6,7 +6,14 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from browser import ARGS, CHROMIUM, sign_in
-from sites import RealSite, StandIn
+from receiver import Receiver
+from sites import RealSite, StandIn, mongo_uri
+
+
+def store():
+    """BROWSER_STORE: sqlite, or mongodb, which is the server that MONGODB_URI names, with a database of its own."""
+    wanted = os.environ.get("BROWSER_STORE", "sqlite")
+    return mongo_uri() if wanted == "mongodb" else wanted
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +26,7 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory):
-    running = RealSite(tmp_path_factory.mktemp("site"), os.environ.get("BROWSER_STORE", "sqlite"))
+    running = RealSite(tmp_path_factory.mktemp("site"), store(), ["--allow-private-targets"])
     yield running
     running.close()
 
@@ -33,6 +40,13 @@ def site(program):
 @pytest.fixture
 def fake():
     running = StandIn()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def receiver():
+    running = Receiver()
     yield running
     running.close()
 

@@ -1,7 +1,9 @@
 """The server of a test, seen from outside, with what a test does to it: the real program, or the stand-in."""
 import json
+import os
 import pathlib
 import sys
+import time
 import urllib.request
 
 import requests
@@ -11,6 +13,15 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from programs import PASSWORD, Backend, wait_for  # noqa: E402
 
 import standin  # noqa: E402
+
+
+
+def mongo_uri():
+    """The server of MONGODB_URI, with a database that nobody else has."""
+    head, _, options = os.environ["MONGODB_URI"].partition("?")
+    scheme, _, host = head.partition("://")
+    return f"{scheme}://{host.split('/')[0]}/browser{os.getpid()}_{time.time_ns()}" + (f"?{options}" if options else "")
+
 
 ROLES = ("viewer", "analyst")
 
@@ -67,7 +78,7 @@ class RealSite:
 
     def empty(self):
         assert self.api("POST", "/api/network/clear-threats").status_code == 200
-        for name in ("suppressions", "blocklist", "keys"):
+        for name in ("suppressions", "blocklist", "keys", "notifications"):
             for entry in self.shelf(name):
                 assert self.api("DELETE", f"/api/{name}/{entry['id']}").status_code == 200
 

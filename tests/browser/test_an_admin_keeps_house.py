@@ -1,4 +1,5 @@
 from browser import PASSWORD, expect, fill_in, sign_in, threat
+from sites import wait_for
 
 
 def test_a_user_is_made_changed_and_removed(site, signed_in):
@@ -72,3 +73,65 @@ def test_all_threats_are_removed_only_after_a_question(site, signed_in):
     page.goto(f"{site.url}/#/live")
     expect(page.get_by_text("No threats yet")).to_be_visible()
     expect(page.locator("[data-stat=total]")).to_have_text("0")
+
+
+def test_a_notice_goes_to_a_target_and_the_test_button_tries_it(site, signed_in, receiver):
+    page = signed_in("settings/notifications")
+    expect(page.get_by_text("Nothing here yet.")).to_be_visible()
+    form = page.locator("form.add")
+    form.get_by_label("Name").fill("on call")
+    form.get_by_label("Target").fill("nonsense")
+    form.get_by_role("button", name="Add").click()
+    expect(form.locator(".wrong")).to_be_visible()
+    form.get_by_label("Target").fill(receiver.url)
+    form.get_by_label("Only").fill("severity:critical")
+    form.get_by_role("button", name="Add").click()
+    expect(page.locator(".secret")).to_contain_text("whsec_")
+    row = page.locator("tr", has_text="on call")
+    row.get_by_role("button", name="Send test").click()
+    expect(page.get_by_text("Test sent.")).to_be_visible()
+    assert len(receiver.got) == 1
+    site.send(threat(1, severity="low"), threat(2, severity="critical"))
+    wait_for(lambda: len(receiver.got) == 2)
+    assert receiver.got[1][1]["data"]["threat_id"] == "threat_000002"
+    page.reload()
+    expect(row.locator("td.num")).not_to_have_text("0")
+    row.get_by_role("button", name="Remove").click()
+    page.get_by_role("dialog").get_by_role("button", name="Yes, remove").click()
+    expect(row).to_have_count(0)
+
+
+def test_what_was_not_delivered_says_why_and_is_sent_again(site, signed_in, receiver):
+    receiver.status = 410
+    answer = site.api("POST", "/api/notifications", {"name": "gone", "type": "webhook", "url": receiver.url})
+    assert answer.status_code == 201, answer.text
+    site.send(threat(1))
+    wait_for(lambda: site.api("GET", "/api/dead-letters").json()["count"] == 1)
+    page = signed_in("settings/letters")
+    row = page.locator("tbody tr")
+    expect(row).to_contain_text("threat_000001")
+    expect(row).to_contain_text("410")
+    receiver.status = 200
+    row.get_by_role("button", name="Send again").click()
+    expect(page.get_by_text("Sent again.")).to_be_visible()
+    wait_for(lambda: len(receiver.got) == 2, 20)
+    wait_for(lambda: site.api("GET", "/api/dead-letters").json()["count"] == 0)
+    page.reload()
+    expect(page.get_by_text("Nothing here yet.")).to_be_visible()
+
+
+def test_who_may_send_is_told_to_administrators_alone(site, signed_in):
+    page = signed_in("sensors")
+    expect(page.get_by_text("trusted networks, signatures and keys")).to_be_visible()
+    assert "webhook" not in site.api("GET", "/api/network/status", user="analyst").json()
+
+
+def test_what_analysts_decided_is_the_measure_of_false_alarms(site, signed_in):
+    site.send(*(threat(n) for n in range(1, 5)))
+    page = signed_in("sensors")
+    expect(page.get_by_text("No verdict has been given yet.")).to_be_visible()
+    for n, verdict in enumerate(("true_positive", "true_positive", "true_positive", "false_positive"), 1):
+        site.change(f"threat_{n:06d}", {"verdict": verdict}, "analyst")
+    decided = page.locator("section", has=page.get_by_role("heading", name="What analysts decided"))
+    expect(decided).to_contain_text("75%", timeout=15000)
+    expect(decided).to_contain_text("False alarms")

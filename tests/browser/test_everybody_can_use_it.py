@@ -1,3 +1,5 @@
+from datetime import datetime, timedelta, timezone
+
 import pytest
 
 import axe
@@ -48,6 +50,25 @@ def test_no_view_scrolls_sideways(chromium, filled, width):
           return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth];
         }""")
         assert max(wide) <= 0, (view, wide)
+    context.close()
+
+
+@pytest.mark.parametrize("locale", ["en-US", "de-DE"])
+def test_no_date_is_cut_at_any_width(chromium, site, locale):
+    days_ago = (datetime.now(timezone.utc) - timedelta(days=2)).strftime("%Y-%m-%dT23:58:59Z")
+    site.send(threat(1), threat(2, timestamp="2025-12-30T23:58:59Z"), threat(3, timestamp=days_ago))
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale=locale)
+    page = sign_in(context.new_page(), site)
+    for width in (320, 700, 800, 900, 1024, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        for view in ("live", "inbox", "inbox?status=all&t=threat_000002", "history?t=threat_000001"):
+            page.goto(f"{site.url}/#/{view}")
+            expect(page.locator("tbody tr[data-id]")).to_have_count(3)
+            cut = page.evaluate("""() => [...document.querySelectorAll("tbody .c-time")].filter((c) => {
+              const [cell, text] = [c.getBoundingClientRect(), c.querySelector("time").getBoundingClientRect()];
+              return c.scrollWidth > c.clientWidth || text.left < cell.left || text.right > cell.right || text.height > 40;
+            }).map((c) => c.textContent)""")
+            assert not cut, (width, view, cut)
     context.close()
 
 

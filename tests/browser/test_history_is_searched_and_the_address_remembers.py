@@ -1,3 +1,9 @@
+import csv
+import json
+import pathlib
+
+import pytest
+
 from browser import expect, threat
 
 
@@ -66,11 +72,21 @@ def test_facets_narrow_and_columns_are_chosen(site, signed_in):
     expect(page.get_by_role("columnheader", name="Protocol")).to_be_visible()
 
 
-def test_the_export_asks_for_the_same_threats(site, signed_in):
+@pytest.mark.parametrize("kind", ["CSV", "NDJSON", "EVE"])
+def test_the_export_holds_the_threats_of_the_search(site, signed_in, kind):
     fill(site, 4)
     page = signed_in("history?q=type:malware&range=24h")
-    link = page.get_by_role("link", name="CSV").get_attribute("href")
-    assert link.startswith("/api/network/threats/export?format=csv&q=type%3Amalware&from=")
+    expect(rows(page)).to_have_count(2)
+    with page.expect_download() as coming:
+        page.get_by_role("link", name=kind, exact=True).click()
+    text = pathlib.Path(coming.value.path()).read_text()
+    assert coming.value.suggested_filename == {"CSV": "threats.csv", "NDJSON": "threats.ndjson", "EVE": "threats-eve.json"}[kind]
+    if kind == "CSV":
+        found = {row["threat_type"] for row in csv.DictReader(text.splitlines())}
+    else:
+        found = {(o.get("threat_type") or o["alert"]["signature"]) for o in map(json.loads, text.splitlines())}
+    assert len(text.strip().splitlines()) == (3 if kind == "CSV" else 2)
+    assert all("malware" in kind_of.lower() for kind_of in found), found
 
 
 def test_a_search_is_saved_by_name(site, signed_in):

@@ -1,4 +1,6 @@
 import json
+import pathlib
+import re
 
 from browser import expect, sign_in, threat
 
@@ -26,6 +28,34 @@ def test_it_grows_while_it_is_open(site, signed_in):
     site.send(threat(1, severity="critical", revision=2, details={"flow_count": 1000}))
     expect(panel(page)).to_contain_text("CRITICAL")
     expect(panel(page)).to_contain_text("1,000")
+
+
+def test_growth_is_a_curve_of_what_came_while_it_was_open(site, signed_in):
+    def grown(revision, flows):
+        site.send(threat(1, revision=revision, details={"flow_count": flows, "packet_count": 3 * flows, "first_seen": "2026-01-01T10:00:00Z",
+                                                        "last_seen": f"2026-01-01T10:00:{10 * revision:02d}Z"}))
+        expect(panel(page).get_by_text(f"{flows} flows, {3 * flows} packets, in 0:{10 * revision:02d}")).to_be_visible()
+
+    site.send(threat(1))
+    page = signed_in("live?t=threat_000001")
+    expect(panel(page).get_by_role("heading", name="Why it fired")).to_be_visible()
+    expect(panel(page).get_by_role("heading", name="Growth")).to_have_count(0)
+    for revision, flows in ((2, 20), (3, 60), (4, 61)):
+        grown(revision, flows)
+    expect(panel(page).get_by_role("img", name="Flows over the time this was open")).to_be_visible()
+    points = page.locator(".growth polyline").get_attribute("points").split(" ")
+    assert len(points) == 3 and points[0].startswith("0.00,") and points[-1] == "100.00,2.00"
+    panel(page).locator("summary", has_text="Table").click()
+    grown(5, 300)
+    expect(panel(page).get_by_role("table", name="Flows over").locator("tbody tr")).to_have_count(4)
+
+
+def test_every_counter_of_a_window_has_a_name():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    counters = set(re.findall(r"= \{\"(\w+)\"", (root / "detector" / "limits.c").read_text()))
+    texts = (root / "frontend-static" / "js" / "texts.js").read_text()
+    named = set(re.findall(r"(\w+): \"", texts[texts.index("counters: {"):texts.index("suppress: {")]))
+    assert len(counters) > 20 and counters == named
 
 
 def test_comment_assignee_and_verdict_are_kept(site, signed_in):

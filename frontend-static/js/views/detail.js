@@ -12,13 +12,14 @@ const MOVES = { new: ["acknowledged", "escalated", "closed"], acknowledged: ["es
 const WORDS = { acknowledged: "acknowledge", escalated: "escalate", closed: "close", new: "reopen" };
 
 export function mount(root, store, actions, { id, onClose = null }) {
-  const parts = { head: h("header", { class: "detail-head" }), triage: h("section"), why: h("section"), facts: h("section"), more: h("section"), related: h("section"), record: h("section") };
+  const parts = { head: h("header", { class: "detail-head" }), triage: h("section"), why: h("section"), growth: h("section"), facts: h("section"), more: h("section"), related: h("section"), record: h("section") };
   const body = h("div", { class: "detail-body" });
   put(root, body);
   actions.loadDetail(id);
   if (!store.get().users.length) actions.loadUsers();
   let shown = null;
   let around = "";
+  const grown = []; // what was known of it, revision by revision, since it was opened
 
   const draw = (state, before) => {
     const { detail } = state;
@@ -39,6 +40,7 @@ export function mount(root, store, actions, { id, onClose = null }) {
     drawHead(parts.head, t, actions, onClose, state);
     drawTriage(parts.triage, t, actions, state);
     drawFacts(parts.facts, t);
+    drawGrowth(parts.growth, t, grown);
     if (first || before?.detail.record?.details !== t.details) {
       drawWhy(parts.why, t);
       drawFeatures(parts.more, t);
@@ -153,6 +155,34 @@ function drawFacts(root, t) {
   put(root, head(T.detail.facts), h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     kept ? h("p", { class: "evidence" }, T.detail.evidence_(f.count(kept)), " ",
       h("a", { class: "button small", href: `/api/network/threats/${encodeURIComponent(t.threat_id)}/evidence.pcap`, download: `${t.threat_id}.pcap` }, icon("download"), T.detail.download)) : null);
+}
+
+const GROWN_MAX = 200;
+
+// An incident grows by revisions. The server keeps the last one; those that came while it was open make a curve.
+function drawGrowth(root, t, grown) {
+  const d = t.details ?? {};
+  const [first, last] = [Date.parse(d.first_seen), Date.parse(d.last_seen)];
+  if (!(t.revision > 1) && !(d.flow_count > 1)) return put(root);
+  if (grown.at(-1)?.revision !== t.revision) grown.push({ revision: t.revision ?? 1, at: last, flows: d.flow_count, packets: d.packet_count });
+  if (grown.length > GROWN_MAX) grown.splice(1, 1);
+  const points = grown.filter((p) => Number.isFinite(p.at) && Number.isFinite(p.flows));
+  const known = (n) => Number.isFinite(n) && f.count(n);
+  const open = Boolean(root.querySelector("details")?.open);
+  return put(root, head(T.detail.growth, h("span", { class: "muted num" }, T.detail.grew(known(d.flow_count), known(d.packet_count), last > first && f.duration((last - first) / 1000)))),
+    points.length > 1 ? growthCurve(points) : null,
+    points.length > 1 ? h("details", { class: "fold", open }, h("summary", {}, T.charts.asTable), h("table", { class: "plain" }, h("caption", { class: "sr-only" }, T.detail.growthChart),
+      h("thead", {}, h("tr", {}, [T.detail.revision, T.detail.growthAt, T.detail.flows, T.detail.packets].map((n, i) => h("th", { scope: "col", class: i ? "num" : null }, n)))),
+      h("tbody", {}, points.toReversed().map((p) => h("tr", {}, h("th", { scope: "row" }, f.count(p.revision)), h("td", {}, when(new Date(p.at).toISOString())),
+        h("td", { class: "num" }, f.count(p.flows)), h("td", { class: "num" }, f.count(p.packets))))))) : null);
+}
+
+function growthCurve(points) {
+  const [from, to] = [points[0].at, points.at(-1).at];
+  const most = Math.max(...points.map((p) => p.flows));
+  const at = (p) => `${(((p.at - from) / (to - from || 1)) * 100).toFixed(2)},${(38 - (p.flows / most) * 36).toFixed(2)}`;
+  return s("svg", { class: "growth", viewBox: "0 0 100 40", preserveAspectRatio: "none", role: "img", "aria-label": T.detail.growthChart },
+    s("polyline", { points: points.map(at).join(" ") }));
 }
 
 function drawWhy(root, t) {

@@ -10,6 +10,7 @@ export function mount(root, store, actions) {
   const state = h("div");
   const detector = h("div");
   const models = h("div");
+  const decided = h("div");
   const isAdmin = store.get().session.user?.role === "admin";
   const check = isAdmin ? button(T.sensors.check, actions.shield(async () => {
     const { ms } = await actions.api.post("/api/network/test-connection");
@@ -18,7 +19,8 @@ export function mount(root, store, actions) {
   put(root, h("div", { class: "view view-sensors" },
     h("header", { class: "view-head" }, h("h1", {}, T.sensors.title), h("span", { class: "spacer" }), check), state, cards,
     h("section", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, T.sensors.health)), detector),
-    h("section", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, T.sensors.models)), models)));
+    h("section", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, T.sensors.models)), models),
+    h("section", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, T.sensors.decided)), decided)));
 
   const draw = (now, before) => {
     if (now.sensors !== before?.sensors) {
@@ -28,6 +30,7 @@ export function mount(root, store, actions) {
     }
     if (now.monitor !== before?.monitor) drawDetector(detector, now.monitor.value);
     if (now.statistics !== before?.statistics || now.models !== before?.models) drawModels(models, now.models ?? now.statistics.value?.models);
+    if (now.statistics !== before?.statistics) drawDecided(decided, now.statistics.value?.precision);
   };
   const age = () => {
     for (const node of cards.querySelectorAll("[data-heard]")) setText(node, T.sensors.ago(f.ago(serverNow() - Date.parse(node.dataset.heard))));
@@ -65,18 +68,39 @@ function drawDetector(root, value) {
   return put(root, h("p", { class: "pad" }, h("span", { class: d.healthy ? "good" : "bad" }, `${d.sensor ? `${d.sensor}: ` : ""}${d.healthy ? T.sensors.healthy : T.sensors.unhealthy}`), d.message ? ` · ${d.message}` : ""),
     facts([[T.sensors.version, d.version], [T.sensors.spool, known(sent.waiting)], [T.sensors.delivered, known(sent.delivered)],
       [T.sensors.refused, known(sent.refused)], [T.sensors.dead, known(sent.deadLetters)],
-      [T.sensors.trouble, sent.trouble || value.monitoring?.trouble], [T.sensors.store, value.store?.kind], [T.sensors.streams, known(value.stream?.open)]]));
+      [T.sensors.trouble, sent.trouble || value.monitoring?.trouble], [T.sensors.store, value.store?.kind], [T.sensors.streams, known(value.stream?.open)],
+      [T.sensors.webhook, value.webhook && webhookState(value.webhook)]]));
+}
+
+// Told to administrators alone: an open webhook is a thing to know.
+const webhookState = ({ mode, secrets, networks }) => [h("span", { class: mode === "open" ? "bad" : null }, T.sensors.webhookModes[mode] ?? mode),
+  ` · ${T.sensors.secrets(secrets)}`, mode === "trusted" && networks?.length ? h("span", { class: "mono small muted" }, ` · ${networks.join(", ")}`) : ""];
+
+// What people said of threats is the measure of false alarms that counts.
+function drawDecided(root, value) {
+  const all = (value?.truePositive ?? 0) + (value?.falsePositive ?? 0);
+  if (!all) return put(root, h("p", { class: "pad muted" }, T.sensors.noVerdicts));
+  return put(root, facts([[T.sensors.truePositive, f.count(value.truePositive)], [T.sensors.falsePositive, f.count(value.falsePositive)],
+    [T.sensors.precision, f.confidence(value.precision ?? value.truePositive / all)]]));
 }
 
 // The card of a model says whatever its maker wrote; what is a plain value is shown as it is, the rest as the record.
 function drawModels(root, models) {
   const list = Array.isArray(models) ? models : Object.entries(models ?? {}).map(([name, value]) => ({ name, ...value }));
   if (!list.length) return put(root, h("p", { class: "pad muted" }, T.sensors.noModels));
-  return put(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""), facts(plain(m)),
+  return put(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""), facts([...plain(m), ...TOLD.flatMap((k) => told(k, m[k] ?? m.detection_status?.[k]))]),
     (m.models ?? []).map((one) => h("div", {}, h("h3", {}, one.name), facts(plain(one)))),
     h("details", { class: "fold" }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(m, null, 2))))));
 }
 
+// Figures of the running detector that come as groups: drift against the model's rows, false alarms against the budget.
+const TOLD = ["drift", "false_alarms", "falseAlarms", "budget"];
+const told = (name, value) => {
+  if (value === undefined || value === null) return [];
+  if (typeof value !== "object") return [[name.replaceAll("_", " "), typeof value === "number" ? f.figure(value) : String(value)]];
+  return plain(value).map(([k, v]) => [`${name.replaceAll("_", " ")}: ${k}`, v]);
+};
+
 const HIDDEN = new Set(["name", "success", "timestamp"]);
-const plain = (o) => Object.entries(o).filter(([k, v]) => !HIDDEN.has(k) && ["string", "number", "boolean"].includes(typeof v))
+const plain = (o) => Object.entries(o).filter(([k, v]) => !HIDDEN.has(k) && !TOLD.includes(k) && ["string", "number", "boolean"].includes(typeof v))
   .map(([k, v]) => [k.replaceAll("_", " "), typeof v === "number" ? f.figure(v) : String(v)]);

@@ -1,5 +1,5 @@
 // shell.js: what stands around every view: the rail, the top bar, the place for the view and the detail beside it.
-import { h, keyed, put, setAttr, setText } from "../dom.js";
+import { h, keyed, setAttr, setText } from "../dom.js";
 import { icon } from "../icons.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
