@@ -347,6 +347,8 @@ int main(int argc, char **argv)
             fail(&err);
             goto done;
         }
+        if (!p->settings.no_seccomp && !privilege_confine(&err)) /* before the first thread */
+            log_warn("detector.unconfined", "error=\"%s\"", err.text);
         load_model(p);
         set_pipeline(p);
         status = p->settings.read ? read_files(p, &signals) : serve(p, &signals);

@@ -65,6 +65,8 @@ static const struct option_row rows[] = {
     {"control-key-file", "DETECTOR_CONTROL_KEY_FILE", OPT_TEXT, AT(control_key_file), 1, 4000, NULL,
      "file with the key that control requests must bear; needed when bound to anything but loopback"},
     {"user", "DETECTOR_USER", OPT_TEXT, AT(user), 1, 64, NULL, "when started as root: the user to become"},
+    {"no-seccomp", "DETECTOR_NO_SECCOMP", OPT_FLAG, AT(no_seccomp), 0, 0, NULL,
+     "do without the filter of system calls"},
     {"interfaces", NULL, OPT_FLAG, AT(interfaces), 0, 0, NULL, "list the interfaces and end"},
     {"log-format", "DETECTOR_LOG_FORMAT", OPT_TEXT, AT(log_format), 1, 16, "logfmt", "logfmt or json"},
     {"log-level", "DETECTOR_LOG_LEVEL", OPT_TEXT, AT(log_level), 1, 16, "info", "error, warn, info or debug"},

@@ -13,6 +13,7 @@ struct settings {
     long port;
     const char *control_key_file;
     const char *user;
+    bool no_seccomp;
     /* delivery */
     const char *data_dir, *webhook, *webhook_secret_file, *sensor;
     long spool_mib;

@@ -387,3 +387,20 @@ def test_a_broken_secret_file_is_told_after_sighup_and_changes_nothing(start, re
     analyse(detector, write_pcap(tmp_path / "scan.pcap", list(scan())))
     wait_for(lambda: metric(detector, "sent_total") >= 2)
     assert all("webhook-signature" in {k.lower() for k in h} for h in receiver.headers)
+
+
+# --- confinement
+
+def seccomp_modes(program):
+    """Of every thread, as the kernel tells them."""
+    tasks = pathlib.Path(f"/proc/{program.process.pid}/task").iterdir()
+    return {line.split()[1] for task in tasks for line in (task / "status").read_text().splitlines() if line.startswith("Seccomp:")}
+
+
+def test_every_thread_is_confined_unless_told_otherwise(start, receiver):
+    confined = start("simulator", ["--workers", "2"])
+    wait_for(lambda: receiver.heard, 15, why="no threat")
+    assert seccomp_modes(confined) == {"2"}
+    assert "unconfined" not in confined.log()
+    free = start("none", ["--no-seccomp"])
+    assert seccomp_modes(free) == {"0"}
