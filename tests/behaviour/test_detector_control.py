@@ -312,17 +312,19 @@ def test_browsers_are_kept_out(idle):
     assert post(detector, "/api/stop-capture", headers={"Origin": "null"}).status_code == 403
 
 
-def test_with_a_key_every_call_needs_it(start, tmp_path):
+def test_with_a_key_every_call_but_health_and_metrics_needs_it(start, tmp_path):
     key = tmp_path / "key"
     key.write_text("s3cret-control-key\n")
     detector = Detector(tmp_path / "keyed", None, "none", ["--control-key-file", key, "--bind", "0.0.0.0"]).start(ready=False)
     try:
         def status(**headers):
-            return get(detector, "/health", headers=headers).status_code
+            return get(detector, "/api/statistics", headers=headers).status_code
 
         wait_for(lambda: "detector.ready" in detector.log())
         assert status() == 401
-        assert "WWW-Authenticate" in get(detector, "/health").headers
+        assert "WWW-Authenticate" in get(detector, "/api/statistics").headers
+        assert get(detector, "/health").status_code == 200
+        assert get(detector, "/metrics").status_code == 200
         assert status(**{"X-API-Key": "wrong"}) == 401
         assert status(**{"X-API-Key": "s3cret-control-key"}) == 200
         assert status(Authorization="Bearer s3cret-control-key") == 200
