@@ -404,16 +404,22 @@ static bool deliver(struct sender *sender)
 
 /* --- packets --- */
 
-/* 0: it is settled; else when it is tried again. 404: the threat is not there (yet). */
+/* Whether the receiver may take them another time. 404: the threat is not there (yet). */
+static bool may_take_later(int status)
+{
+    return status == 404 || status == 408 || status == 429 || (status >= 500 && status != 501);
+}
+
+/* 0: it is settled; else when it is tried again. Threats do not wait for that. */
 static int64_t next_try(struct sender *sender, const struct spool_packets *packets, int status)
 {
-    int64_t now = clock_now_ms();
+    int64_t now = clock_now_ms(), pause = sender->settings.kept_ms;
     bool taken = status >= 200 && status < 300;
 
-    if (status == 404 && now - packets->since_ms < EVIDENCE_MAX_MS)
-        return now + (packets->tries < EVIDENCE_EARLY && sender->settings.kept_ms > LOOK_MS
-                          ? LOOK_MS
-                          : sender->settings.kept_ms);
+    if (packets->tries < EVIDENCE_EARLY && pause > LOOK_MS)
+        pause = LOOK_MS;
+    if (may_take_later(status) && now - packets->since_ms < EVIDENCE_MAX_MS)
+        return now + pause;
     if (!taken)
         log_warn("sender.evidence", "threat=%s status=%d state=given_up", packets->threat_id, status);
     pthread_mutex_lock(&sender->lock);
@@ -434,15 +440,11 @@ static void put_packets(struct sender *sender, const struct spool_packets *packe
                             sender->settings.timeout_ms};
     struct http_reply reply = {0};
     struct err err = {0};
-    char why[80];
 
     snprintf(url, sizeof url, "%s/%s/evidence", sender->threats_url, packets->threat_id);
     snprintf(id, sizeof id, "%s.evidence", packets->threat_id);
     if (!call(sender, &parcel, &reply, &err)) {
         try_later(sender, err.text, -1);
-    } else if (meaning_of(reply.status) == AGAIN) {
-        snprintf(why, sizeof why, "the receiver answered %d to packets", reply.status);
-        try_later(sender, why, reply.retry_after_s);
     } else {
         all_is_well(sender);
         if (!spool_settle_evidence(sender->settings.spool, packets->n, next_try(sender, packets, reply.status),

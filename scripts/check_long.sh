@@ -19,5 +19,6 @@ part "ThreadSanitizer" make --no-print-directory tsan
 part "valgrind" make --no-print-directory valgrind
 part "fuzzing" make --no-print-directory fuzz FUZZ_SECONDS=60
 part "crashes" env CRASHES=200 make --no-print-directory behaviour PYTEST="-k crash"
+part "no growth in 30 minutes" env SOAK_SECONDS=1800 make --no-print-directory behaviour PYTEST="-k grow"
 cp "$report" docs/check-long.md
 rm -f "$report"
