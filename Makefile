@@ -172,8 +172,9 @@ $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libdetector.a $(B)/libcommon.a
 tools: $(TOOLS) ## build the readers that training and evaluation use
 
 .PHONY: evaluate
-evaluate: tools ## count what is found in THREATLINE_CAPTURES, by capture
-	@python3 models/train/evaluate.py --reader $(B)/tests/tools/verdict_read --model models
+evaluate: all tools ## judge THREATLINE_CAPTURES by all the card holds; writes models/README.md (about ten minutes)
+	@"$$(scripts/venv.sh models/train/requirements.txt build/train-venv)/bin/python" models/train/assess.py --card models/README.md \
+	  --captures "$${THREATLINE_CAPTURES:?a folder of captures with manifest.csv}" --reader $(B)/tests/tools/verdict_read $(EVALUATE_FLAGS)
 
 .PHONY: bench
 bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here

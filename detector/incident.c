@@ -78,7 +78,7 @@ uint64_t incident_key(const char *type, enum limit_scope scope, const uint8_t so
     uint8_t network[16];
 
     network_of(target, network);
-    if (scope != LIMIT_TARGET)
+    if (scope == LIMIT_PAIR || scope == LIMIT_SOURCE)
         key = window_hash(key, source, 16);
     if (scope == LIMIT_PAIR)
         key = window_hash(key, network, 16);

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many flows of a pair the forests have to find, if none is sure: more than a scan needs to be told by its window.
+/* So many flows of a pair the forests have to find, if none is sure: a flood or a scan is told by its window before.
  */
-enum { AGREE = 20, AGREE_SLOTS = 16384 };
+enum { AGREE = 100, AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
 
 struct verdict {
@@ -223,6 +223,13 @@ static struct incident *covering(struct verdict *verdict, const char *type, enum
         found = incidents_find(verdict->incidents, "dos", LIMIT_TARGET, source, target);
     if (found == NULL && scan_child)
         found = incidents_find(verdict->incidents, "port_scan", LIMIT_SOURCE, source, target);
+    if (found == NULL && (!by_window || strcmp(type, "web_attack") == 0)) /* a flood's requests vary in size, too */
+        found = incidents_find(verdict->incidents, "dos", LIMIT_PAIR, source, target);
+    if (found == NULL && (!by_window || strcmp(type, "malware") == 0)) /* nor do a tunnel's names exist */
+        found = incidents_find(verdict->incidents, "data_exfiltration", LIMIT_PAIR, source, target);
+    for (size_t i = 0; found == NULL && !by_window && i < 2; i++)
+        found = incidents_find(verdict->incidents, i == 0 ? "ddos" : "malware", i == 0 ? LIMIT_PAIR : LIMIT_SOURCE,
+                               source, target);
     for (size_t i = 0; found == NULL && scan_child && i < sizeof parents / sizeof parents[0]; i++) {
         if (by_window && i > 2)
             break;
@@ -311,11 +318,26 @@ static bool agreed(struct verdict *verdict, const struct flow *flow)
     return window_distinct(window) >= AGREE;
 }
 
+/* The type of what only forests found: by the port, as the contract has it, unless the flows say more. Without a byte
+ * of payload nobody guesses or injects: it is a flood when there are many, a scan when ports vary. */
+static const char *type_of(const struct verdict *verdict, const struct flow *flow)
+{
+    enum { PORTS_OF_A_SCAN = 5, FLOWS_OF_A_FLOOD = 100, PORTS = 6, FLOWS = 5 };
+    double counts[HOSTS_CONTEXT];
+
+    if (flow->protocol != 6 || flow->payload_bytes[0] + flow->payload_bytes[1] > 0)
+        return classify_flow(flow);
+    hosts_context(verdict->hosts, flow, counts);
+    if (counts[PORTS] >= PORTS_OF_A_SCAN)
+        return "port_scan";
+    return counts[FLOWS] >= FLOWS_OF_A_FLOOD ? "dos" : "suspicious_tcp";
+}
+
 static void take_judgement(struct verdict *verdict, const struct flow *flow, const struct judgement *judged,
                            uint8_t event)
 {
     const struct model *model = verdict->settings.model;
-    const char *type = classify_flow(flow);
+    const char *type = type_of(verdict, flow);
     bool enough = agreed(verdict, flow) || judged->sure;
     struct incident *incident = covering(verdict, type, LIMIT_PAIR, false, flow->address[0], flow->address[1]);
 
