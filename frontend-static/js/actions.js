@@ -298,6 +298,13 @@ export function createActions(store, makeLink) {
       const answer = await api.post(`${NETWORK}/threats/${encodeURIComponent(threat.threat_id)}/comments`, { text });
       mine(answer.threat);
     },
+    // What people and the country files know of addresses: {address: {name, note, country, city, network}}.
+    async names(addresses) {
+      const { names } = await api.post("/api/names", { addresses });
+      return names;
+    },
+    nameAddress: (address, entry) => api.put(`/api/assets/${encodeURIComponent(address)}`, entry),
+    forgetAddress: (address) => api.del(`/api/assets/${encodeURIComponent(address)}`),
     previewSuppression: (match) => api.post("/api/suppressions/preview", { match }),
     suppress: (rule) => api.post("/api/suppressions", rule),
     block: (entry) => api.post("/api/blocklist", entry),

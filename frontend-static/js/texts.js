@@ -137,6 +137,7 @@ export const T = {
     go: "Suppress", cancel: "Cancel", done: "Rule made. Threats that fit it are stored but not shown.", needReason: "Say why.", needMatch: "Choose at least one field.",
     warn: "That is most of what you see.",
   },
+  names: { heading: "Addresses", title: (a) => `Name ${a}`, name: "Name", note: "Note", forget: "Forget the name", give: "Name…", change: "Change…", none: "no name yet" },
   block: {
     title: "Block source", lead: "Puts the address on the list that firewalls fetch. Nothing is dropped by Threatline itself.", address: "Address or network",
     reason: "Reason", go: "Add to blocklist", done: (a) => `${a} is on the blocklist.`,
