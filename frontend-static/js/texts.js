@@ -80,7 +80,7 @@ export const T = {
   keys: {
     title: "Keyboard", close: "Close",
     list: [
-      ["j", "Next threat"], ["k", "Previous threat"], ["o", "Open or close the details"], ["x", "Select or deselect"],
+      ["j", "Next threat"], ["k", "Previous threat"], ["o", "Open or close the details"], ["x", "Select or deselect"], ["X", "Select all of this type from this source"],
       ["a", "Acknowledge"], ["e", "Escalate"], ["c", "Close"], ["n", "Back to new"], ["s", "Suppress threats like this"],
       ["u", "Undo the last change"], ["/", "Search"], ["?", "This help"], ["Esc", "Close what is open"],
     ],
