@@ -24,8 +24,10 @@ PAINTS = """() => {
   window.painted = {};
   new MutationObserver((list) => {
     const ids = list.flatMap((m) => [...m.addedNodes]).map((n) => n.dataset?.id).filter(Boolean);
-    // After the frame that shows them: a task that follows the paint.
-    requestAnimationFrame(() => { const c = new MessageChannel(); c.port1.onmessage = () => { for (const id of ids) window.painted[id] = Date.now(); }; c.port2.postMessage(0); });
+    // Rows are made within a frame's callback: a task posted now runs after that frame is painted.
+    const channel = new MessageChannel();
+    channel.port1.onmessage = () => { for (const id of ids) window.painted[id] = Date.now(); };
+    channel.port2.postMessage(0);
   }).observe(document.querySelector(".threats tbody"), {childList: true});
 }"""
 FRAMES = """() => {
