@@ -8,6 +8,7 @@ const NETWORK = "/api/network";
 const RECOUNT_MS = 5000;
 const NOTICE_MS = 8000;
 const OWN_MAX = 500;
+const DECIDED_MAX = 5000;
 const BULK_FROM = 8; // so many threats at once go as one request
 
 const ifMatch = (version) => ({ headers: { "If-Match": `"${version}"` } });
@@ -22,6 +23,7 @@ export function createActions(store, makeLink) {
   let changing = Promise.resolve();
   const ownVersions = new Map(); // what our own last change of a threat made of its version
   const undos = new Map();
+  const decided = new Map(); // what was decided here of late, and when the server had it
   const noticeTimers = new Map();
 
   const link = makeLink({
@@ -126,9 +128,32 @@ export function createActions(store, makeLink) {
     }
   }
 
-  const moveAll = shield(async (threats, status) => {
-    const moved = threats.filter((t) => (t.triage?.status ?? "new") !== status);
-    if (!moved.length) return;
+  // What was decided shows at once, so that the next key never meets a row that is about to leave; a refusal brings it back.
+  const show = (threats, status) => dispatch({ type: "events", events: threats.map((t) => (
+    { type: "threat_updated", data: status ? { ...t, triage: { ...t.triage, status } } : t })) });
+
+  const settled = (moved) => {
+    for (const t of moved) if (decided.has(t.threat_id)) decided.set(t.threat_id, { ...decided.get(t.threat_id), until: performance.now() });
+    while (decided.size > DECIDED_MAX) decided.delete(decided.keys().next().value);
+  };
+  // A list that was asked for before a decision was made knows nothing of it.
+  const asDecided = (threats, asked) => threats.map((t) => {
+    const known = decided.get(t.threat_id);
+    return known && known.until > asked ? { ...t, triage: { ...t.triage, status: known.status } } : t;
+  });
+
+  const moveAll = shield(async (moved, status) => {
+    try {
+      await moveThem(moved, status);
+      settled(moved);
+    } catch (error) {
+      for (const t of moved) decided.delete(t.threat_id);
+      show(moved);
+      throw error;
+    }
+  });
+
+  async function moveThem(moved, status) {
     const before = new Map(moved.map((t) => [t.threat_id, t.triage?.status ?? "new"]));
     let done = 0;
     if (moved.length >= BULK_FROM) {
@@ -139,16 +164,16 @@ export function createActions(store, makeLink) {
         if (result.ok) done += 1;
         else {
           before.delete(threat.threat_id);
+          decided.delete(threat.threat_id);
           actions.notify(T.inbox.lost(result.who), { kind: "bad" });
         }
       }
     }
-    dispatch({ type: "choose", ids: [] });
     if (!done) return;
     const word = T.status[status].toLowerCase();
     const text = done < moved.length ? `${T.inbox.done(done, word)} · ${T.inbox.partly(done, moved.length)}` : T.inbox.done(done, word);
     actions.notify(text, { undo: () => actions.restore(before) });
-  });
+  }
 
   const actions = {
     // --- session ---
@@ -244,9 +269,10 @@ export function createActions(store, makeLink) {
       const key = JSON.stringify(query);
       const cursor = append ? store.get().lists[name].next : undefined;
       dispatch({ type: "listLoading", name, key, fresh: !append, status, takesNew });
+      const asked = performance.now();
       try {
         const answer = await api.get(api.path(`${NETWORK}/threats`, { ...query, cursor, total: append ? undefined : 1 }));
-        dispatch({ type: "list", name, key, threats: answer.threats, next: answer.next, total: answer.total, append });
+        dispatch({ type: "list", name, key, threats: asDecided(answer.threats, asked), next: answer.next, total: answer.total, append });
       } catch (error) {
         dispatch({ type: "listError", name, key, error });
       }
@@ -276,10 +302,16 @@ export function createActions(store, makeLink) {
     },
     // Moves threats to a status, with an undo.
     setStatus(threats, status) {
-      deciding = deciding.then(() => moveAll(threats, status));
+      const moved = threats.filter((t) => (t.triage?.status ?? "new") !== status);
+      dispatch({ type: "choose", ids: [] });
+      if (!moved.length) return deciding;
+      for (const t of moved) decided.set(t.threat_id, { status, until: Infinity });
+      show(moved, status);
+      deciding = deciding.then(() => moveAll(moved, status));
       return deciding;
     },
     restore: shield(async (before) => {
+      for (const id of before.keys()) decided.delete(id);
       const groups = Map.groupBy([...before.keys()], (id) => before.get(id));
       for (const [status, ids] of groups) await actions.bulk(ids, { status });
       actions.notify(T.inbox.undone);
@@ -298,6 +330,13 @@ export function createActions(store, makeLink) {
       const answer = await api.post(`${NETWORK}/threats/${encodeURIComponent(threat.threat_id)}/comments`, { text });
       mine(answer.threat);
     },
+    // What people and the country files know of addresses: {address: {name, note, country, city, network}}.
+    async names(addresses) {
+      const { names } = await api.post("/api/names", { addresses });
+      return names;
+    },
+    nameAddress: (address, entry) => api.put(`/api/assets/${encodeURIComponent(address)}`, entry),
+    forgetAddress: (address) => api.del(`/api/assets/${encodeURIComponent(address)}`),
     previewSuppression: (match) => api.post("/api/suppressions/preview", { match }),
     suppress: (rule) => api.post("/api/suppressions", rule),
     block: (entry) => api.post("/api/blocklist", entry),

@@ -5,7 +5,7 @@ export const LIST_MAX = 1000; // rows kept of any other list
 const SEVERITY_OF_MAX = 5000; // threats whose severity is remembered, to count an update that raises it
 const NOTICE_MAX = 4;
 
-const emptyList = { items: [], next: null, total: null, loading: false, error: null, loaded: false, fresh: 0, key: "" };
+const emptyList = { items: [], next: null, total: null, loading: false, error: null, loaded: false, fresh: 0, cut: false, key: "" };
 
 export const initial = {
   session: { phase: "unknown", user: null },
@@ -151,12 +151,13 @@ function takeEvents(state, events) {
   const { inbox, history } = state.lists;
   let inboxItems = change(inbox.items);
   if (inbox.loaded && inbox.takesNew) inboxItems = prepend(inboxItems, LIST_MAX);
+  const cut = inbox.cut || (newest.length > 0 && inboxItems.length === LIST_MAX);
   if (inbox.status) inboxItems = inboxItems.filter((t) => statusOf(t) === inbox.status);
   if (inbox.loaded) inboxItems = comeBack(inboxItems, [...updates.values()].filter((t) => !gone(t)), inbox);
   const historyItems = change(history.items);
   const lists = {
     inbox: inboxItems.length === inbox.items.length && inboxItems.every((t, i) => t === inbox.items[i])
-      ? inbox : { ...inbox, items: inboxItems },
+      ? inbox : { ...inbox, items: inboxItems, cut },
     history: historyItems === history.items && !newest.length
       ? history : { ...history, items: historyItems, fresh: history.fresh + newest.length },
   };
@@ -239,7 +240,8 @@ const changes = {
     const had = new Map(old.items.map((t) => [t.threat_id, t]));
     const loaded = threats.map((t) => (had.has(t.threat_id) ? merged(had.get(t.threat_id), t) : t));
     const ids = new Set(threats.map((t) => t.threat_id));
-    const items = append ? [...old.items.filter((t) => !ids.has(t.threat_id)), ...loaded] : loaded;
+    const all = append ? [...old.items.filter((t) => !ids.has(t.threat_id)), ...loaded] : loaded;
+    const items = old.status ? all.filter((t) => statusOf(t) === old.status) : all;
     const list = { ...old, items: items.slice(0, LIST_MAX), next: items.length > LIST_MAX ? null : next ?? null,
       total: total ?? old.total, loading: false, loaded: true, error: null, fresh: append ? old.fresh : 0 };
     return { ...withList(state, name, list), severityOf: remember(state.severityOf, threats) };

@@ -80,7 +80,7 @@ export const T = {
   keys: {
     title: "Keyboard", close: "Close",
     list: [
-      ["j", "Next threat"], ["k", "Previous threat"], ["o", "Open or close the details"], ["x", "Select or deselect"],
+      ["j", "Next threat"], ["k", "Previous threat"], ["o", "Open or close the details"], ["x", "Select or deselect"], ["X", "Select all of this type from this source"],
       ["a", "Acknowledge"], ["e", "Escalate"], ["c", "Close"], ["n", "Back to new"], ["s", "Suppress threats like this"],
       ["u", "Undo the last change"], ["/", "Search"], ["?", "This help"], ["Esc", "Close what is open"],
     ],
@@ -137,6 +137,7 @@ export const T = {
     go: "Suppress", cancel: "Cancel", done: "Rule made. Threats that fit it are stored but not shown.", needReason: "Say why.", needMatch: "Choose at least one field.",
     warn: "That is most of what you see.",
   },
+  names: { heading: "Addresses", title: (a) => `Name ${a}`, name: "Name", note: "Note", forget: "Forget the name", give: "Name…", change: "Change…", none: "no name yet" },
   block: {
     title: "Block source", lead: "Puts the address on the list that firewalls fetch. Nothing is dropped by Threatline itself.", address: "Address or network",
     reason: "Reason", go: "Add to blocklist", done: (a) => `${a} is on the blocklist.`,

@@ -54,8 +54,13 @@ class RealSite:
         return self.api("GET", f"/api/network/threats/{ident}").json()["threat"]
 
     def states(self):
-        found = self.api("GET", "/api/network/threats?limit=1000").json()["threats"]
-        return {t["threat_id"]: t["triage"]["status"] for t in found}
+        states, cursor = {}, None
+        while True:
+            answer = self.api("GET", "/api/network/threats?limit=1000" + (f"&cursor={cursor}" if cursor else "")).json()
+            states |= {t["threat_id"]: t["triage"]["status"] for t in answer["threats"]}
+            cursor = answer.get("next")
+            if not cursor:
+                return states
 
     def change(self, ident, change, user):
         if "comment" in change:

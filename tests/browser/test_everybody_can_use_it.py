@@ -6,13 +6,16 @@ import axe
 from browser import expect, fill_in, sign_in, threat
 
 VIEWS = ["live", "live?t=threat_000003", "inbox", "history?q=type:port_scan", "history?q=colour:red", "threat/threat_000003", "sensors", "uploads",
-         "settings", "settings/users", "settings/keys", "settings/suppressions", "settings/blocklist", "settings/audit"]
+         "settings", "settings/users", "settings/keys", "settings/suppressions", "settings/blocklist", "settings/notifications", "settings/letters", "settings/audit",
+         "settings/clear"]
 
 
 @pytest.fixture
 def filled(site):
     site.send(*(threat(n) for n in range(1, 25)))
     site.send(threat(30, details={"source": "simulator"}), threat(31, revision=4, details={"flow_count": 1000}))
+    made = site.api("POST", "/api/notifications", {"name": "on call", "type": "webhook", "url": "http://127.0.0.1:9/hook", "filter": "severity:critical"})
+    assert made.status_code == 201, made.text
     site.change("threat_000003", {"comment": "seen before"}, "analyst")
     site.change("threat_000003", {"status": "escalated"}, "analyst")
     return site

@@ -72,14 +72,56 @@ def test_comment_assignee_and_verdict_are_kept(site, signed_in):
 
 
 def test_foreign_text_stays_text(site, signed_in):
-    site.send(threat(1, asset=MARKUP, details={"note": MARKUP, "explanation": [MARKUP, {"feature": MARKUP, "value": 1}]}))
+    long = MARKUP + "x" * 10000
+    site.send(threat(1, asset=MARKUP, note=long, details={"note": long, "explanation": [MARKUP, {"feature": MARKUP, "value": 1}]}))
     site.change("threat_000001", {"comment": MARKUP + "x" * 3000}, "analyst")
+    named = site.api("PUT", "/api/assets/" + site.record("threat_000001")["source_ip"], {"name": MARKUP[:100], "note": MARKUP + "y" * 800})
+    assert named.status_code == 200, named.text
     page = signed_in("history?t=threat_000001")
     expect(panel(page).locator(".said")).to_contain_text("<b>bold</b>")
+    expect(panel(page).locator(".asset").first).to_contain_text("<img src=x")
     page.get_by_text("Whole record").click()
     expect(panel(page).locator("pre")).to_contain_text("onerror=")
-    assert page.locator("img").count() == 0 and "broken" not in page.title()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    expect(panel(page).locator("pre")).to_contain_text("x" * 9999)
+    for where in ("live", "inbox", "threat/threat_000001", "settings/audit"):
+        page.goto(f"{site.url}/#/{where}")
+        page.wait_for_timeout(200)
+        assert page.locator("img, main b:not(.log b)").count() == 0 and "broken" not in page.title()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
+
+
+def test_an_address_is_given_a_name_that_every_threat_of_it_shows(site, signed_in):
+    site.send(threat(1, source_ip="198.51.100.9"), threat(2, source_ip="198.51.100.9"))
+    page = signed_in("live?t=threat_000001")
+    panel(page).get_by_role("button", name="Name…").first.click()
+    dialog = page.get_by_role("dialog", name="Name 198.51.100.9")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.locator(".wrong")).to_contain_text("a text of 1 to 128 bytes")
+    dialog.get_by_label("Name").fill("office printer")
+    dialog.get_by_role("button", name="Save").click()
+    expect(panel(page).locator(".names")).to_contain_text("office printer")
+    page.goto(f"{site.url}/#/live?t=threat_000002")
+    expect(panel(page)).to_contain_text("threat_000002")
+    expect(panel(page).locator(".names")).to_contain_text("office printer")
+    site.api("DELETE", "/api/assets/198.51.100.9")
+
+
+def test_what_is_refused_is_said_at_the_field_and_not_lost(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("inbox?t=threat_000001")
+    words = "🦊" * 3000
+    panel(page).get_by_label("Comment").fill(words)
+    panel(page).get_by_role("button", name="Add comment").click()
+    expect(panel(page).locator(".comment .wrong")).to_contain_text("4000 bytes")
+    expect(panel(page).get_by_label("Comment")).to_have_value(words)
+    expect(panel(page).get_by_label("Comment")).to_have_attribute("aria-invalid", "true")
+    panel(page).get_by_role("button", name="Suppress…").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Source", exact=True).last.fill("not an address")
+    dialog.get_by_label("Reason").fill("x")
+    dialog.get_by_role("button", name="Suppress").click()
+    expect(dialog.locator(".wrong").first).to_be_visible()
+    assert not site.shelf("suppressions")
 
 
 def test_the_permalink_shows_it_alone_and_a_wrong_one_says_so(tab, site):

@@ -1,4 +1,5 @@
 from browser import expect, sign_in, threat
+from sites import wait_for
 
 
 def rows(page):
@@ -20,11 +21,11 @@ def test_j_k_a_e_c_decide_one_by_one_and_u_takes_it_back(site, signed_in):
     page.keyboard.press("k")
     page.keyboard.press("c")
     expect(rows(page)).to_have_count(2)
-    assert site.states() == {"threat_000005": "acknowledged", "threat_000004": "escalated", "threat_000003": "closed",
-                            "threat_000002": "new", "threat_000001": "new"}
+    wait_for(lambda: site.states() == {"threat_000005": "acknowledged", "threat_000004": "escalated", "threat_000003": "closed",
+                                       "threat_000002": "new", "threat_000001": "new"})
     page.keyboard.press("u")
     expect(rows(page)).to_have_count(3)
-    assert site.states()["threat_000003"] == "new"
+    wait_for(lambda: site.states()["threat_000003"] == "new")
 
 
 def test_many_are_decided_at_once(site, signed_in):
@@ -36,10 +37,10 @@ def test_many_are_decided_at_once(site, signed_in):
     page.get_by_label("Select threat_000007").uncheck()
     page.get_by_role("toolbar").get_by_role("button", name="Acknowledge").click()
     expect(rows(page)).to_have_count(1)
-    assert sum(s == "acknowledged" for s in site.states().values()) == 19
+    wait_for(lambda: sum(s == "acknowledged" for s in site.states().values()) == 19)
     page.get_by_role("button", name="Undo").click()
     expect(rows(page)).to_have_count(20)
-    assert set(site.states().values()) == {"new"}
+    wait_for(lambda: set(site.states().values()) == {"new"})
 
 
 def test_o_opens_the_detail_beside_the_list_and_escape_closes_it(site, signed_in):

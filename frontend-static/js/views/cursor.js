@@ -8,7 +8,7 @@ import { suppressDialog } from "./rules.js";
 export const mayDecide = (state) => ["analyst", "admin"].includes(state.session.user?.role);
 export const toggleDetail = (id) => route.amend({ t: route.current().query.t === id ? null : id }, true);
 
-// items(): what the list shows; table: from threatTable; choose: whether rows can be selected. Gives {id(), keep(), unmount}.
+// items(): what the list shows; table: from threatTable; choose: whether rows can be selected. Gives {id(), index(), set(id), keep(), unmount}.
 export function listCursor({ store, actions, items, table, choose = false, redraw }) {
   let id = null;
   let index = 0;
@@ -45,6 +45,11 @@ export function listCursor({ store, actions, items, table, choose = false, redra
       if (!chosen.delete(id)) chosen.add(id);
       actions.dispatch({ type: "choose", ids: chosen });
     },
+    X: () => {
+      const like = current();
+      if (!choose || !like) return;
+      actions.dispatch({ type: "choose", ids: items().filter((t) => t.threat_type === like.threat_type && t.source_ip === like.source_ip).map((t) => t.threat_id) });
+    },
     a: () => decide("acknowledged"),
     e: () => decide("escalated"),
     c: () => decide("closed"),
@@ -63,6 +68,7 @@ export function listCursor({ store, actions, items, table, choose = false, redra
   document.addEventListener("keydown", onKey);
   return {
     id: () => id,
+    index: () => (id === null ? -1 : index),
     set: (next) => (id = next),
     // After a change of the list: a row that left gives the cursor to the one that follows.
     keep() {

@@ -6,13 +6,13 @@ import * as route from "../route.js";
 import { badge, button, explain, failure, field, fullWhen, loading, marks, nothing, select, statusChip, when } from "../parts.js";
 import { icon } from "../icons.js";
 import { mayDecide } from "./cursor.js";
-import { blockDialog, suppressDialog } from "./rules.js";
+import { blockDialog, nameDialog, suppressDialog } from "./rules.js";
 
 const MOVES = { new: ["acknowledged", "escalated", "closed"], acknowledged: ["escalated", "closed", "new"], escalated: ["acknowledged", "closed", "new"], closed: ["new"] };
 const WORDS = { acknowledged: "acknowledge", escalated: "escalate", closed: "close", new: "reopen" };
 
 export function mount(root, store, actions, { id, onClose = null }) {
-  const parts = { head: h("header", { class: "detail-head" }), triage: h("section"), why: h("section"), growth: h("section"), facts: h("section"), more: h("section"), related: h("section"), record: h("section") };
+  const parts = { head: h("header", { class: "detail-head" }), triage: h("section"), why: h("section"), names: h("section"), growth: h("section"), facts: h("section"), more: h("section"), related: h("section"), record: h("section") };
   const body = h("div", { class: "detail-body" });
   put(root, body);
   actions.loadDetail(id);
@@ -50,6 +50,7 @@ export function mount(root, store, actions, { id, onClose = null }) {
     if (key !== around) {
       around = key;
       drawRelated(parts.related, t, actions);
+      drawNames(parts.names, t, actions, mayDecide(state));
     }
   };
   draw(store.get());
@@ -96,15 +97,16 @@ function drawTriage(root, t, actions, state) {
   const decide = mayDecide(state);
   const me = state.session.user;
   const names = [...new Set(["", me.username, triage.assignee ?? "", ...state.users])];
-  const text = h("textarea", { name: "text", maxlength: "10000", rows: "1", value: draft });
+  const text = h("textarea", { name: "text", rows: "1", value: draft });
   const form = h("form", { class: "comment", novalidate: true, onsubmit: async (e) => {
     e.preventDefault();
     if (!text.value.trim()) return text.focus();
+    const words = text.value;
     try {
-      const words = text.value;
       text.value = "";
       await actions.comment(t, words);
     } catch (error) {
+      text.value = words;
       explain(form, error);
     }
   } }, field(T.detail.comment, text), h("button", { class: "button small", type: "submit" }, T.detail.addComment));
@@ -249,6 +251,19 @@ function drawFeatures(root, t) {
 function drawRecord(root, t) {
   const open = root.querySelector("details")?.open;
   put(root, h("details", { class: "fold", open: Boolean(open) }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(t, null, 2))));
+}
+
+async function drawNames(root, t, actions, decide) {
+  const names = await actions.names([t.source_ip, t.destination_ip]).catch(() => null);
+  if (!names) return put(root);
+  return put(root, head(T.names.heading), h("ul", { class: "names" }, [[T.columns.source, t.source_ip], [T.columns.destination, t.destination_ip]].map(([side, address]) => {
+    const known = names[address] ?? {};
+    const place = [known.city, known.countryName ?? known.country, known.network].filter(Boolean).join(", ");
+    return h("li", {}, h("div", {}, h("p", { class: "small muted" }, side, " ", h("span", { class: "mono" }, address)),
+      h("p", { class: "asset" }, h("bdi", {}, known.name ?? h("span", { class: "muted" }, T.names.none))), known.note ? h("p", { class: "small asset" }, known.note) : null,
+      place ? h("p", { class: "small muted" }, place) : null),
+    decide ? button(known.name ? T.names.change : T.names.give, () => nameDialog(address, known, actions, () => drawNames(root, t, actions, decide)), { kind: "small" }) : null);
+  })));
 }
 
 async function drawRelated(root, t, actions) {

@@ -9,6 +9,8 @@ import { listCursor, mayDecide, showKeys, toggleDetail } from "./cursor.js";
 
 const TABS = [...f.STATUSES, "all"];
 const PAGE = 100;
+const STEP = 100; // rows drawn at first, and more as the end or the cursor comes near: a thousand rows are slow to paint
+const FEW = 30; // so many rows left, and the next page comes by itself
 
 export function mount(root, store, actions) {
   const counts = {};
@@ -45,7 +47,13 @@ export function mount(root, store, actions) {
     button(T.inbox.close, act("closed"), { kind: "small", image: "close" }), button(T.inbox.none, () => choose([]), { kind: "small" }));
   const hint = h("p", { class: "key-hint small muted", "aria-hidden": "true" }, ["j", "k"].map((k) => h("kbd", {}, k)), " move ", h("kbd", {}, "o"), " open ", h("kbd", {}, "a"), " acknowledge ",
     h("kbd", {}, "e"), " escalate ", h("kbd", {}, "c"), " close");
-  const more = button(T.history.more, () => load(true), { kind: "wide" });
+  const further = () => {
+    if (drawn < items().length) {
+      drawn += STEP;
+      redraw();
+    } else if (store.get().lists.inbox.next) load(true);
+  };
+  const more = button(T.history.more, further, { kind: "wide" });
   const state = h("div");
   const view = h("div", { class: "view view-inbox" },
     h("header", { class: "view-head" }, h("h1", {}, T.inbox.title), tabs, h("span", { class: "spacer" }), button(T.inbox.help, showKeys, { kind: "small" })),
@@ -58,6 +66,7 @@ export function mount(root, store, actions) {
     return actions.loadList("inbox", { status: wanted, limit: PAGE }, { append, status: wanted, takesNew: wanted === "" || wanted === "new" });
   };
   let shownStatus = null;
+  let drawn = STEP;
 
   function draw(now, before) {
     if (status() !== shownStatus && now.route.view === "inbox") {
@@ -65,6 +74,7 @@ export function mount(root, store, actions) {
       view.classList.toggle("one", shownStatus !== "all");
       cursor.set(null);
       choose([]);
+      drawn = STEP;
       load();
     }
     const list = now.lists.inbox;
@@ -74,12 +84,16 @@ export function mount(root, store, actions) {
       setText(counts[name].count, name === "all" ? "" : f.compact(byStatus[name] ?? 0));
     }
     if (list !== before?.lists.inbox) cursor.keep();
-    table.draw(list.items, { open: now.route.query.t, cursor: cursor.id(), chosen: now.chosen });
+    // Rows that fell out of a full list lie before its cursor: then the list begins anew.
+    if (list.loaded && !list.loading && !list.error && list.items.length < FEW && (list.cut || list.next)) load(!list.cut);
+    if (list.items.length < STEP) drawn = STEP;
+    while (cursor.index() >= drawn - 10 && drawn < list.items.length) drawn += STEP;
+    table.draw(list.items.slice(0, drawn), { open: now.route.query.t, cursor: cursor.id(), chosen: now.chosen });
     table.node.hidden = !list.items.length;
     tools.hidden = !now.chosen.size || !mayDecide(now);
     hint.hidden = !tools.hidden;
     setText(word, T.inbox.chosen(f.count(now.chosen.size)));
-    more.hidden = !list.next;
+    more.hidden = !list.next && drawn >= list.items.length;
     more.disabled = list.loading;
     const shows = list.error ? `error ${list.error.message}` : list.items.length ? "" : list.loaded ? "empty" : "loading";
     if (state.dataset.shows !== shows) {
@@ -91,7 +105,10 @@ export function mount(root, store, actions) {
   }
   draw(store.get());
   const leave = store.subscribe(draw);
+  const watcher = new IntersectionObserver((seen) => seen[0].isIntersecting && !more.hidden && !more.disabled && further(), { rootMargin: "300px" });
+  watcher.observe(more);
   return () => {
+    watcher.disconnect();
     leave();
     cursor.unmount();
     choose([]);

@@ -10,6 +10,8 @@ import { monitorBar } from "./monitor.js";
 import { bars, timeline } from "./charts.js";
 import { listCursor, toggleDetail } from "./cursor.js";
 
+const FLOOD = 20; // so many new rows at once nobody can read: then the list rests a while, so that the page stays quick
+const REST_MS = 300;
 const CARDS = ["total", ...f.SEVERITIES];
 
 export function mount(root, store, actions) {
@@ -43,7 +45,19 @@ export function mount(root, store, actions) {
     h("header", { class: "view-head" }, h("h1", {}, T.live.title), h("span", { class: "spacer" }), monitor.node),
     cards, uncounted, wrong, h("div", { class: "split" }, list, charts.node)));
 
-  const drawList = ({ live, route: { query } }) => table.draw(live.shown, { open: query.t, cursor: cursor.id() });
+  let restUntil = 0;
+  let resting = 0;
+  const drawList = ({ live, route: { query } }) => {
+    if (table.draw(live.shown, { open: query.t, cursor: cursor.id() }) > FLOOD) restUntil = performance.now() + REST_MS;
+  };
+  const drawArrivals = (now) => {
+    if (performance.now() >= restUntil) return drawList(now);
+    resting ||= setTimeout(() => {
+      resting = 0;
+      drawList(store.get());
+    }, restUntil - performance.now());
+    return null;
+  };
   const draw = (now, before) => {
     const { statistics, live } = now;
     if (statistics !== before?.statistics) {
@@ -53,7 +67,8 @@ export function mount(root, store, actions) {
       setText(wrong, statistics.error ? `${T.statistics.error} ${statistics.error}` : "");
     }
     if (live !== before?.live || now.route !== before?.route || now.monitor !== before?.monitor) {
-      drawList(now);
+      if (now.route !== before?.route || !live.shown.length) drawList(now);
+      else drawArrivals(now);
       table.node.hidden = live.shown.length === 0;
       setText(pause, live.paused ? T.live.resume : T.live.pause);
       setAttr(pause, "aria-pressed", String(live.paused));
@@ -73,7 +88,7 @@ export function mount(root, store, actions) {
   };
   draw(store.get());
   const leave = store.subscribe(draw);
-  return () => (leave(), cursor.unmount(), monitor.unmount());
+  return () => (leave(), clearTimeout(resting), cursor.unmount(), monitor.unmount());
 }
 
 function chartColumn() {

@@ -1,4 +1,4 @@
-// rules.js: the two dialogs that start from a threat: suppress what is like it, block where it came from.
+// rules.js: the dialogs that start from a threat: suppress what is like it, block where it came from, name an address.
 import { h, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
@@ -87,4 +87,26 @@ export function blockDialog(threat, actions) {
   h("div", { class: "dialog-foot" }, button(T.suppress.cancel, () => box.close()), h("button", { class: "button danger", type: "submit" }, T.block.go)));
   const box = dialog(T.block.title, form);
   reason.focus();
+}
+
+export function nameDialog(address, known, actions, onDone) {
+  const name = h("input", { name: "name", value: known?.name ?? "" });
+  const note = h("input", { name: "note", value: known?.note ?? "" });
+  const leave = async (call) => {
+    try {
+      await call();
+      box.close();
+      onDone();
+    } catch (error) {
+      explain(form, error);
+    }
+  };
+  const form = h("form", { novalidate: true, onsubmit: (e) => {
+    e.preventDefault();
+    return leave(() => actions.nameAddress(address, { name: name.value.trim(), note: note.value.trim() }));
+  } }, field(T.names.name, name), field(T.names.note, note),
+  h("div", { class: "dialog-foot" }, known?.name ? button(T.names.forget, () => leave(() => actions.forgetAddress(address))) : null,
+    button(T.suppress.cancel, () => box.close()), h("button", { class: "button primary", type: "submit" }, T.settings.save)));
+  const box = dialog(T.names.title(address), form);
+  name.focus();
 }

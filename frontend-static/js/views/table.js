@@ -23,7 +23,8 @@ const NUMERIC = new Set(["confidence", "time", "flows"]);
 // A name of two parts is cut to the first where room is short; a screen reader hears all of it.
 const columnName = (c) => (Array.isArray(T.columns[c]) ? [T.columns[c][0], h("span", { class: "long" }, T.columns[c][1])] : T.columns[c]);
 
-// options: caption, columns, onOpen(threat), onChoose(threat, on) or none. Gives {node, draw(items, {open, cursor, chosen})}.
+// options: caption, columns, onOpen(threat), onChoose(threat, on) or none. Gives {node, draw(items, {open, cursor, chosen})}; draw says
+// how many rows are new.
 export function threatTable({ caption, columns, onOpen, onChoose, chooseAll }) {
   const body = h("tbody");
   const all = onChoose ? h("input", { type: "checkbox", "aria-label": T.inbox.selectAll, onchange: (e) => chooseAll(e.target.checked) }) : null;
@@ -87,6 +88,7 @@ export function threatTable({ caption, columns, onOpen, onChoose, chooseAll }) {
         all.indeterminate = chosen.size > 0 && !all.checked;
       }
       if (items.length) first = false;
+      return items.reduce((n, t) => n + !had.has(t.threat_id), 0);
     },
   };
 }
