@@ -18,18 +18,25 @@
 
 struct mongo_follower;
 
+enum { MONGO_SOCKET_MS = 5000 };
+
 struct mongo_store {
     struct store base;
     mongoc_client_pool_t *pool;
     char *database;
     bool transactions;
-    /* write_lock keeps this backend's own transactions from racing each other; held over one call. It guards rollup
-     * and the intent. */
+    /* write_lock keeps this backend's own transactions from racing each other; held over one call. It guards rollup,
+     * the intent and the writer. */
     pthread_mutex_t write_lock;
     struct rollup *rollup;
+    /* The session of all transactions and its client, and when it was written down; NULL: to be made. */
+    mongoc_client_t *writer;
+    mongoc_client_session_t *writer_session;
+    int64_t registered_ms;
     /* Without transactions: the latest intent's number, and whether it is not known to be closed. */
-    int64_t intent_number;
+    int64_t intent_number, taken_seq;
     bool intent_open;
+    _Atomic int64_t committed_seq; /* without transactions: no reader may see further */
     struct mongo_follower *follower;
 };
 
@@ -65,6 +72,12 @@ bool mongo_count_up(struct mongo_call *call, const char *name, int64_t count, in
 bool mongo_read_counter(struct mongo_call *call, const char *name, int64_t *value, struct err *err);
 bool mongo_update(struct mongo_call *call, const char *collection, const bson_t *which, const bson_t *change,
                   bool upsert, bool *again, struct err *err);
+
+/* store_mongo_writer.c, under write_lock: gives the call the client and the session of this backend's transactions.
+ */
+bool mongo_writer(struct mongo_call *call, struct err *err);
+void mongo_writer_drop(struct mongo_store *store);
+void mongo_end_others(struct mongo_store *store); /* what dead backends left open */
 
 /* store_mongo_intent.c, without transactions; within one the first two do nothing. first_seq .. last_seq: numbers of
  * new threats; ids: known threats that will be altered or removed. */
