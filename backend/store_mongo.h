@@ -18,29 +18,26 @@
 
 struct mongo_follower;
 
-enum { MONGO_SESSION_ID = 16, MONGO_SESSIONS = 32, MONGO_INSTANCE = 17 };
-
-struct mongo_session {
-    uint8_t id[MONGO_SESSION_ID];
-    int64_t written_ms; /* monotonic */
-};
+enum { MONGO_SOCKET_MS = 5000 };
 
 struct mongo_store {
     struct store base;
     mongoc_client_pool_t *pool;
     char *database;
     bool transactions;
-    /* write_lock keeps this backend's own transactions from racing each other; held over one call. It guards rollup
-     * and the intent. */
+    /* write_lock keeps this backend's own transactions from racing each other; held over one call. It guards rollup,
+     * the intent and the writer. */
     pthread_mutex_t write_lock;
     struct rollup *rollup;
+    /* The session of all transactions and its client, and when it was written down; NULL: to be made. */
+    mongoc_client_t *writer;
+    mongoc_client_session_t *writer_session;
+    int64_t registered_ms;
     /* Without transactions: the latest intent's number, and whether it is not known to be closed. */
-    int64_t intent_number;
+    int64_t intent_number, taken_seq;
     bool intent_open;
+    _Atomic int64_t committed_seq; /* without transactions: no reader may see further */
     struct mongo_follower *follower;
-    char instance[MONGO_INSTANCE];                /* random, of this process */
-    struct mongo_session sessions[MONGO_SESSIONS]; /* those written down; guarded by write_lock, as is the next */
-    int64_t orphans_ended_ms;
 };
 
 #define MONGO_STORE(store) ((struct mongo_store *)(void *)(store))
@@ -76,6 +73,12 @@ bool mongo_read_counter(struct mongo_call *call, const char *name, int64_t *valu
 bool mongo_update(struct mongo_call *call, const char *collection, const bson_t *which, const bson_t *change,
                   bool upsert, bool *again, struct err *err);
 
+/* store_mongo_writer.c, under write_lock: gives the call the client and the session of this backend's transactions.
+ */
+bool mongo_writer(struct mongo_call *call, struct err *err);
+void mongo_writer_drop(struct mongo_store *store);
+void mongo_end_others(struct mongo_store *store); /* what dead backends left open */
+
 /* store_mongo_intent.c, without transactions; within one the first two do nothing. first_seq .. last_seq: numbers of
  * new threats; ids: known threats that will be altered or removed. */
 struct mongo_intent {
@@ -94,11 +97,6 @@ bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err);
 bool mongo_rollup_take_back(struct mongo_call *call, const bson_t *plan, int64_t mark, struct err *err);
 bool mongo_rollup_read(void *call, enum rollup_span span, enum rollup_dimension dimension, int64_t from, int64_t to,
                        rollup_visit *visit, void *context, struct err *err);
-
-/* store_mongo_orphans.c: write down which session the transaction to come belongs to; end the transactions of backends that
- * are gone. Both under write_lock. */
-bool mongo_write_down_session(struct mongo_call *call, struct err *err);
-void mongo_end_orphans(struct mongo_call *call);
 
 /* store_mongo_search.c: the search as a filter. False: memory is out. */
 bool mongo_filter(bson_t *filter, const struct search *search);

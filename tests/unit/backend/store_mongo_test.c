@@ -219,6 +219,35 @@ static void a_lost_race_is_tried_again(void **state)
     assert_int_equal(seq, 1); /* what the lost attempts took was given back */
 }
 
+/* A backend that died within a transaction: its lock on the sequence is still held at the server. */
+static void what_a_dead_backend_left_open_stops_nobody(void **state)
+{
+    struct mongo_store *dead;
+    struct store *other = open_database();
+    struct threat t = make_threat("after");
+    struct mongo_call call = {0};
+    int64_t began, last = 0;
+    struct store_item item;
+    bool again = false;
+
+    if (!store_shared(*state)) {
+        store_close(other);
+        skip();
+    }
+    dead = MONGO_STORE(other);
+    call.store = dead;
+    assert_true(mongo_writer(&call, NULL));
+    assert_true(mongoc_client_session_start_transaction(call.session, NULL, NULL));
+    assert_true(mongo_count_up(&call, "seq", 1, &last, &again, NULL));
+    began = clock_monotonic_ms();
+    item = put_threat(*state, &t);
+    assert_int_equal(item.result, STORE_STORED);
+    assert_int_equal(item.seq, 1);
+    assert_true(clock_monotonic_ms() - began < 4000);
+    free(item.json);
+    store_close(other);
+}
+
 /* A server that stops taking writes in the middle of a change, and a backend that is gone (reopen) or not when it
  * takes them again. */
 static char *all_counts(struct store *store)
@@ -493,6 +522,7 @@ int main(void)
         CONFORMANCE_TESTS,
         STORE_TEST(every_backend_hears_of_everything_in_order),
         STORE_TEST(a_lost_race_is_tried_again),
+        STORE_TEST(what_a_dead_backend_left_open_stops_nobody),
         STORE_TEST(a_change_that_is_cut_short_leaves_nothing_behind),
         STORE_TEST(a_standalone_server_is_for_one_backend),
         cmocka_unit_test(a_server_that_is_not_there_is_told_in_seconds),
