@@ -11,7 +11,7 @@ part() { # part TITLE COMMAND...
     echo "--- $title"
     local began=$SECONDS
     "$@" 2>&1 | tee build/check-long.part
-    { echo "## $title"; echo; echo "\`$*\`, $((SECONDS - began)) s:"; echo; echo '```'; tail -30 build/check-long.part; echo '```'; echo; } >>"$report"
+    { echo "## $title"; echo; echo "$(date -u +%Y-%m-%d), \`$*\`, $((SECONDS - began)) s:"; echo; echo '```'; tail -30 build/check-long.part; echo '```'; echo; } >>"$report"
 }
 mkdir -p build
 { echo "# Long checks"; echo; echo "Written by \`make check-long\` on $(date -u +%Y-%m-%d), $(nproc) cores."; echo; } >"$report"
@@ -21,6 +21,9 @@ part valgrind make --no-print-directory valgrind
 part fuzz make --no-print-directory fuzz FUZZ_SECONDS=60
 part crashes env CRASHES="${CRASHES:-200}" make --no-print-directory behaviour PYTEST="-k crash"
 part soak env SOAK_SECONDS="${SOAK_SECONDS:-1800}" make --no-print-directory behaviour PYTEST="-k grow"
-part "no growth in 30 minutes" env SOAK_SECONDS=1800 make --no-print-directory behaviour PYTEST="-k grow"
-cp "$report" docs/check-long.md
+if [ -n "${PARTS:-}" ] && [ -f docs/check-long.md ]; then
+    sed 1,4d "$report" >>docs/check-long.md
+else
+    cp "$report" docs/check-long.md
+fi
 rm -f "$report"
