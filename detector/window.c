@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { WAYS = 8, BITS = 128 };
 
@@ -23,6 +24,21 @@ struct windows {
     uint64_t evicted;
 };
 
+/* Zeroes; of what is looked at all over the place large pages spare the lookups of pages. */
+static void *zeroes(size_t bytes)
+{
+    enum { LARGE = 2 * 1024 * 1024 };
+    bool large = bytes >= LARGE;
+    size_t room = large ? (bytes + LARGE - 1) / LARGE * LARGE : bytes;
+    void *memory = aligned_alloc(large ? LARGE : 64, room);
+
+    if (memory == NULL)
+        return NULL;
+    if (large)
+        (void)madvise(memory, room, MADV_HUGEPAGE);
+    return memset(memory, 0, bytes);
+}
+
 struct windows *windows_create(size_t count)
 {
     return windows_create_rows(count, 1);
@@ -38,14 +54,12 @@ struct windows *windows_create_rows(size_t count, size_t width)
     if (windows == NULL)
         return NULL;
     bytes = sets * WAYS * width * sizeof *windows->slots;
-    windows->slots = aligned_alloc(64, bytes);
-    windows->heads = aligned_alloc(64, sets * sizeof *windows->heads);
+    windows->slots = zeroes(bytes);
+    windows->heads = zeroes(sets * sizeof *windows->heads);
     if (windows->slots == NULL || windows->heads == NULL) {
         windows_free(windows);
         return NULL;
     }
-    memset(windows->slots, 0, bytes);
-    memset(windows->heads, 0, sets * sizeof *windows->heads);
     windows->mask = sets - 1;
     windows->width = width;
     return windows;

@@ -1,4 +1,7 @@
-"""A detector that analyses the same captures over and over, while it watches, takes no more memory, files or threads with time."""
+"""A detector that analyses the same captures over and over takes no more memory, files or threads with time.
+
+Nothing is watched beside it: the tables of a long run are taken at its start, but count as resident only page by page, as they are
+touched for the first time."""
 import os
 import pathlib
 import time
@@ -10,7 +13,7 @@ from programs import Detector
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "120"))
 WARM_UP = min(SECONDS / 3, 300)
-MAY_GROW_KIB = 2048  # over the whole run: what an allocator and the database's cache still round up
+MAY_GROW_KIB = 1024  # over the whole run: what an allocator and the database's cache still round up
 
 
 def taken(program):
@@ -31,7 +34,7 @@ def captures(folder):
 
 def test_memory_files_and_threads_stay_as_they_are_over_many_captures(tmp_path):
     receiver = Receiver()
-    detector = Detector(tmp_path / "detector", receiver, "simulator", ["--workers", "2", "--simulator-seed", "5", "--evidence-mib", "1"]).start()
+    detector = Detector(tmp_path / "detector", receiver, "none", ["--workers", "2"]).start()
     begin, rounds, early = time.monotonic(), 0, None
     try:
         files = list(captures(tmp_path))
