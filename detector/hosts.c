@@ -455,12 +455,28 @@ static bool is_short_session(const struct flow *flow)
            flow->last_ns - flow->first_ns < 30 * second_ns;
 }
 
+/* Whoever said nothing did not guess: a check whether the port is open. */
+static void forget_login(struct mark *mark, const struct flow *flow)
+{
+    uint64_t item = mark->source_port;
+    enum service service = port_service(mark->target_port);
+
+    if (flow->protocol != PROTOCOL_TCP || (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) == 0 ||
+        flow->payload_bytes[FLOW_FORWARD] > 0)
+        return;
+    if (service == SERVICE_LOGIN) {
+        mark_take(mark, COUNT_LOGINS, mark->target_port, item);
+        mark_take(mark, COUNT_LOGINS_SLOW, mark->target_port, item);
+    }
+}
+
 static void on_ended(struct mark *mark, const struct flow *flow)
 {
     enum { REQUEST_MAX = 4096 };
     uint64_t request = flow->payload_bytes[FLOW_FORWARD];
 
     on_step(mark, flow);
+    forget_login(mark, flow);
     if (is_short_session(flow))
         mark_count(mark, COUNT_SHORT_SESSIONS, flow->port[1], flow->port[0], 1);
     if (flow->protocol == PROTOCOL_TCP && port_service(flow->port[1]) == SERVICE_WEB && request > 0 &&

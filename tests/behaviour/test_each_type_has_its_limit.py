@@ -94,7 +94,7 @@ def odd_replies(count):
 
 
 CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
-         (logins, 48, 52, "brute_force", "login_sessions"), (paths, 70, 130, "web_attack", "request_sizes"),
+         (logins, 28, 32, "brute_force", "login_sessions"), (paths, 70, 130, "web_attack", "request_sizes"),
          (nothing_there, 155, 165, "web_attack", "missing_pages"), (spoofed, 48, 80, "ddos", "unanswered_sources"),
          (half_open, 80, 130, "dos", "half_open_flows"),
          (datagrams, 295, 305, "udp_flood", "unanswered_flows"), (reflected, 15, 30, "ddos", "reflectors"),
