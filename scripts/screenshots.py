@@ -19,7 +19,7 @@ import programs  # noqa: E402
 from browser import ARGS, CHROMIUM, expect, sign_in  # noqa: E402
 from sites import RealSite  # noqa: E402
 
-SIZES = {"dark": ((1440, 900), "dark"), "light": ((1440, 900), "light"), "phone": ((390, 844), "dark")}
+SIZES = {"dark": ((1360, 850), "dark"), "light": ((1360, 850), "light"), "phone": ((390, 844), "dark")}
 VIEWS = {"live": "live", "inbox": "inbox?t={scan}", "threat": "live?t={scan}", "history": "history?q=type:port_scan", "sensors": "sensors", "uploads": "uploads",
          "settings": "settings/users"}
 SIMULATOR_S = 45

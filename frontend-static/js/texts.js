@@ -103,7 +103,7 @@ export const T = {
     facts: "What was seen", why: "Why it fired", features: "Flow features", growth: "Growth", triage: "Decision", evidence: "Evidence",
     related: "Related", record: "Whole record", first: "First seen", last: "Last seen", flows: "Flows", packets: "Packets", bytes: "Bytes",
     duration: "Duration", revision: "Revision", received: "Received", model: "Model", extractor: "Extractor", community: "Community id", mitre: "MITRE ATT&CK",
-    forest: "Random forest", attack: "attack", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
+    forest: "Random forest", attack: "attack", below: "below its threshold", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
     within_: (s, most, limit) => `within ${s} s · harmless up to ${most} · limit ${limit}`,
     usual: "usual", share: "share of the verdict", outside: "outside the usual range", within: "within the usual range",
     grew: (flows, packets, time) => [flows && `${flows} ${flows === "1" ? "flow" : "flows"}`, packets && `${packets} packets`, time && `in ${time}`].filter(Boolean).join(", "),

@@ -34,7 +34,7 @@ def test_growth_is_a_curve_of_what_came_while_it_was_open(site, signed_in):
     def grown(revision, flows):
         site.send(threat(1, revision=revision, details={"flow_count": flows, "packet_count": 3 * flows, "first_seen": "2026-01-01T10:00:00Z",
                                                         "last_seen": f"2026-01-01T10:00:{10 * revision:02d}Z"}))
-        expect(panel(page).get_by_text(f"{flows} flows, {3 * flows} packets, in 0:{10 * revision:02d}")).to_be_visible()
+        expect(panel(page).get_by_text(f"{flows} flows, {3 * flows} packets, in {10 * revision} s")).to_be_visible()
 
     site.send(threat(1))
     page = signed_in("live?t=threat_000001")

@@ -159,6 +159,7 @@ function drawFacts(root, t) {
       h("a", { class: "button small", href: `/api/network/threats/${encodeURIComponent(t.threat_id)}/evidence.pcap`, download: `${t.threat_id}.pcap` }, icon("download"), T.detail.download)) : null);
 }
 
+const spell = (seconds) => (seconds < 60 ? `${f.figure(seconds)} s` : f.duration(seconds));
 const GROWN_MAX = 200;
 
 // An incident grows by revisions. The server keeps the last one; those that came while it was open make a curve.
@@ -171,7 +172,7 @@ function drawGrowth(root, t, grown) {
   const points = grown.filter((p) => Number.isFinite(p.at) && Number.isFinite(p.flows));
   const known = (n) => Number.isFinite(n) && f.count(n);
   const open = Boolean(root.querySelector("details")?.open);
-  return put(root, head(T.detail.growth, h("span", { class: "muted num" }, T.detail.grew(known(d.flow_count), known(d.packet_count), last > first && f.duration((last - first) / 1000)))),
+  return put(root, head(T.detail.growth, h("span", { class: "muted num" }, T.detail.grew(known(d.flow_count), known(d.packet_count), last > first && spell((last - first) / 1000)))),
     points.length > 1 ? growthCurve(points) : null,
     points.length > 1 ? h("details", { class: "fold", open }, h("summary", {}, T.charts.asTable), h("table", { class: "plain" }, h("caption", { class: "sr-only" }, T.detail.growthChart),
       h("thead", {}, h("tr", {}, [T.detail.revision, T.detail.growthAt, T.detail.flows, T.detail.packets].map((n, i) => h("th", { scope: "col", class: i ? "num" : null }, n)))),
@@ -190,7 +191,7 @@ function growthCurve(points) {
 function drawWhy(root, t) {
   const d = t.details ?? {};
   const lines = [];
-  if (Number.isFinite(d.rf_confidence)) lines.push([T.detail.forest, `${d.rf_prediction === 1 ? T.detail.attack : T.detail.normal} · ${f.confidence(d.rf_confidence)}`, d.rf_prediction === 1]);
+  if (Number.isFinite(d.rf_confidence)) lines.push([T.detail.forest, `${T.detail.attack} ${f.confidence(d.rf_confidence)}${d.rf_prediction === 1 ? "" : ` · ${T.detail.below}`}`, d.rf_prediction === 1]);
   if (Number.isFinite(d.iso_score)) lines.push([T.detail.isolation, `${d.iso_prediction === -1 ? T.detail.anomaly : T.detail.normal} · ${T.detail.score} ${f.figure(d.iso_score)}`, d.iso_prediction === -1]);
   const explanation = Array.isArray(d.explanation) ? d.explanation : [];
   put(root, head(T.detail.why),

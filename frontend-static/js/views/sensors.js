@@ -68,8 +68,8 @@ function drawDetector(root, value) {
   return put(root, h("p", { class: "pad" }, h("span", { class: d.healthy ? "good" : "bad" }, `${d.sensor ? `${d.sensor}: ` : ""}${d.healthy ? T.sensors.healthy : T.sensors.unhealthy}`), d.message ? ` · ${d.message}` : ""),
     facts([[T.sensors.version, d.version], [T.sensors.spool, known(sent.waiting)], [T.sensors.delivered, known(sent.delivered)],
       [T.sensors.refused, known(sent.refused)], [T.sensors.dead, known(sent.deadLetters)],
-      [T.sensors.trouble, sent.trouble || value.monitoring?.trouble], [T.sensors.store, value.store?.kind], [T.sensors.streams, known(value.stream?.open)],
-      [T.sensors.webhook, value.webhook && webhookState(value.webhook)]]));
+      [T.sensors.trouble, sent.trouble || value.monitoring?.trouble], [T.sensors.store, value.store?.kind], [T.sensors.streams, known(value.stream?.open)]]),
+  value.webhook ? h("p", { class: "pad" }, h("span", { class: "muted small" }, `${T.sensors.webhook}: `), webhookState(value.webhook)) : null);
 }
 
 // Told to administrators alone: an open webhook is a thing to know.
