@@ -11,7 +11,7 @@ from crafted import scan, write_pcap
 from detector_helpers import Receiver, page, quiet
 from programs import Detector
 
-SECONDS = int(os.environ.get("SOAK_SECONDS", "120"))
+SECONDS = int(os.environ.get("SOAK_SECONDS", "60"))
 WARM_UP = min(SECONDS / 3, 300)
 MAY_GROW_KIB = 1024  # over the whole run: what an allocator and the database's cache still round up
 
