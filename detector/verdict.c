@@ -244,7 +244,7 @@ static struct incident *proven(struct verdict *verdict, const struct flow *flow)
 {
     struct incident *incident;
 
-    if (incidents_open_count(verdict->incidents) == 0)
+    if (flow == NULL || incidents_open_count(verdict->incidents) == 0)
         return NULL;
     incident = covering(verdict, "port_scan", LIMIT_PAIR, false, flow->address[0], flow->address[1]);
     return incident != NULL && incident->by_window ? incident : NULL;
