@@ -65,7 +65,7 @@ def rates(rows, found):
     scans = [len(found.get(row["file"], {})) for row in rows if row["label"] == "port_scan"]
     alerts = sum(len(found.get(row["file"], {})) for row in benign)
     alarmed = sum(bool(found.get(row["file"])) for row in benign)
-    hours = sum(float(row["duration_s"] or 0) for row in benign) / 3600
+    hours = sum(min(float(row["duration_s"] or 0), 86400) for row in benign) / 3600  # some clocks jump by years: a day at most each
     flows = sum(int(row["flows"] or 0) for row in benign)
     recall = sum(any(evaluate.is_hostile(t, row) for t in found.get(row["file"], {}).values()) for row in hostile) / len(hostile)
     false = max(alarmed, 3) / len(benign)  # none seen: the 95 % bound, three in so many
