@@ -143,8 +143,8 @@ bool store_doc_generation(struct store *store, const char *kind, int64_t *genera
 /* --- many backends --- */
 
 /* Follows what all backends write, this one as well: each is called in sequence order, from a thread of the store's
- * own, for every event after after_seq. Only when store_shared; then events are published from here alone, since one of
- * another backend may come before an own one. Stops at store_close. */
+ * own, for every event after after_seq. Only when store_shared; then events are published from here alone, since one
+ * of another backend may come before an own one. Stops at store_close. */
 bool store_follow(struct store *store, int64_t after_seq,
                   void (*each)(void *context, int64_t seq, enum store_event event, const char *json), void *context,
                   struct err *err);

@@ -1,6 +1,6 @@
 """`make bench`: figures of this machine, each beside the bare limit or a peer measured in the same run.
 
-    bench.py [PART...]     parts: flow forest latency page (default: all); --write adds the tables to docs/performance.md
+    bench.py [PART...]     parts: store webhook streams flow forest latency page (default: all); --write adds the tables to docs/performance.md
 
 Environment: LOADS (folder of the three captures, made when missing; about 3.4 GB), THREATLINE_CAPTURES (for the mixed load),
 ROUNDS (3). CPU time is user + system of the process and its children; commands take turns within a round, the figure is the
@@ -128,7 +128,75 @@ def page():
                  "software rendering.")
 
 
-PARTS = {"flow": flow, "forest": forest, "latency": latency, "page": page}
+def pairs(*command, timeout=280):
+    """The figures of a tool that prints "name value unit" a line."""
+    out = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True).stdout
+    return {line.split()[0]: float(line.split()[1]) for line in out.splitlines() if len(line.split()) > 1}
+
+
+def store():
+    folder = tempfile.mkdtemp(prefix="bench-store-")
+    try:
+        got = pairs(TOOLS / "store_bench", folder, "3", "0")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    rows = [["arrays of 1,000, CPU a threat", f"{got['array_cpu']:.1f} µs"], ["bare loop, the same rows, CPU a threat", f"{got['bare_cpu']:.1f} µs"],
+            ["**bare CPU / ours** (wanted: 0.6)", f"**{got['bare_cpu'] / got['array_cpu']:.2f}**"], ["arrays of 1,000", f"{got['arrays_per_s']:.0f}/s"],
+            ["64 threads, one each: commits together", f"{got['singles_64_per_s']:.0f}/s, p99 {got['singles_64_p99']:.1f} ms, {got['singles_64_batch']:.0f} a commit"],
+            ["one thread", f"p50 {got['singles_1_p50']:.2f} ms"]]
+    rows += [[name.removesuffix("_p50").replace("_", " "), f"p50 {got[name]:.2f} ms, longest {got[name.replace('_p50', '_max')]:.2f} ms"]
+             for name in got if name.startswith(("query_", "statistics_")) and name.endswith("_p50")]
+    return table("SQLite store", ["", ""], rows, "The bare loop copies finished rows into the same tables with the same indexes; it makes no words, counts or JSON.")
+
+
+def with_backend(run):
+    from programs import Backend
+
+    with tempfile.TemporaryDirectory(prefix="bench-backend-") as folder:
+        backend = Backend(pathlib.Path(folder) / "backend", arguments=["--streams-per-user", "12000"]).start()
+        try:
+            return run(backend)
+        finally:
+            backend.stop()
+
+
+def load_of(tool, backend, *arguments):
+    out = subprocess.run([TOOLS / tool, "--port", str(backend.port), *map(str, arguments)], capture_output=True, text=True, timeout=280, check=False).stdout
+    return json.loads(out.splitlines()[-1])
+
+
+def webhook():
+    def run(backend):
+        def ticks():
+            fields = pathlib.Path(f"/proc/{backend.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+        rows = []
+        for connections, array in ((64, 1), (1, 1), (1, 1000)):
+            before = ticks()
+            got = load_of("webhook_load", backend, "--connections", connections, "--array", array, "--seconds", 3)
+            spent = (ticks() - before) / max(1, got["threats"]) * 1e6
+            rows.append([connections, array, f"{got['threats'] / got['seconds']:.0f}", f"{got['p50_ms']:.2f}", f"{got['p99_ms']:.2f}", f"{spent:.1f}"])
+        return rows
+
+    return table("Webhook, durable (SQLite), bodies of 500 bytes", ["connections", "threats a request", "threats/s", "p50 ms", "p99 ms", "CPU µs a threat"],
+                 with_backend(run), "CPU: user and system of the backend.")
+
+
+def streams():
+    def run(backend):
+        backend.login()
+        rows = []
+        for count in (1, 1000, 10000):
+            got = load_of("stream_load", backend, "--token", backend.token, "--streams", count, "--rate", 10, "--seconds", 5, "--pid", backend.process.pid)
+            room = (got["rss_kb_open"] - got["rss_kb_before"]) / count
+            rows.append([count, f"{got['open_s']:.2f}", f"{got['deliveries']}/{got['expected']}", got["median_ms"], got["last_ms"], got["post_ms"], f"{room:.2f}"])
+        return rows
+
+    return table("Streams, 10 events/s", ["streams", "opened in s", "delivered", "median ms", "last ms", "POST ms", "KiB a stream"], with_backend(run))
+
+
+PARTS = {"store": store, "webhook": webhook, "streams": streams, "flow": flow, "forest": forest, "latency": latency, "page": page}
 
 
 def main():
