@@ -132,7 +132,7 @@ $(B)/tests/%.o: tests/%.c build/fence/stamp Makefile
 
 .PHONY: unit
 unit: $(UNIT) ## run the unit tests (cmocka)
-	@VARIANT=$(VARIANT) scripts/with_mongo.sh scripts/run_unit.sh $(UNIT)
+	@VARIANT=$(VARIANT) scripts/with_mongo.sh --standalone scripts/run_unit.sh $(UNIT)
 
 .PHONY: clean
 clean: ## remove build/
@@ -172,8 +172,9 @@ $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libdetector.a $(B)/libcommon.a
 tools: $(TOOLS) ## build the readers that training and evaluation use
 
 .PHONY: evaluate
-evaluate: tools ## count what is found in THREATLINE_CAPTURES, by capture
-	@python3 models/train/evaluate.py --reader $(B)/tests/tools/verdict_read --model models
+evaluate: all tools ## judge THREATLINE_CAPTURES by all the card holds; writes models/README.md (about ten minutes)
+	@"$$(scripts/venv.sh models/train/requirements.txt build/train-venv)/bin/python" models/train/assess.py --card models/README.md \
+	  --captures "$${THREATLINE_CAPTURES:?a folder of captures with manifest.csv}" --reader $(B)/tests/tools/verdict_read $(EVALUATE_FLAGS)
 
 .PHONY: bench
 bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here
@@ -256,8 +257,17 @@ lab: all ## make the lab's traffic and its rows (root; about 40 minutes)
 
 .PHONY: model
 model: ## train models/threatline.model on the committed rows
-	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows --parts 10 $(MODEL_FLAGS) \
+	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) \
 	  --out models/threatline.model --card models/README.md --note $(MODEL_NOTE)
+	@if [ -n "$(THREATLINE_CAPTURES)" ]; then $(MAKE) --no-print-directory build/with-captures/threatline.model; fi
+
+# The same with the captures' rows beside the lab's, to compare; captures.py writes their hashes. Not the committed model.
+.PHONY: build/with-captures/threatline.model
+build/with-captures/threatline.model: build/bin/threatline-detector
+	@python3 models/train/captures.py --captures $(THREATLINE_CAPTURES) --out build/with-captures
+	@{ cat models/lab/labels.csv; tail -n +2 build/with-captures/labels.csv; } > build/with-captures/all.csv
+	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --features build/with-captures/rows.csv.gz \
+	  --labels build/with-captures/all.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) --out $@ --card build/with-captures/README.md
 
 .PHONY: install
 install: all ## install programs, manuals, model and dashboard below PREFIX

@@ -13,11 +13,10 @@
 enum {
     SELECTION_MS = 2000,
     CONNECT_MS = 2000,
-    SOCKET_MS = 5000,
     QUEUE_MS = 2000,
     POOL_MAX = 32,
-    TRIES = 30,
     TRIES_MS = 4000,
+    PATIENCE_MS = 500, /* so long races are lost to those who live */
     SCHEMA = 1
 };
 static const int DUPLICATE_KEY = 11000, DUPLICATE_KEY_UPDATE = 11001, WRITE_CONFLICT = 112;
@@ -104,53 +103,70 @@ static bool attempt(struct mongo_call *call, mongo_work *work, void *context, bo
     return commit(call, again, err);
 }
 
-static bool start_session(struct mongo_call *call, struct err *err)
+/* Without transactions: what fails is taken back, at once or before the next change. */
+static bool attempt_alone(struct mongo_call *call, mongo_work *work, void *context, bool *again, struct err *err)
 {
-    mongoc_session_opt_t *options = mongoc_session_opts_new();
-    mongoc_transaction_opt_t *transaction = mongoc_transaction_opts_new();
-    mongoc_write_concern_t *concern = mongoc_write_concern_new();
-    mongoc_read_concern_t *read = mongoc_read_concern_new();
-    bson_error_t error;
+    struct mongo_store *store = call->store;
+    struct err why = {0};
 
-    mongoc_write_concern_set_wmajority(concern, SOCKET_MS);
-    mongoc_write_concern_set_journal(concern, true);
-    mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_SNAPSHOT);
-    mongoc_transaction_opts_set_write_concern(transaction, concern);
-    mongoc_transaction_opts_set_read_concern(transaction, read);
-    mongoc_session_opts_set_default_transaction_opts(options, transaction);
-    call->session = mongoc_client_start_session(call->client, options, &error);
-    mongoc_session_opts_destroy(options);
-    mongoc_transaction_opts_destroy(transaction);
-    mongoc_write_concern_destroy(concern);
-    mongoc_read_concern_destroy(read);
-    return call->session != NULL || mongo_failed(&error, "session", err);
+    *again = false;
+    if (store->intent_open && !mongo_intent_undo(call, err))
+        return false;
+    if (work(call, context, again, err) && (!store->intent_open || mongo_intent_close(call, err))) {
+        store->committed_seq = store->taken_seq;
+        return true;
+    }
+    if (store->intent_open && !mongo_intent_undo(call, &why))
+        *again = false;
+    return false;
+}
+
+static bool try_often(struct mongo_call *call, mongo_work *work, void *context, struct err *err)
+{
+    int64_t began = clock_monotonic_ms();
+    bool ok = false, again = true, ended = false;
+
+    for (int n = 0; !ok && again && clock_monotonic_ms() - began < TRIES_MS; n++) {
+        uint8_t jitter = 0;
+
+        if (n > 0) {
+            token_random(&jitter, 1);
+            pause_ms(1 + jitter % (4 << (n < 5 ? n : 5)));
+        }
+        if (!ended && clock_monotonic_ms() - began > PATIENCE_MS) {
+            mongo_end_others(call->store);
+            ended = true;
+        }
+        ok = call->session != NULL ? attempt(call, work, context, &again, err)
+                                   : attempt_alone(call, work, context, &again, err);
+    }
+    return ok;
+}
+
+static bool run_alone(struct mongo_store *store, mongo_work *work, void *context, struct err *err)
+{
+    struct mongo_call call;
+    bool ok = mongo_enter(store, &call, err) && try_often(&call, work, context, err);
+
+    mongo_leave(&call);
+    return ok;
 }
 
 bool mongo_transaction(struct mongo_store *store, mongo_work *work, void *context, struct err *err)
 {
-    int64_t until = clock_monotonic_ms() + TRIES_MS;
-    struct mongo_call call;
-    bool ok = false, again = true;
+    struct mongo_call call = {.store = store};
+    struct err why = {0};
+    bool ok;
 
-    if (!mongo_enter(store, &call, err))
-        return false;
     pthread_mutex_lock(&store->write_lock);
-    if (!store->transactions) {
-        ok = work(&call, context, &again, err);
-    } else if (start_session(&call, err)) {
-        for (int n = 0; !ok && again && n < TRIES && clock_monotonic_ms() < until; n++) {
-            uint8_t jitter = 0;
-
-            if (n > 0) {
-                token_random(&jitter, 1);
-                pause_ms(1 + jitter % (4 << (n < 5 ? n : 5)));
-            }
-            ok = attempt(&call, work, context, &again, err);
-        }
-    }
+    if (store->transactions)
+        ok = mongo_writer(&call, &why) && try_often(&call, work, context, &why);
+    else
+        ok = run_alone(store, work, context, &why);
+    if (!ok && why.code == ERR_UNAVAILABLE)
+        mongo_writer_drop(store); /* its transaction may live on at the server */
     pthread_mutex_unlock(&store->write_lock);
-    mongo_leave(&call);
-    return ok;
+    return ok || err_set(err, why.code, "%s", why.text);
 }
 
 bool mongo_update(struct mongo_call *call, const char *name, const bson_t *which, const bson_t *change, bool upsert,
@@ -194,6 +210,8 @@ bool mongo_count_up(struct mongo_call *call, const char *name, int64_t count, in
         *again = *again || (int)error.code == DUPLICATE_KEY; /* two upserts at once: the second finds it */
     } else if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "value.value", &value)) {
         *last = bson_iter_as_int64(&value);
+        if (strcmp(name, "seq") == 0)
+            call->store->taken_seq = *last;
     } else {
         ok = err_set(err, ERR_SYSTEM, "store: counter %s cannot be read", name);
     }
@@ -375,7 +393,8 @@ static bool read_name(struct mongo_call *call, struct err *err)
 
 static bool prepare(struct mongo_store *store, struct err *err)
 {
-    static const char *const collections[] = {"securitylogs", "rollups", "documents", "counters", "evidence", "meta"};
+    static const char *const collections[] = {"securitylogs", "rollups", "documents", "counters",
+                                              "evidence",     "meta",    "undo"};
     struct mongo_call call;
     bool ok;
 
@@ -385,8 +404,13 @@ static bool prepare(struct mongo_store *store, struct err *err)
     for (size_t i = 0; ok && i < sizeof collections / sizeof *collections; i++)
         ok = make_collection(&call, collections[i], err);
     ok = ok && make_indexes(&call, "securitylogs", err) && make_indexes(&call, "rollups", err) &&
-         make_indexes(&call, "documents", err) && read_name(&call, err);
+         make_indexes(&call, "documents", err) && read_name(&call, err) &&
+         (store->transactions ||
+          (mongo_intent_undo(&call, err) && mongo_read_counter(&call, "seq", &store->taken_seq, err)));
+    store->committed_seq = store->taken_seq;
     mongo_leave(&call);
+    if (ok && store->transactions)
+        mongo_end_others(store);
     if (ok && !store->transactions)
         log_warn("store.standalone", "why=\"no replica set: one backend alone may use this database\"");
     return ok;
@@ -402,13 +426,13 @@ static bool connect_to(struct mongo_store *store, const char *text, struct err *
         mongoc_write_concern_destroy(concern);
         return err_set(err, ERR_INVALID, "MongoDB URI: %s", error.message);
     }
-    mongoc_write_concern_set_wmajority(concern, SOCKET_MS);
+    mongoc_write_concern_set_wmajority(concern, MONGO_SOCKET_MS);
     mongoc_write_concern_set_journal(concern, true);
     mongoc_uri_set_write_concern(uri, concern);
     mongoc_write_concern_destroy(concern);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SELECTION_MS);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_CONNECTTIMEOUTMS, CONNECT_MS);
-    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_MS);
+    mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, MONGO_SOCKET_MS);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_WAITQUEUETIMEOUTMS, QUEUE_MS);
     mongoc_uri_set_option_as_int32(uri, MONGOC_URI_MAXPOOLSIZE, POOL_MAX);
     mongoc_uri_set_appname(uri, "threatline");
@@ -450,6 +474,8 @@ static void mongo_close(struct store *base)
     struct mongo_store *store = MONGO_STORE(base);
 
     mongo_follow_stop(store);
+    if (store->pool != NULL)
+        mongo_writer_drop(store);
     if (store->pool != NULL)
         mongoc_client_pool_destroy(store->pool);
     rollup_free(store->rollup);

@@ -2,8 +2,8 @@
  *
  * A client is popped from the pool for one call. On a replica set every change is one transaction, in which the
  * sequence is taken by $inc, so that commit order is sequence order over all backends; a lost race is tried again. A
- * standalone server has no transactions: then only one backend may use it, and changes are ordered by write_lock
- * alone. */
+ * standalone server has no transactions: then only one backend may use it, changes are ordered by write_lock
+ * alone, and one that was cut short is taken back (store_mongo_intent.c). */
 #ifndef BACKEND_STORE_MONGO_H
 #define BACKEND_STORE_MONGO_H
 
@@ -18,15 +18,25 @@
 
 struct mongo_follower;
 
+enum { MONGO_SOCKET_MS = 5000 };
+
 struct mongo_store {
     struct store base;
     mongoc_client_pool_t *pool;
     char *database;
     bool transactions;
-    /* write_lock keeps this backend's own transactions from racing each other; held over one call. It guards rollup.
-     */
+    /* write_lock keeps this backend's own transactions from racing each other; held over one call. It guards rollup,
+     * the intent and the writer. */
     pthread_mutex_t write_lock;
     struct rollup *rollup;
+    /* The session of all transactions and its client, and when it was written down; NULL: to be made. */
+    mongoc_client_t *writer;
+    mongoc_client_session_t *writer_session;
+    int64_t registered_ms;
+    /* Without transactions: the latest intent's number, and whether it is not known to be closed. */
+    int64_t intent_number, taken_seq;
+    bool intent_open;
+    _Atomic int64_t committed_seq; /* without transactions: no reader may see further */
     struct mongo_follower *follower;
 };
 
@@ -63,8 +73,28 @@ bool mongo_read_counter(struct mongo_call *call, const char *name, int64_t *valu
 bool mongo_update(struct mongo_call *call, const char *collection, const bson_t *which, const bson_t *change,
                   bool upsert, bool *again, struct err *err);
 
+/* store_mongo_writer.c, under write_lock: gives the call the client and the session of this backend's transactions.
+ */
+bool mongo_writer(struct mongo_call *call, struct err *err);
+void mongo_writer_drop(struct mongo_store *store);
+void mongo_end_others(struct mongo_store *store); /* what dead backends left open */
+
+/* store_mongo_intent.c, without transactions; within one the first two do nothing. first_seq .. last_seq: numbers of
+ * new threats; ids: known threats that will be altered or removed. */
+struct mongo_intent {
+    int64_t first_seq, last_seq;
+    const char *const *ids;
+    size_t count;
+};
+bool mongo_intend(struct mongo_call *call, const struct mongo_intent *intent, struct err *err);
+bool mongo_intend_counts(struct mongo_call *call, const bson_t *plan, struct err *err);
+bool mongo_intent_close(struct mongo_call *call, struct err *err);
+bool mongo_intent_undo(struct mongo_call *call, struct err *err); /* nothing to undo is fine */
+
 /* store_mongo_rollup.c: what store->rollup holds, within the call's transaction. */
 bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err);
+/* Takes out again what a plan of mongo_intend_counts added, from the buckets that it reached. */
+bool mongo_rollup_take_back(struct mongo_call *call, const bson_t *plan, int64_t mark, struct err *err);
 bool mongo_rollup_read(void *call, enum rollup_span span, enum rollup_dimension dimension, int64_t from, int64_t to,
                        rollup_visit *visit, void *context, struct err *err);
 

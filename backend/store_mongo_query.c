@@ -185,7 +185,9 @@ bool mongo_events(struct store *store, int64_t after_seq, size_t limit, store_ea
 
     if (!mongo_enter(MONGO_STORE(store), &call, err))
         return false;
-    filter = BCON_NEW("index.eventSeq", "{", "$gt", BCON_INT64(after_seq), "}", "suppressedBy", BCON_NULL);
+    filter = BCON_NEW("index.eventSeq", "{", "$gt", BCON_INT64(after_seq), "$lte",
+                      BCON_INT64(call.store->transactions ? INT64_MAX : call.store->committed_seq), "}",
+                      "suppressedBy", BCON_NULL);
     options = BCON_NEW("sort", "{", "index.eventSeq", BCON_INT32(1), "}", "limit", BCON_INT64((int64_t)limit));
     logs = mongo_collection(&call, "securitylogs");
     cursor = mongoc_collection_find_with_opts(logs, filter, options, NULL);
@@ -215,7 +217,10 @@ static bool read_counter(struct store *store, const char *name, int64_t *value, 
 
 bool mongo_last_seq(struct store *store, int64_t *seq, struct err *err)
 {
-    return read_counter(store, "seq", seq, err);
+    if (MONGO_STORE(store)->transactions)
+        return read_counter(store, "seq", seq, err);
+    *seq = MONGO_STORE(store)->committed_seq; /* the counter itself runs ahead of what can be read */
+    return true;
 }
 
 bool mongo_first_seq(struct store *store, int64_t *seq, struct err *err)

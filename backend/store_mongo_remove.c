@@ -124,6 +124,7 @@ static bool raise_floor(struct mongo_call *call, int64_t floor, bool *again, str
 static bool remove_chunk(struct mongo_call *call, void *context, bool *again, struct err *err)
 {
     struct chunk *chunk = context;
+    struct mongo_intent intent = {.last_seq = -1, .ids = (const char *const *)chunk->ids};
 
     forget(chunk);
     rollup_reset(call->store->rollup);
@@ -131,7 +132,9 @@ static bool remove_chunk(struct mongo_call *call, void *context, bool *again, st
         return false;
     if (chunk->count == 0)
         return true;
-    return delete_ids(call, chunk, "securitylogs", "details.threatId", again, err) &&
+    intent.count = chunk->count;
+    return mongo_intend(call, &intent, err) &&
+           delete_ids(call, chunk, "securitylogs", "details.threatId", again, err) &&
            delete_ids(call, chunk, "evidence", "_id", again, err) && raise_floor(call, chunk->floor, again, err) &&
            mongo_rollup_flush(call, again, err);
 }

@@ -135,11 +135,14 @@ static bool append_changes(struct mongo_store *store, const struct bucket *bucke
     return ok;
 }
 
-static bool flush_bucket(struct mongo_call *call, const struct bucket *bucket, bool *again, struct err *err)
+static bool plan_bucket(struct mongo_call *call, const struct bucket *bucket, bson_t *plan, uint32_t n, bool *again,
+                        struct err *err)
 {
     bson_t *which = BCON_NEW("span", BCON_INT32((int)bucket->span), "part", BCON_INT32(bucket->part), "bucket",
                              BCON_INT64(bucket->bucket));
-    bson_t change = BSON_INITIALIZER, inc, present;
+    bson_t inc = BSON_INITIALIZER, present, step;
+    char digits[16];
+    const char *key;
     bool ok = true;
 
     if (bucket->part == 1)
@@ -147,22 +150,23 @@ static bool flush_bucket(struct mongo_call *call, const struct bucket *bucket, b
     else
         bson_init(&present);
     if (ok) {
-        BSON_APPEND_DOCUMENT_BEGIN(&change, "$inc", &inc);
-        ok = append_changes(call->store, bucket, &present, &inc) || err_set(err, ERR_MEMORY, "store: out of memory");
-        bson_append_document_end(&change, &inc);
-        if (ok && !bson_empty(&inc))
-            ok = mongo_update(call, "rollups", which, &change, true, again, err);
+        bson_uint32_to_string(n, &key, digits, sizeof digits);
+        ok = (append_changes(call->store, bucket, &present, &inc) && BSON_APPEND_DOCUMENT_BEGIN(plan, key, &step) &&
+              BSON_APPEND_DOCUMENT(&step, "which", which) && BSON_APPEND_DOCUMENT(&step, "inc", &inc) &&
+              bson_append_document_end(plan, &step)) ||
+             err_set(err, ERR_MEMORY, "store: out of memory");
     }
     bson_destroy(&present);
-    bson_destroy(&change);
+    bson_destroy(&inc);
     bson_destroy(which);
     return ok;
 }
 
-bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err)
+static bool make_plan(struct mongo_call *call, bson_t *plan, bool *again, struct err *err)
 {
     struct rollup *rollup = call->store->rollup;
     struct bucket done = {.part = -1};
+    uint32_t n = 0;
 
     /* Rows of one bucket come one after the other, but for parts; whoever was first does the whole bucket. */
     for (size_t i = 0; i < rollup_count(rollup); i++) {
@@ -177,10 +181,81 @@ bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err)
 
             first = before.count == 0 || !is_of(&before, &bucket);
         }
-        if (first && !flush_bucket(call, &bucket, again, err))
+        if (first && !plan_bucket(call, &bucket, plan, n++, again, err))
             return false;
         done = bucket;
     }
+    return true;
+}
+
+/* One document of a plan; borrowed from it. */
+static bool read_step(const bson_iter_t *at, bson_t *which, bson_t *inc)
+{
+    const uint8_t *bytes;
+    uint32_t length;
+    bson_iter_t part;
+
+    if (!bson_iter_recurse(at, &part) || !bson_iter_find(&part, "which"))
+        return false;
+    bson_iter_document(&part, &length, &bytes);
+    if (!bson_init_static(which, bytes, length) || !bson_iter_next(&part))
+        return false;
+    bson_iter_document(&part, &length, &bytes);
+    return bson_init_static(inc, bytes, length);
+}
+
+bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err)
+{
+    bson_t plan = BSON_INITIALIZER, which, inc;
+    bool ok = make_plan(call, &plan, again, err) && (call->session != NULL || mongo_intend_counts(call, &plan, err));
+    bson_iter_t at;
+
+    for (bool more = ok && bson_iter_init(&at, &plan); ok && more && bson_iter_next(&at);) {
+        bson_t change = BSON_INITIALIZER;
+
+        if (read_step(&at, &which, &inc) && !bson_empty(&inc)) {
+            BSON_APPEND_DOCUMENT(&change, "$inc", &inc);
+            if (call->session == NULL)
+                BCON_APPEND(&change, "$set", "{", "mark", BCON_INT64(call->store->intent_number), "}");
+            ok = mongo_update(call, "rollups", &which, &change, true, again, err);
+        }
+        bson_destroy(&change);
+    }
+    bson_destroy(&plan);
+    return ok;
+}
+
+static bool take_back_step(struct mongo_call *call, const bson_t *which, const bson_t *inc, int64_t mark,
+                           struct err *err)
+{
+    bson_t *marked = bson_copy(which);
+    bson_t change = BSON_INITIALIZER, minus;
+    bool ok = true, again = false;
+    bson_iter_t at;
+
+    BSON_APPEND_INT64(marked, "mark", mark);
+    BSON_APPEND_DOCUMENT_BEGIN(&change, "$inc", &minus);
+    for (bson_iter_init(&at, inc); bson_iter_next(&at);)
+        BSON_APPEND_INT64(&minus, bson_iter_key(&at), -bson_iter_as_int64(&at));
+    bson_append_document_end(&change, &minus);
+    BCON_APPEND(&change, "$set", "{", "mark", BCON_INT64(0), "}");
+    if (!bson_empty(inc))
+        ok = mongo_update(call, "rollups", marked, &change, false, &again, err);
+    bson_destroy(&change);
+    bson_destroy(marked);
+    return ok;
+}
+
+bool mongo_rollup_take_back(struct mongo_call *call, const bson_t *plan, int64_t mark, struct err *err)
+{
+    bson_t which, inc;
+    bson_iter_t at;
+
+    if (!bson_iter_init(&at, plan))
+        return err_set(err, ERR_SYSTEM, "store: the counts of a change that was cut short cannot be read");
+    while (bson_iter_next(&at))
+        if (read_step(&at, &which, &inc) && !take_back_step(call, &which, &inc, mark, err))
+            return false;
     return true;
 }
 

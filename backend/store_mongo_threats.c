@@ -347,6 +347,21 @@ static bool update_one(struct mongo_call *call, struct store_item *item, uint64_
     return ok;
 }
 
+/* Known threats that get a newer revision are kept as they were, in case that this batch is cut short. */
+static bool intend_batch(struct mongo_call *call, struct batch *batch, int64_t first, int64_t last, struct err *err)
+{
+    const char **ids = calloc(batch->count, sizeof *ids);
+    struct mongo_intent intent = {.first_seq = first, .last_seq = last, .ids = ids};
+    bool ok = ids != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
+
+    for (size_t i = 0; ok && i < batch->count; i++)
+        if (batch->items[i].result == STORE_UPDATED)
+            ids[intent.count++] = batch->items[i].threat->id;
+    ok = ok && mongo_intend(call, &intent, err);
+    free(ids);
+    return ok;
+}
+
 static bool write_batch(struct mongo_call *call, void *context, bool *again, struct err *err)
 {
     struct batch *batch = context;
@@ -365,6 +380,8 @@ static bool write_batch(struct mongo_call *call, void *context, bool *again, str
     if (!mongo_count_up(call, "seq", (int64_t)events, &last, again, err))
         return false;
     last -= (int64_t)events;
+    if (!intend_batch(call, batch, last + 1, last + (int64_t)events, err))
+        return false;
     for (size_t i = 0; i < batch->count; i++)
         if (batch->items[i].result == STORE_STORED || batch->items[i].result == STORE_UPDATED)
             batch->items[i].seq = ++last;
@@ -472,6 +489,7 @@ static bool triage_read(struct mongo_call *call, struct triage_work *work, struc
 
     after = mongo_fact(log);
     ok = ok && count_change(call->store, &after, 1, err) && mongo_count_up(call, "seq", 1, &work->seq, again, err) &&
+         mongo_intend(call, &(struct mongo_intent){.last_seq = -1, .ids = &work->id, .count = 1}, err) &&
          write_triage(call, log, work, history, again, err) && mongo_rollup_flush(call, again, err);
     if (ok) {
         log->envelope.history = history;

@@ -215,24 +215,23 @@ static bool copy_before_migration(struct sqlite_store *store, int version, struc
     return true;
 }
 
-static bool migrate(struct sqlite_store *store, struct err *err)
+bool sqlite_migrate(struct sqlite_store *store, const char *const *steps, int newest, struct err *err)
 {
     int version = 0;
     char set[64];
 
     if (!user_version(&store->writer, &version, err))
         return false;
-    if (version > SCHEMA_VERSION)
+    if (version > newest)
         return err_set(err, ERR_DENIED, "%s: written by a newer version (schema %d, this one knows %d)", store->path,
-                       version, SCHEMA_VERSION);
-    /* cppcheck-suppress incorrectLogicOperator; true again from the second version on */
-    if (version > 0 && version < SCHEMA_VERSION && !copy_before_migration(store, version, err))
+                       version, newest);
+    if (version > 0 && version < newest && !copy_before_migration(store, version, err))
         return false;
-    for (; version < SCHEMA_VERSION; version++) {
+    for (; version < newest; version++) {
         snprintf(set, sizeof set, "PRAGMA user_version = %d", version + 1);
         if (!sqlite_text(&store->writer, "BEGIN IMMEDIATE", err))
             return false;
-        if (!sqlite_text(&store->writer, schemas[version], err) || !sqlite_text(&store->writer, set, err) ||
+        if (!sqlite_text(&store->writer, steps[version], err) || !sqlite_text(&store->writer, set, err) ||
             !sqlite_text(&store->writer, "COMMIT", err)) {
             sqlite3_exec(store->writer.db, "ROLLBACK", NULL, NULL, NULL);
             return false;
@@ -364,6 +363,8 @@ static void sqlite_close(struct store *store)
         sqlite3_exec(s->writer.db, "PRAGMA optimize", NULL, NULL, NULL);
     disconnect(&s->writer);
     rollup_free(s->rollup);
+    rollup_free(s->overflow);
+    free(s->known);
     pthread_mutex_destroy(&s->write_lock);
     pthread_mutex_destroy(&s->pool_lock);
     pthread_cond_destroy(&s->pool_free);
@@ -408,15 +409,17 @@ struct store *store_open_sqlite(const char *path, struct err *err)
     store->base.ops = &ops;
     store->path = strdup(path);
     store->rollup = rollup_create();
+    store->overflow = rollup_create();
+    store->known = calloc(SQLITE_KNOWN, sizeof *store->known);
     pthread_mutex_init(&store->write_lock, NULL);
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_cond_init(&store->pool_free, NULL);
-    if (store->path == NULL || store->rollup == NULL) {
+    if (store->path == NULL || store->rollup == NULL || store->overflow == NULL || store->known == NULL) {
         err_set(err, ERR_MEMORY, "store: out of memory");
         ok = false;
     } else {
-        ok = connect_to(&store->writer, path, true, err) && migrate(store, err) && read_name(store, err) &&
-             sqlite_get_meta(&store->writer, "last_seq", &store->last_seq, err);
+        ok = connect_to(&store->writer, path, true, err) && sqlite_migrate(store, schemas, SCHEMA_VERSION, err) &&
+             read_name(store, err) && sqlite_get_meta(&store->writer, "last_seq", &store->last_seq, err);
     }
     for (size_t i = 0; ok && i < SQLITE_READERS; i++)
         ok = connect_to(&store->readers[i], path, false, err);

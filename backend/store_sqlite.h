@@ -22,11 +22,13 @@ struct sqlite_connection {
     bool lent;
 };
 
-/* How many values a dimension of a bucket has, as far as it was asked: saves counting them for every batch. */
-enum { SQLITE_KNOWN = 64 };
+/* What a dimension of a bucket holds, as far as it was asked: how many values, and which may be among them. Saves
+ * looking for each newcomer of each batch. */
+enum { SQLITE_KNOWN = 64, SQLITE_KNOWN_BITS = 1 << 16 };
 struct sqlite_known {
     int span, dimension;
-    int64_t bucket, values;
+    int64_t bucket, values; /* values 0: free; else one more than there are */
+    uint8_t bits[SQLITE_KNOWN_BITS / 8];
 };
 
 struct sqlite_store {
@@ -35,9 +37,9 @@ struct sqlite_store {
     /* write_lock guards writer and what follows, for one transaction. */
     pthread_mutex_t write_lock;
     struct sqlite_connection writer;
-    int64_t last_seq, seq_before; /* seq_before: at the start of the transaction */
-    struct rollup *rollup;
-    struct sqlite_known known[SQLITE_KNOWN];
+    int64_t last_seq, seq_before;     /* seq_before: at the start of the transaction */
+    struct rollup *rollup, *overflow; /* overflow: what counts as "", summed */
+    struct sqlite_known *known;       /* SQLITE_KNOWN of them */
     size_t known_next;
     int64_t pruned_minute;
     /* pool_lock guards the lent flags of readers; never held over a query. */
@@ -68,6 +70,10 @@ void sqlite_rollback(struct sqlite_store *store);
 
 bool sqlite_set_meta(struct sqlite_connection *connection, const char *key, int64_t value, struct err *err);
 bool sqlite_get_meta(struct sqlite_connection *connection, const char *key, int64_t *value, struct err *err);
+
+/* Brings the file from the schema it has to the newest; steps[n] brings version n to n + 1. A file that holds
+ * something is copied first. False: it is as it was, or as the last step that went well left it. */
+bool sqlite_migrate(struct sqlite_store *store, const char *const *steps, int newest, struct err *err);
 
 /* store_sqlite_rollup.c */
 bool sqlite_rollup_flush(struct sqlite_store *store, struct err *err); /* within a transaction */

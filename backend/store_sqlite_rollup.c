@@ -4,12 +4,37 @@
 
 #include <string.h>
 
-/* How many values the bucket holds; counted once, then remembered while the bucket is in use. */
+static uint32_t bit_of(bool simulated, const char *value)
+{
+    uint32_t hash = 2166136261u ^ simulated;
+
+    for (; *value != '\0'; value++)
+        hash = (hash ^ (unsigned char)*value) * 16777619u;
+    return (hash ^ hash >> 16) % SQLITE_KNOWN_BITS;
+}
+
+static void note_value(struct sqlite_known *known, bool simulated, const char *value)
+{
+    uint32_t bit = bit_of(simulated, value);
+
+    known->bits[bit / 8] |= (uint8_t)(1u << bit % 8);
+    known->values++;
+}
+
+static bool may_hold(const struct sqlite_known *known, const struct rollup_row *row)
+{
+    uint32_t bit = bit_of(row->simulated, row->value);
+
+    return (known->bits[bit / 8] >> bit % 8 & 1) != 0;
+}
+
+/* What the bucket holds; read once, then remembered while the bucket is in use. */
 static bool values_of(struct sqlite_store *store, const struct rollup_row *row, struct sqlite_known **known,
                       struct err *err)
 {
-    struct sqlite_known *slot = NULL;
-    sqlite3_stmt *count;
+    struct sqlite_known *slot;
+    sqlite3_stmt *read;
+    int step;
 
     for (size_t i = 0; i < SQLITE_KNOWN; i++) {
         slot = &store->known[i];
@@ -19,18 +44,29 @@ static bool values_of(struct sqlite_store *store, const struct rollup_row *row, 
             return true;
         }
     }
-    count = sqlite_statement(
-        &store->writer, "SELECT count(*) + 1 FROM rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3", err);
-    if (count == NULL)
+    read = sqlite_statement(&store->writer,
+                            "SELECT simulated, value FROM rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3",
+                            err);
+    if (read == NULL)
         return false;
-    sqlite3_bind_int(count, 1, (int)row->span);
-    sqlite3_bind_int(count, 2, (int)row->dimension);
-    sqlite3_bind_int64(count, 3, row->bucket);
-    if (sqlite3_step(count) != SQLITE_ROW)
-        return sqlite_failed(&store->writer, "rollup", err);
+    sqlite3_bind_int(read, 1, (int)row->span);
+    sqlite3_bind_int(read, 2, (int)row->dimension);
+    sqlite3_bind_int64(read, 3, row->bucket);
     slot = &store->known[store->known_next++ % SQLITE_KNOWN];
-    *slot = (struct sqlite_known){(int)row->span, (int)row->dimension, row->bucket, sqlite3_column_int64(count, 0)};
-    sqlite3_reset(count);
+    memset(slot, 0, sizeof *slot);
+    while ((step = sqlite3_step(read)) == SQLITE_ROW)
+        note_value(slot, sqlite3_column_int(read, 0) != 0, (const char *)sqlite3_column_text(read, 1));
+    if (step != SQLITE_DONE) {
+        slot->values = 0;
+        sqlite_failed(&store->writer, "rollup", err);
+        sqlite3_reset(read);
+        return false;
+    }
+    sqlite3_reset(read);
+    slot->span = (int)row->span;
+    slot->dimension = (int)row->dimension;
+    slot->bucket = row->bucket;
+    slot->values++;
     *known = slot;
     return true;
 }
@@ -74,29 +110,54 @@ static bool fold(struct sqlite_store *store, const struct rollup_row *row, struc
     return true;
 }
 
+static bool as_others(struct sqlite_store *store, const struct rollup_row *row, struct err *err)
+{
+    struct rollup_row others = *row;
+
+    others.value = "";
+    return rollup_add_row(store->overflow, &others) || err_set(err, ERR_MEMORY, "store: out of memory");
+}
+
+static const char update_row[] = "UPDATE rollup SET count = count + ?6 WHERE span = ?1 AND dimension = ?2 AND "
+                                 "bucket = ?3 AND simulated = ?4 AND value = ?5";
+static const char insert_row[] = "INSERT INTO rollup (span, dimension, bucket, simulated, value, count) VALUES "
+                                 "(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET count = count + ?6";
+
 static bool flush_row(struct sqlite_store *store, const struct rollup_row *row, struct err *err)
 {
-    static const char update[] = "UPDATE rollup SET count = count + ?6 WHERE span = ?1 AND dimension = ?2 AND "
-                                 "bucket = ?3 AND simulated = ?4 AND value = ?5";
-    static const char insert[] = "INSERT INTO rollup (span, dimension, bucket, simulated, value, count) VALUES "
-                                 "(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET count = count + ?6";
     struct sqlite_known *known = NULL;
     int64_t max = row->span == ROLLUP_EVER ? ROLLUP_VALUES_EVER : ROLLUP_VALUES_MAX;
 
-    if (!step_row(store, update, row, row->value, err))
-        return false;
-    if (sqlite3_changes(store->writer.db) > 0)
-        return true;
-    if (row->count < 0) /* counted under "" when it came in, or its minute is gone */
-        return step_row(store, update, row, "", err);
+    if (row->value[0] == '\0')
+        return as_others(store, row, err);
     if (!values_of(store, row, &known, err))
         return false;
+    if (may_hold(known, row)) {
+        if (!step_row(store, update_row, row, row->value, err))
+            return false;
+        if (sqlite3_changes(store->writer.db) > 0)
+            return true;
+    }
+    if (row->count < 0) /* counted under "" when it came in, or its minute is gone */
+        return as_others(store, row, err);
     if (known->values > max && row->span == ROLLUP_EVER && !fold(store, row, known, err))
         return false;
     if (known->values > max)
-        return step_row(store, insert, row, "", err);
-    known->values++;
-    return step_row(store, insert, row, row->value, err);
+        return as_others(store, row, err);
+    note_value(known, row->simulated, row->value);
+    return step_row(store, insert_row, row, row->value, err);
+}
+
+/* What goes below "" is not made anew when it is gone. */
+static bool flush_others(struct sqlite_store *store, struct err *err)
+{
+    for (size_t i = 0; i < rollup_count(store->overflow); i++) {
+        struct rollup_row row = rollup_row(store->overflow, i);
+
+        if (row.count != 0 && !step_row(store, row.count < 0 ? update_row : insert_row, &row, "", err))
+            return false;
+    }
+    return true;
 }
 
 /* Old minutes go a little at a time, with a batch that comes anyway. */
@@ -131,14 +192,18 @@ bool sqlite_rollup_flush(struct sqlite_store *store, struct err *err)
 
         ok = row.count == 0 || flush_row(store, &row, err);
     }
+    ok = ok && flush_others(store, err);
     rollup_reset(store->rollup);
+    rollup_reset(store->overflow);
     return ok;
 }
 
 void sqlite_rollup_forget(struct sqlite_store *store)
 {
     rollup_reset(store->rollup);
-    memset(store->known, 0, sizeof store->known);
+    rollup_reset(store->overflow);
+    for (size_t i = 0; i < SQLITE_KNOWN; i++)
+        store->known[i].values = 0;
     store->pruned_minute = 0;
 }
 

@@ -49,6 +49,13 @@ static void on_threat(void *context, const struct threat *threat)
     pthread_mutex_unlock(&a->lock);
 }
 
+static void on_evidence(void *context, const struct threat *threat, const struct evidence_pcap *pcap)
+{
+    struct analyses *a = context;
+
+    outlet_evidence(a->outlet, threat->id, pcap->bytes, pcap->length);
+}
+
 static bool on_progress(void *context, const struct reader_progress *progress)
 {
     struct analyses *a = context;
@@ -74,8 +81,11 @@ static const char *without_path(const char *text, const char *path)
 static void *analyse(void *argument)
 {
     struct analyses *a = argument;
-    const struct reader_settings settings = {
-        .pipeline = a->pipeline, .on_threat = on_threat, .on_progress = on_progress, .context = a};
+    const struct reader_settings settings = {.pipeline = a->pipeline,
+                                             .on_threat = on_threat,
+                                             .on_evidence = on_evidence,
+                                             .on_progress = on_progress,
+                                             .context = a};
     struct pipeline_counters counters;
     struct err err = {0};
     char problem[sizeof err.text];

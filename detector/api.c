@@ -56,18 +56,20 @@ static bool bears_key(const struct http_request *request, const char *key)
     return sent != NULL && token_equal(sent, key);
 }
 
+/* What a route asks for where a control key is set. Health and metrics tell nothing secret, and probes carry no key. */
+enum { KEYED, OPEN };
+
 static bool authorize(struct http_request *request, const struct http_route *route, void *context)
 {
     const struct api *api = context;
     const char *host = http_header(request, "Host");
 
-    (void)route;
     if (http_header(request, "Origin") != NULL) {
         http_fail(request, 403, "origin", "this interface is not for browsers");
         return false;
     }
     if (api->settings.control_key[0] != '\0') {
-        if (bears_key(request, api->settings.control_key))
+        if (route->role == OPEN || bears_key(request, api->settings.control_key))
             return true;
         http_add_header(request, "WWW-Authenticate", "Bearer realm=\"threatline-detector\"");
         http_fail(request, 401, "unauthorized", "a control key is needed");
@@ -289,20 +291,20 @@ static void metrics(struct http_request *request, void *context)
 /* --- life --- */
 
 static const struct http_route routes[] = {
-    {"POST", "/api/start-capture", 0, start_capture, HTTP_WHOLE_BODY, BODY_MAX},
-    {"POST", "/api/stop-capture", 0, stop_capture, HTTP_NO_BODY, 0},
-    {"POST", "/api/analyze-pcap", 0, api_analyze_pcap, HTTP_OWN_BODY, API_UPLOAD_MAX},
-    {"GET", "/api/get-threats", 0, threats, HTTP_NO_BODY, 0},
-    {"GET", "/api/threats", 0, threats, HTTP_NO_BODY, 0},
-    {"POST", "/api/clear-threats", 0, clear_threats, HTTP_NO_BODY, 0},
-    {"GET", "/api/model-stats", 0, model_stats, HTTP_NO_BODY, 0},
-    {"GET", "/api/statistics", 0, statistics, HTTP_NO_BODY, 0},
-    {"GET", "/api/interfaces", 0, interfaces, HTTP_NO_BODY, 0},
-    {"GET", "/api/dead-letters", 0, dead_letters, HTTP_NO_BODY, 0},
-    {"POST", "/api/dead-letters/replay", 0, replay, HTTP_NO_BODY, 0},
-    {"POST", "/api/dead-letters/{id}/replay", 0, replay, HTTP_NO_BODY, 0},
-    {"GET", "/health", 0, health, HTTP_NO_BODY, 0},
-    {"GET", "/metrics", 0, metrics, HTTP_NO_BODY, 0},
+    {"POST", "/api/start-capture", KEYED, start_capture, HTTP_WHOLE_BODY, BODY_MAX},
+    {"POST", "/api/stop-capture", KEYED, stop_capture, HTTP_NO_BODY, 0},
+    {"POST", "/api/analyze-pcap", KEYED, api_analyze_pcap, HTTP_OWN_BODY, API_UPLOAD_MAX},
+    {"GET", "/api/get-threats", KEYED, threats, HTTP_NO_BODY, 0},
+    {"GET", "/api/threats", KEYED, threats, HTTP_NO_BODY, 0},
+    {"POST", "/api/clear-threats", KEYED, clear_threats, HTTP_NO_BODY, 0},
+    {"GET", "/api/model-stats", KEYED, model_stats, HTTP_NO_BODY, 0},
+    {"GET", "/api/statistics", KEYED, statistics, HTTP_NO_BODY, 0},
+    {"GET", "/api/interfaces", KEYED, interfaces, HTTP_NO_BODY, 0},
+    {"GET", "/api/dead-letters", KEYED, dead_letters, HTTP_NO_BODY, 0},
+    {"POST", "/api/dead-letters/replay", KEYED, replay, HTTP_NO_BODY, 0},
+    {"POST", "/api/dead-letters/{id}/replay", KEYED, replay, HTTP_NO_BODY, 0},
+    {"GET", "/health", OPEN, health, HTTP_NO_BODY, 0},
+    {"GET", "/metrics", OPEN, metrics, HTTP_NO_BODY, 0},
 };
 
 struct api *api_start(const struct api_settings *settings, struct err *err)

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +26,9 @@ struct batch {
     const char *path;   /* being read */
     int64_t started_ms; /* monotonic: of this file */
     bool progress;      /* stderr is a terminal */
-    bool stopped, short_input, failed;
+    bool short_input;
+    /* with two workers threats come on another thread than progress */
+    atomic_bool stopped, failed;
 };
 
 static bool told_to_stop(void)
@@ -84,6 +87,13 @@ static void on_threat(void *context, const struct threat *threat)
     put(batch, "\n", 1);
     check_output(batch, fflush(stdout) == 0); /* whoever reads the pipe wants it now */
     free(json);
+}
+
+static void on_evidence(void *context, const struct threat *threat, const struct evidence_pcap *pcap)
+{
+    struct batch *batch = context;
+
+    outlet_evidence(batch->outlet, threat->id, pcap->bytes, pcap->length);
 }
 
 static void put_features_header(struct batch *batch)
@@ -191,6 +201,7 @@ int batch_run(const struct settings *settings, const struct pipeline_settings *p
         put_features_header(&batch);
     } else {
         batch.reader.on_threat = on_threat;
+        batch.reader.on_evidence = outlet != NULL ? on_evidence : NULL;
     }
     for (size_t i = 0; i < files->count; i++) {
         struct err err = {0};

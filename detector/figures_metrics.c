@@ -68,6 +68,11 @@ static void delivery(struct text *out, const struct figures *f)
     value(out, "notices_lost_total", "counter", taken.lost, "Notices that could not be written down.");
     value(out, "sent_total", "counter", sent.delivered, "Notices delivered.");
     value(out, "refused_total", "counter", sent.refused, "Notices that became dead letters.");
+    value(out, "evidence_total", "counter", taken.evidence, "Captures of threats' packets written to the spool.");
+    value(out, "evidence_lost_total", "counter", taken.evidence_lost,
+          "Such captures that could not be written down.");
+    value(out, "evidence_sent_total", "counter", sent.evidence, "Such captures handed over.");
+    value(out, "evidence_refused_total", "counter", sent.evidence_refused, "Such captures that nobody took.");
     value(out, "send_attempts_total", "counter", sent.attempts, "Calls to the webhook.");
     value(out, "send_failures_total", "counter", sent.failures, "Calls without a usable answer.");
 }

@@ -520,7 +520,7 @@ static void set_clock(struct flow_table *table, int64_t time)
     }
 }
 
-void flow_table_add(struct flow_table *table, const struct packet *packet)
+const struct flow *flow_table_add(struct flow_table *table, const struct packet *packet)
 {
     int direction = FLOW_FORWARD;
     uint32_t hash = flow_hash(table->key, packet);
@@ -535,8 +535,9 @@ void flow_table_add(struct flow_table *table, const struct packet *packet)
         direction =
             memcmp(record->flow.address[0], packet->source, 16) != 0 || record->flow.port[0] != packet->source_port;
     else if (record->state != FLOW_STATE_OPEN)
-        return;
+        return NULL;
     take_in(table, record, packet, direction);
+    return &record->flow;
 }
 
 void flow_table_tick(struct flow_table *table, int64_t now_ns)

@@ -76,7 +76,9 @@ struct flow_counters {
 struct flow_table;
 struct flow_table *flow_table_create(const struct flow_settings *settings, struct err *err);
 void flow_table_free(struct flow_table *table);
-void flow_table_add(struct flow_table *table, const struct packet *packet);
+/* Returns the flow that the packet was counted for, also when it has ended by it; NULL: none (it came too late). It is
+ * valid until the next call. */
+const struct flow *flow_table_add(struct flow_table *table, const struct packet *packet);
 /* Expires and steps what is due. now_ns: a time that no packet still to come is older than (live: a second ago). */
 void flow_table_tick(struct flow_table *table, int64_t now_ns);
 void flow_table_finish(struct flow_table *table); /* ends every open flow with FLOW_END_INPUT, longest quiet first */

@@ -7,52 +7,44 @@
 #include <math.h>
 #include <string.h>
 
-/* Trees walked side by side: their cache misses and compares overlap, whatever the row looks like. */
-enum { GROUP = 20, FEATURE_BITS = 6, FEATURE_MASK = (1 << FEATURE_BITS) - 1 };
-
-static uint32_t step(const struct forest_node *nodes, const float *row, uint32_t at)
+static void score_of(const struct model *model, double rf, double iso, struct score *out)
 {
-    struct forest_node node = nodes[at];
-
-    return (node.go >> FEATURE_BITS) + (row[node.go & FEATURE_MASK] > node.threshold);
-}
-
-/* The sum of the leaves' values, added in the order of the trees as scikit-learn does. */
-static double walk(const struct forest *forest, const float *row)
-{
-    double sum = 0;
-
-    for (size_t tree = 0; tree < forest->trees; tree += GROUP) {
-        size_t count = forest->trees - tree < GROUP ? forest->trees - tree : GROUP;
-        uint32_t at[GROUP], moved;
-
-        for (size_t i = 0; i < GROUP; i++)
-            at[i] = forest->root[tree + (i < count ? i : 0)];
-        do {
-            moved = 0;
-            for (size_t i = 0; i < GROUP; i++) {
-                uint32_t next = step(forest->node, row, at[i]);
-
-                moved |= next ^ at[i];
-                at[i] = next;
-            }
-        } while (moved != 0);
-        for (size_t i = 0; i < count; i++)
-            sum += forest->value[at[i]];
-    }
-    return sum;
+    out->rf = rf / (double)model->rf.trees;
+    out->iso = -exp2(-iso / model->iso_scale) - model->iso_offset;
 }
 
 void model_score(const struct model *model, const float *row, struct score *out)
 {
-    out->rf = walk(&model->rf, row) / (double)model->rf.trees;
-    out->iso = -exp2(-walk(&model->iso, row) / model->iso_scale) - model->iso_offset;
+    float full[MODEL_FEATURES_MAX] = {0}; /* the wide walk loads all of it */
+
+    memcpy(full, row, model->features * sizeof *row);
+    score_of(model, model->walk(&model->rf, full), model->walk(&model->iso, full), out);
+}
+
+void model_score_box(const struct model *model, const float *row, struct score *out, float *least, float *most)
+{
+    double rf, iso;
+
+    for (size_t i = 0; i < model->features; i++) {
+        least[i] = -INFINITY;
+        most[i] = INFINITY;
+    }
+    rf = forest_walk_box(&model->rf, row, least, most);
+    iso = forest_walk_box(&model->iso, row, least, most);
+    score_of(model, rf, iso, out);
 }
 
 void model_score_rows(const struct model *model, const float *rows, size_t count, struct score *out)
 {
     for (size_t i = 0; i < count; i++)
         model_score(model, rows + i * model->features, &out[i]);
+}
+
+static uint32_t step(const struct forest_node *nodes, const float *row, uint32_t at)
+{
+    struct forest_node node = nodes[at];
+
+    return (node.go >> FOREST_FEATURE_BITS) + (row[node.go & FOREST_FEATURE_MASK] > node.threshold);
 }
 
 void model_contributions(const struct model *model, const float *row, double *base, double *out)
@@ -66,7 +58,7 @@ void model_contributions(const struct model *model, const float *row, double *ba
 
         *base += forest->value[at];
         for (; next != at; at = next, next = step(forest->node, row, at))
-            out[forest->node[at].go & FEATURE_MASK] += forest->value[next] - forest->value[at];
+            out[forest->node[at].go & FOREST_FEATURE_MASK] += forest->value[next] - forest->value[at];
     }
     *base /= (double)forest->trees;
     for (size_t i = 0; i < model->features; i++)

@@ -46,6 +46,8 @@ struct score {
 };
 void model_score(const struct model *model, const float *row, struct score *out);
 void model_score_rows(const struct model *model, const float *rows, size_t count, struct score *out);
+/* The same, with the box in which every row has this very score: feature i above least[i] and not above most[i]. */
+void model_score_box(const struct model *model, const float *row, struct score *out, float *least, float *most);
 /* Path contributions of the random forest: sum of out[] = P(attack) - *base (Saabas 2014). */
 void model_contributions(const struct model *model, const float *row, double *base, double *out);
 

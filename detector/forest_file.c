@@ -295,6 +295,7 @@ struct model *model_read(const void *bytes, size_t length, struct err *err)
         model_free(model);
         return NULL;
     }
+    model->walk = forest_walk_best();
     return model;
 }
 

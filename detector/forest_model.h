@@ -23,12 +23,21 @@ struct forest_node {
     uint32_t go;
 };
 
+enum { FOREST_FEATURE_BITS = 6, FOREST_FEATURE_MASK = (1 << FOREST_FEATURE_BITS) - 1 };
+
 struct forest {
     size_t trees, nodes;
     struct forest_node *node; /* 64-byte aligned */
     double *value;            /* of each node: P(attack), or the isolation depth of a leaf */
     uint32_t *root;
 };
+
+/* The sum of the leaves' values. row: MODEL_FEATURES_MAX floats. forest_walk.c holds the walks. */
+typedef double forest_walker(const struct forest *forest, const float *row);
+forest_walker forest_walk_plain;
+forest_walker *forest_walk_best(void); /* for this machine */
+/* The same, and narrows (least, most] to the rows that take the same way. */
+double forest_walk_box(const struct forest *forest, const float *row, float *least, float *most);
 
 /* What a false-alarm budget costs: thresholds at so many alarms in a million benign flows. */
 struct model_budget {
@@ -48,6 +57,7 @@ struct model {
     struct model_budget budget[MODEL_BUDGETS_MAX]; /* ascending */
     size_t budgets;
     struct forest rf, iso;
+    forest_walker *walk;
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include "detector/hosts.h"
 
 #include "detector/hosts_state.h"
+#include "detector/ports.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -22,43 +23,11 @@ const char *const hosts_context_names[HOSTS_CONTEXT] = {
     "ctx_service_sessions_60s",  "ctx_service_request_sizes_60s", "ctx_source_missing_names_60s",
 };
 
-enum service { SERVICE_OTHER, SERVICE_LOGIN, SERVICE_DATA, SERVICE_WEB, SERVICE_MAIL };
-
-static bool is_one_of(uint16_t port, const uint16_t *ports, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (ports[i] == port)
-            return true;
-    }
-    return false;
-}
-#define IS_ONE_OF(port, list) is_one_of(port, list, sizeof(list) / sizeof(list)[0])
-
-static enum service service_of(uint16_t port)
-{
-    static const uint16_t login[] = {21,  22,  23,   110,  143,  512,  513,  514,  990, 992,
-                                     993, 995, 2222, 2323, 3389, 5900, 5901, 5985, 5986};
-    static const uint16_t data[] = {88,   135,  139,  389,  445,  636,  1433,  1521,  3268,
-                                    3306, 5432, 5984, 6379, 9042, 9200, 11211, 27017, 50000};
-    static const uint16_t web[] = {80,   81,   443,  591,  3000, 5000, 8000, 8008,
-                                   8080, 8081, 8088, 8443, 8888, 9000, 9443};
-
-    if (port == 25 || port == 465 || port == 587)
-        return SERVICE_MAIL;
-    if (IS_ONE_OF(port, login))
-        return SERVICE_LOGIN;
-    if (IS_ONE_OF(port, data))
-        return SERVICE_DATA;
-    return IS_ONE_OF(port, web) ? SERVICE_WEB : SERVICE_OTHER;
-}
-
-/* Ports by which machines are taken over; honest clients seldom fail on them at many hosts. */
-static bool is_admin_port(uint16_t port)
-{
-    static const uint16_t ports[] = {22, 23, 135, 139, 445, 1433, 2222, 2323, 3389, 5555, 5900, 7547, 37215, 52869};
-
-    return IS_ONE_OF(port, ports);
-}
+/* The windows of an attempt, in their row. */
+enum { ATTEMPT_PORTS_SLOW, ATTEMPT_PORTS, ATTEMPT_FLOWS, ATTEMPT_WINDOWS };
+static const enum counter attempt_counter[ATTEMPT_WINDOWS] = {COUNT_PORTS_FAILED_SLOW, COUNT_PORTS_FAILED,
+                                                              COUNT_FLOWS_UNANSWERED};
+static const int64_t attempt_span_ns[ATTEMPT_WINDOWS] = {600000000000, 60000000000, 10000000000};
 
 static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -71,20 +40,22 @@ static bool is_group_address(const uint8_t address[16])
 
 struct hosts *hosts_create(size_t max_hosts, struct err *err)
 {
-    static const size_t factor[] = {[LIMIT_PAIR] = 8, [LIMIT_SOURCE] = 4, [LIMIT_TARGET] = 2};
+    enum { ATTEMPTS = 2 };
+    static const size_t factor[] = {[LIMIT_PAIR] = 4, [LIMIT_SOURCE] = 4, [LIMIT_TARGET] = 2, [LIMIT_NETWORK] = 0};
     struct hosts *hosts = calloc(1, sizeof *hosts);
 
     if (max_hosts == 0)
         max_hosts = HOSTS_DEFAULT;
     if (hosts == NULL)
         goto failed;
-    for (size_t i = 0; i <= LIMIT_TARGET; i++) {
+    for (size_t i = 0; i <= LIMIT_NETWORK; i++) {
         hosts->scope[i] = windows_create(max_hosts * factor[i]);
         if (hosts->scope[i] == NULL)
             goto failed;
     }
+    hosts->attempts = windows_create_rows(max_hosts * ATTEMPTS, ATTEMPT_WINDOWS);
     hosts->echo = calloc(ECHO_SLOTS, sizeof *hosts->echo);
-    if (hosts->echo == NULL)
+    if (hosts->attempts == NULL || hosts->echo == NULL)
         goto failed;
     return hosts;
 failed:
@@ -97,8 +68,9 @@ void hosts_free(struct hosts *hosts)
 {
     if (hosts == NULL)
         return;
-    for (size_t i = 0; i <= LIMIT_TARGET; i++)
+    for (size_t i = 0; i <= LIMIT_NETWORK; i++)
         windows_free(hosts->scope[i]);
+    windows_free(hosts->attempts);
     free(hosts->echo);
     free(hosts);
 }
@@ -112,9 +84,9 @@ size_t hosts_memory(const struct hosts *hosts)
 {
     size_t bytes = sizeof *hosts + ECHO_SLOTS * sizeof *hosts->echo;
 
-    for (size_t i = 0; i <= LIMIT_TARGET; i++)
+    for (size_t i = 0; i <= LIMIT_NETWORK; i++)
         bytes += windows_memory(hosts->scope[i]);
-    return bytes;
+    return bytes + windows_memory(hosts->attempts);
 }
 
 void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const uint8_t *source, const uint8_t *target)
@@ -123,17 +95,24 @@ void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const ui
     mark->now_ns = now_ns;
     mark->source = source;
     mark->target = target;
-    mark->source_hash = window_hash(1, source, 16);
-    mark->target_hash = window_hash(2, target, 16);
+    if (memcmp(hosts->ends[0], source, 16) != 0 || memcmp(hosts->ends[1], target, 16) != 0 ||
+        hosts->ends_hash[0] == 0) {
+        memcpy(hosts->ends[0], source, 16);
+        memcpy(hosts->ends[1], target, 16);
+        hosts->ends_hash[0] = window_hash(1, source, 16);
+        hosts->ends_hash[1] = window_hash(2, target, 16);
+    }
+    mark->source_hash = hosts->ends_hash[0];
+    mark->target_hash = hosts->ends_hash[1];
 }
 
 static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra)
 {
     uint64_t key = window_mix(what + 1, extra);
 
-    if (scope != LIMIT_TARGET)
+    if (scope == LIMIT_PAIR || scope == LIMIT_SOURCE)
         key = window_mix(key, mark->source_hash);
-    if (scope != LIMIT_SOURCE)
+    if (scope == LIMIT_PAIR || scope == LIMIT_TARGET)
         key = window_mix(key, mark->target_hash);
     return key | (key == 0);
 }
@@ -175,24 +154,39 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
         e->type = "udp_flood";
 }
 
-void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight)
+/* The windows of all counters of an attempt stand in one row, whose key holds the first one's number. */
+static struct window *window_of(const struct mark *mark, enum counter counter, uint64_t extra, bool may_make)
 {
     const struct limit *limit = &limits[counter];
-    struct window *window = windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra),
-                                       mark->now_ns, limit->window_s * second_ns, true);
-    double value;
+    struct window *row;
 
+    for (size_t i = 0; i < ATTEMPT_WINDOWS; i++) {
+        if (attempt_counter[i] != counter)
+            continue;
+        row = windows_row(mark->hosts->attempts, key_of(mark, attempt_counter[0], LIMIT_PAIR, extra), mark->now_ns,
+                          attempt_span_ns, may_make);
+        return row == NULL ? NULL : &row[i];
+    }
+    return windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra), mark->now_ns,
+                      limit->window_s * second_ns, may_make);
+}
+
+static void count_in(struct mark *mark, enum counter counter, struct window *window, uint64_t item, uint32_t weight)
+{
     window_add(window, item);
     window->sum[0] += weight - 1;
-    value = limit->kind == LIMIT_SUM ? window_sum(window) : window_distinct(window);
-    mark_check(mark, counter, value, window);
+    mark_check(mark, counter, limits[counter].kind == LIMIT_SUM ? window_sum(window) : window_distinct(window),
+               window);
+}
+
+void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight)
+{
+    count_in(mark, counter, window_of(mark, counter, extra, true), item, weight);
 }
 
 void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item)
 {
-    const struct limit *limit = &limits[counter];
-    struct window *window = windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra),
-                                       mark->now_ns, limit->window_s * second_ns, false);
+    struct window *window = window_of(mark, counter, extra, false);
 
     if (window != NULL)
         window_take(window, item);
@@ -218,7 +212,7 @@ static uint64_t attempt_extra(const struct mark *mark)
 
 static enum counter hosts_counter(const struct mark *mark)
 {
-    if (mark->protocol == PROTOCOL_TCP && is_admin_port(mark->target_port))
+    if (mark->protocol == PROTOCOL_TCP && port_is_admin(mark->target_port))
         return COUNT_HOSTS_FAILED_ADMIN;
     return mark->target_port < PRIVILEGED ? COUNT_HOSTS_FAILED : COUNT_HOSTS_FAILED_HIGH;
 }
@@ -235,20 +229,27 @@ static uint64_t flow_extra(const struct mark *mark)
     return (uint64_t)mark->protocol << 16 | mark->target_port;
 }
 
+/* Whether the packet is one of a program's that talks to its like: scanners have nothing to say to high UDP ports. */
+static bool is_talk(const struct mark *mark, const struct packet *packet)
+{
+    return mark->protocol == PROTOCOL_UDP && mark->target_port >= PRIVILEGED && packet->payload_bytes > 0;
+}
+
 /* A first packet that asks for an answer: it counts as failed until the answer comes. */
-static void attempt(struct mark *mark)
+static void attempt(struct mark *mark, const struct packet *packet)
 {
     if (counts_as_scan(mark)) {
         uint64_t item = port_item(mark->target_port);
 
-        mark_count(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), item, 1);
-        mark_count(mark, COUNT_PORTS_FAILED, attempt_extra(mark), item, 1);
-        mark_count(mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(mark), item, 1);
+        struct window *row = window_of(mark, attempt_counter[0], attempt_extra(mark), true);
+
+        for (size_t i = ATTEMPT_WINDOWS; i-- > (is_talk(mark, packet) ? ATTEMPT_FLOWS : 0);)
+            count_in(mark, attempt_counter[i], &row[i], item, 1);
         if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
             mark_count(mark, hosts_counter(mark), flow_extra(mark), mark->target_hash, 1);
     }
     mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
-    if (service_of(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
+    if (port_service(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
         mark_count(mark, COUNT_MAIL_HOSTS, 0, mark->target_hash, 1);
 }
 
@@ -257,9 +258,10 @@ static void answered(struct mark *mark)
     if (counts_as_scan(mark)) {
         uint64_t item = port_item(mark->target_port);
 
-        mark_take(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), item);
-        mark_take(mark, COUNT_PORTS_FAILED, attempt_extra(mark), item);
-        mark_take(mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(mark), item);
+        struct window *row = window_of(mark, attempt_counter[0], attempt_extra(mark), false);
+
+        for (size_t i = 0; row != NULL && i < ATTEMPT_WINDOWS; i++)
+            window_take(&row[i], item);
         if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
             mark_take(mark, hosts_counter(mark), flow_extra(mark), mark->target_hash);
     }
@@ -271,8 +273,10 @@ static void count_login(struct mark *mark)
 {
     uint64_t item = mark->source_port;
 
+    if (port_service(mark->target_port) == SERVICE_WEB)
+        mark_count(mark, COUNT_WEB_SESSIONS, mark->target_port, item, 1);
     count_context(mark, CONTEXT_SERVICE, LIMIT_PAIR, mark->target_port, pair_span_ns, item);
-    switch (service_of(mark->target_port)) {
+    switch (port_service(mark->target_port)) {
     case SERVICE_LOGIN:
         mark_count(mark, COUNT_LOGINS, mark->target_port, item, 1);
         mark_count(mark, COUNT_LOGINS_SLOW, mark->target_port, item, 1);
@@ -294,10 +298,16 @@ static bool is_odd_probe(uint8_t flags)
 /* An answer whose question was not seen: a reflector's, or the capture began late. */
 static bool is_stray_answer(const struct mark *mark)
 {
-    static const uint16_t servers[] = {1900, 3478, 3702, 5060, 5353, 5683, 11211};
+    return (mark->source_port < PRIVILEGED || port_is_server(mark->source_port)) && mark->target_port >= PRIVILEGED &&
+           mark->source_port != mark->target_port;
+}
 
-    return (mark->source_port < PRIVILEGED || IS_ONE_OF(mark->source_port, servers)) &&
-           mark->target_port >= PRIVILEGED && mark->source_port != mark->target_port;
+/* Addresses that no packet may come from: groups and reserved space. */
+static bool is_impossible(const uint8_t source[16])
+{
+    if (memcmp(source, v4_prefix, sizeof v4_prefix) == 0)
+        return source[12] >= 224 || (source[12] == 0 && (source[13] | source[14] | source[15]) != 0);
+    return source[0] == 0xff;
 }
 
 static bool is_common_protocol(uint8_t protocol)
@@ -320,16 +330,25 @@ static void on_new(struct mark *mark, const struct packet *packet)
         return;
     switch (mark->protocol) {
     case PROTOCOL_TCP:
+        if (is_impossible(mark->source))
+            mark_count(mark, COUNT_SOURCES_IMPOSSIBLE, 0, mark->target_hash, 1);
+        if ((flags & (TCP_SYN | TCP_RST)) == TCP_RST)
+            mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
         if (is_odd_probe(flags))
             mark_count(mark, COUNT_ODD_PROBES, 0, window_mix(mark->target_port, flags), 1);
         else if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
-            attempt(mark);
+            attempt(mark, packet);
         break;
     case PROTOCOL_UDP:
-        if (!is_stray_answer(mark))
-            attempt(mark);
-        else if (packet->payload_bytes >= 100)
+        if (is_impossible(mark->source) && mark->target_port != 67)
+            mark_count(mark, COUNT_SOURCES_IMPOSSIBLE, 0, mark->target_hash, 1);
+        if (!is_stray_answer(mark)) {
+            attempt(mark, packet);
+        } else if (packet->payload_bytes >= 100) {
             mark_count(mark, COUNT_REFLECTORS, 0, mark->source_hash, 1);
+            if (port_is_amplifier(mark->source_port))
+                mark_count(mark, COUNT_REFLECTED_FLOWS, 0, mark->source_hash, 1);
+        }
         break;
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMP6:
@@ -341,12 +360,24 @@ static void on_new(struct mark *mark, const struct packet *packet)
     }
 }
 
+/* Much for little; names are often asked with little, so they need more. */
+static bool is_amplified(const struct flow *flow)
+{
+    uint64_t factor = flow->port[1] == 53 ? 10 : 5;
+
+    return flow->protocol == PROTOCOL_UDP && port_is_amplifier(flow->port[1]) &&
+           flow->payload_bytes[FLOW_FORWARD] > 0 &&
+           flow->payload_bytes[FLOW_BACKWARD] >= factor * flow->payload_bytes[FLOW_FORWARD];
+}
+
 static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
 {
     if (is_group_address(mark->target))
         return;
     if (mark->protocol != PROTOCOL_TCP) {
         answered(mark);
+        if (is_amplified(flow))
+            mark_count(mark, COUNT_AMPLIFIED, mark->target_port, mark->source_port, 1);
     } else if ((flow->flags_seen[FLOW_FORWARD] & TCP_SYN) != 0) {
         if ((packet->tcp_flags & TCP_SYN) != 0) {
             answered(mark);
@@ -355,6 +386,7 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
     } else if ((packet->tcp_flags & TCP_RST) != 0 && flow->flags_seen[FLOW_FORWARD] == TCP_ACK &&
                flow->packets[FLOW_FORWARD] == 1 && flow->payload_bytes[FLOW_FORWARD] == 0) {
         mark_count(mark, COUNT_PORTS_FAILED, attempt_extra(mark), port_item(mark->target_port), 1); /* an ACK scan */
+        mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
     }
 }
 
@@ -367,37 +399,54 @@ static bool is_half_open(const struct flow *flow)
 /* Header by header, a crumb at a time, so that the server keeps waiting (slowloris and its kin). */
 static bool is_slow_request(const struct flow *flow)
 {
-    return flow->protocol == PROTOCOL_TCP && service_of(flow->port[1]) == SERVICE_WEB &&
+    return flow->protocol == PROTOCOL_TCP && port_service(flow->port[1]) == SERVICE_WEB &&
            flow->last_ns - flow->first_ns >= 5 * second_ns && flow->payload_bytes[FLOW_BACKWARD] == 0 &&
            flow->psh[FLOW_FORWARD] >= 2 && flow->payload_bytes[FLOW_FORWARD] < 4096;
 }
 
-static void count_one_way(struct mark *mark, const struct flow *flow)
+static double rate_of(uint64_t packets, int64_t time_ns)
 {
-    enum { ENOUGH = 2000, MILLISECOND_NS = 1000000 };
-    uint64_t packets = flow->packets[FLOW_FORWARD];
-    int64_t time_ns = flow->last_ns - flow->first_ns;
-    double rate;
+    enum { MILLISECOND_NS = 1000000 };
 
-    if (packets < ENOUGH || flow->packets[FLOW_BACKWARD] * 20 > packets || is_group_address(mark->target))
+    return (double)packets * 1e9 / (double)(time_ns < MILLISECOND_NS ? MILLISECOND_NS : time_ns);
+}
+
+/* Many packets of one flow that nobody wanted: without an answer, pings, answers without a question. A transfer by
+ * TCP may have few acknowledgements; what counts there are segments that carry nothing. */
+static void count_rates(struct mark *mark, const struct flow *flow)
+{
+    enum { MANY = 2000, SOME = 1000 };
+    uint64_t packets = flow->packets[FLOW_FORWARD], data = flow->payload_bytes[FLOW_FORWARD];
+    double rate = rate_of(packets, flow->last_ns - flow->first_ns);
+    bool one_way = flow->packets[FLOW_BACKWARD] * 20 <= packets;
+
+    if (packets < SOME || is_group_address(mark->target))
         return;
-    rate = (double)packets * 1e9 / (double)(time_ns < MILLISECOND_NS ? MILLISECOND_NS : time_ns);
-    mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
+    if (packets >= MANY && one_way && (flow->protocol != PROTOCOL_TCP || data == 0))
+        mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
+    if ((flow->protocol == PROTOCOL_ICMP && flow->icmp_type == 8) ||
+        (flow->protocol == PROTOCOL_ICMP6 && flow->icmp_type == 128))
+        mark_check(mark, COUNT_PING_RATE, rate, NULL);
+    if (flow->protocol == PROTOCOL_UDP && flow->packets[FLOW_BACKWARD] == 0 && is_stray_answer(mark) &&
+        port_is_amplifier(mark->source_port) && data >= 100 * packets)
+        mark_check(mark, COUNT_REFLECTED_RATE, rate, NULL);
 }
 
 static void on_step(struct mark *mark, const struct flow *flow)
 {
-    if (is_half_open(flow))
+    if (is_half_open(flow)) {
         mark_count(mark, COUNT_SOURCES_HALF_OPEN, 0, mark->source_hash, 1);
+        mark_count(mark, COUNT_FLOWS_HALF_OPEN, flow->port[1], window_mix(14, flow->port[0]), 1);
+    }
     if (is_slow_request(flow))
         mark_count(mark, COUNT_SLOW_REQUESTS, flow->port[1], window_mix(mark->source_hash, flow->port[0]), 1);
-    count_one_way(mark, flow);
+    count_rates(mark, flow);
 }
 
 static bool is_short_session(const struct flow *flow)
 {
     enum { SHORT_BYTES = 8192 };
-    enum service service = service_of(flow->port[1]);
+    enum service service = port_service(flow->port[1]);
 
     return flow->protocol == PROTOCOL_TCP && service != SERVICE_WEB && service != SERVICE_DATA &&
            service != SERVICE_MAIL && (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) != 0 &&
@@ -406,15 +455,31 @@ static bool is_short_session(const struct flow *flow)
            flow->last_ns - flow->first_ns < 30 * second_ns;
 }
 
+/* Whoever said nothing did not guess: a check whether the port is open. */
+static void forget_login(struct mark *mark, const struct flow *flow)
+{
+    uint64_t item = mark->source_port;
+    enum service service = port_service(mark->target_port);
+
+    if (flow->protocol != PROTOCOL_TCP || (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) == 0 ||
+        flow->payload_bytes[FLOW_FORWARD] > 0)
+        return;
+    if (service == SERVICE_LOGIN) {
+        mark_take(mark, COUNT_LOGINS, mark->target_port, item);
+        mark_take(mark, COUNT_LOGINS_SLOW, mark->target_port, item);
+    }
+}
+
 static void on_ended(struct mark *mark, const struct flow *flow)
 {
     enum { REQUEST_MAX = 4096 };
     uint64_t request = flow->payload_bytes[FLOW_FORWARD];
 
     on_step(mark, flow);
+    forget_login(mark, flow);
     if (is_short_session(flow))
         mark_count(mark, COUNT_SHORT_SESSIONS, flow->port[1], flow->port[0], 1);
-    if (flow->protocol == PROTOCOL_TCP && service_of(flow->port[1]) == SERVICE_WEB && request > 0 &&
+    if (flow->protocol == PROTOCOL_TCP && port_service(flow->port[1]) == SERVICE_WEB && request > 0 &&
         request < REQUEST_MAX)
         mark_count(mark, COUNT_REQUEST_SIZES, flow->port[1], window_mix(4, request), 1);
 }
@@ -428,6 +493,11 @@ size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow
     mark.source_port = flow->port[0];
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
+    windows_prefetch(hosts->attempts, key_of(&mark, attempt_counter[0], LIMIT_PAIR, attempt_extra(&mark)));
+    if (event == FLOW_NEW)
+        windows_prefetch(hosts->scope[LIMIT_PAIR], key_of(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0));
+    windows_prefetch(hosts->scope[LIMIT_SOURCE],
+                     key_of(&mark, hosts_counter(&mark), LIMIT_SOURCE, flow_extra(&mark)));
     if (event == FLOW_NEW && packet != NULL)
         on_new(&mark, packet);
     else if (event == FLOW_ANSWERED && packet != NULL)
@@ -457,19 +527,32 @@ static void peek_counter(const struct mark *mark, enum counter counter, uint64_t
     peek(mark, counter, limits[counter].scope, extra, limits[counter].window_s * second_ns, out);
 }
 
-void hosts_context(const struct hosts *hosts, const struct flow *flow, double out[HOSTS_CONTEXT])
+static void peek_attempts(const struct mark *mark, double out[HOSTS_CONTEXT])
 {
-    struct hosts view = *hosts; /* only read through */
+    const struct window *row =
+        windows_find(mark->hosts->attempts, key_of(mark, attempt_counter[0], LIMIT_PAIR, attempt_extra(mark)));
+    struct window window;
+
+    out[0] = out[1] = out[7] = 0;
+    if (row == NULL)
+        return;
+    window_view(&row[ATTEMPT_PORTS], mark->now_ns, attempt_span_ns[ATTEMPT_PORTS], &window);
+    out[0] = window_distinct(&window);
+    window_view(&row[ATTEMPT_PORTS_SLOW], mark->now_ns, attempt_span_ns[ATTEMPT_PORTS_SLOW], &window);
+    out[1] = window_distinct(&window);
+    window_view(&row[ATTEMPT_FLOWS], mark->now_ns, attempt_span_ns[ATTEMPT_FLOWS], &window);
+    out[7] = window_sum(&window);
+}
+
+void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOSTS_CONTEXT])
+{
     struct mark mark = {0};
     double got[2];
 
-    mark_setup(&mark, &view, flow->last_ns, flow->address[0], flow->address[1]);
+    mark_setup(&mark, hosts, flow->last_ns, flow->address[0], flow->address[1]);
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
-    peek_counter(&mark, COUNT_PORTS_FAILED, attempt_extra(&mark), got);
-    out[0] = got[0];
-    peek_counter(&mark, COUNT_PORTS_FAILED_SLOW, attempt_extra(&mark), got);
-    out[1] = got[0];
+    peek_attempts(&mark, out);
     peek_counter(&mark, hosts_counter(&mark), flow_extra(&mark), got);
     out[2] = got[0];
     peek(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, got);
@@ -478,8 +561,6 @@ void hosts_context(const struct hosts *hosts, const struct flow *flow, double ou
     peek(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
     out[5] = got[1];
     out[6] = got[0];
-    peek_counter(&mark, COUNT_FLOWS_UNANSWERED, attempt_extra(&mark), got);
-    out[7] = got[1];
     peek_counter(&mark, COUNT_SOURCES_UNANSWERED, 0, got);
     out[8] = got[0];
     peek(&mark, CONTEXT_SERVICE, LIMIT_PAIR, flow->port[1], pair_span_ns, got);

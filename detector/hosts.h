@@ -38,7 +38,8 @@ size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow
                    struct evidence out[HOSTS_EVIDENCE]);
 /* The same for single packets: ARP, ICMP and DNS are looked at, all others pass at once. */
 size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evidence out[HOSTS_EVIDENCE]);
-void hosts_context(const struct hosts *hosts, const struct flow *flow, double out[HOSTS_CONTEXT]);
+bool hosts_wants(const struct packet *packet); /* whether it is looked at at all */
+void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOSTS_CONTEXT]);
 /* The greatest value of each counter so far: what the limits are set by, and drift. */
 void hosts_greatest(const struct hosts *hosts, double out[COUNTERS]);
 size_t hosts_memory(const struct hosts *hosts);

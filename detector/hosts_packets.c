@@ -46,6 +46,12 @@ static void count_question(struct mark *mark, const struct dns *dns)
                dns->domain > 0 ? (uint32_t)dns->domain : 1);
 }
 
+/* A name that fails under one suffix and is there under another was tried by a search list. */
+static uint64_t first_label(const struct dns *dns)
+{
+    return window_hash(7, dns->name, strcspn(dns->name, "."));
+}
+
 /* Names that fail in honest numbers: block lists of mail servers (4.3.2.1.list.example) and search lists of local
  * nets. */
 static bool is_list_or_local(const struct dns *dns)
@@ -66,7 +72,7 @@ static void count_missing(struct mark *mark, const struct dns *dns)
     mark_count(mark, COUNT_NAMES_MISSING, 0, window_hash(7, dns->name + dns->domain, dns->name_length - dns->domain),
                1);
     if (!is_list_or_local(dns))
-        mark_count(mark, COUNT_SUBNAMES_MISSING, 0, window_hash(7, dns->name, dns->name_length), 1);
+        mark_count(mark, COUNT_SUBNAMES_MISSING, 0, first_label(dns), 1);
 }
 
 static void count_dns(struct mark *mark, const struct packet *packet)
@@ -79,6 +85,8 @@ static void count_dns(struct mark *mark, const struct packet *packet)
         count_question(mark, &dns);
     } else if (dns.response && packet->source_port == PORT_DNS && dns.code == DNS_NO_SUCH_NAME) {
         count_missing(mark, &dns);
+    } else if (dns.response && packet->source_port == PORT_DNS && dns.code == 0) {
+        mark_take(mark, COUNT_SUBNAMES_MISSING, 0, first_label(&dns));
     }
 }
 
@@ -128,7 +136,7 @@ static void compare_echo(struct mark *mark, const struct packet *packet)
 /* "Port unreachable" holds the head of the packet that went nowhere. */
 static void count_unreachable(struct hosts *hosts, const struct packet *packet, struct mark *mark)
 {
-    enum { V4_HEADER = 20, UDP_PORTS = 4, TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 };
+    enum { V4_HEADER = 20, UDP_PORTS = 6, UDP_HEADER = 8, TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 };
     const uint8_t *inner = packet->payload;
     size_t header;
     uint16_t port;
@@ -147,6 +155,8 @@ static void count_unreachable(struct hosts *hosts, const struct packet *packet, 
     mark->target_port = port;
     if (mark->source_port < 1024 && port >= 1024) /* the refused one was an answer */
         return;
+    if (port >= 1024 && be16(inner + header + 4) > UDP_HEADER) /* a peer's that went away */
+        return;
     mark_count(mark, COUNT_PORTS_REFUSED_UDP, 0, window_mix(3, port), 1);
 }
 
@@ -160,12 +170,16 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
 
         if (packet->icmp_code != 0)
             mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
-        if (!group)
+        if (!group) {
             mark_count(mark, COUNT_HOSTS_PINGED, 0, mark->target_hash, 1);
+            mark_count(mark, COUNT_HOSTS_SILENT, 0, mark->target_hash, 1);
+            mark_count(mark, COUNT_SOURCES_PINGING, 0, mark->source_hash, 1);
+        }
         remember_echo(mark, packet);
     } else if (six ? type == 129 : type == 0) {
         mark_setup(mark, hosts, packet->time_ns, packet->destination, packet->source);
         mark->protocol = packet->protocol;
+        mark_take(mark, COUNT_HOSTS_SILENT, 0, mark->target_hash);
         compare_echo(mark, packet);
     } else if (!six && (type == 13 || type == 15 || type == 17)) {
         mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
@@ -180,26 +194,51 @@ static void count_request(struct mark *mark, const struct packet *packet)
         mark_count(mark, COUNT_REQUEST_PATTERNS, 0, packet->source_port, 1);
 }
 
+/* The answer goes to the client: it is the source of what was asked. */
+static void count_answer(struct mark *mark)
+{
+    mark_count(mark, COUNT_PAGES_MISSING, mark->target_port, mark->source_port, 1);
+}
+
+bool hosts_wants(const struct packet *packet)
+{
+    switch (packet->protocol) {
+    case PROTOCOL_ICMP:
+    case PROTOCOL_ICMP6:
+        return true;
+    case PROTOCOL_UDP:
+        return packet->arp || packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS;
+    case PROTOCOL_TCP:
+        return packet->arp || http_is_request(packet->payload, packet->payload_captured) ||
+               http_is_missing(packet->payload, packet->payload_captured);
+    default:
+        return packet->arp;
+    }
+}
+
 size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evidence out[HOSTS_EVIDENCE])
 {
     struct mark mark = {.out = out};
     bool icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMP6;
     bool answer = packet->source_port == PORT_DNS;
     bool dns = packet->protocol == PROTOCOL_UDP && (answer || packet->destination_port == PORT_DNS);
-    bool request = packet->protocol == PROTOCOL_TCP && http_is_request(packet->payload, packet->payload_captured);
+    bool missing = packet->protocol == PROTOCOL_TCP && http_is_missing(packet->payload, packet->payload_captured);
 
-    if (!packet->arp && !icmp && !dns && !request)
+    if (!hosts_wants(packet))
         return 0;
-    mark_setup(&mark, hosts, packet->time_ns, answer && dns ? packet->destination : packet->source,
-               answer && dns ? packet->source : packet->destination);
+    answer = missing || (answer && dns);
+    mark_setup(&mark, hosts, packet->time_ns, answer ? packet->destination : packet->source,
+               answer ? packet->source : packet->destination);
     mark.protocol = packet->protocol;
-    mark.source_port = answer && dns ? packet->destination_port : packet->source_port;
-    mark.target_port = answer && dns ? packet->source_port : packet->destination_port;
+    mark.source_port = answer ? packet->destination_port : packet->source_port;
+    mark.target_port = answer ? packet->source_port : packet->destination_port;
     if (packet->arp)
         count_arp(&mark);
     else if (icmp)
         count_icmp(hosts, &mark, packet);
-    else if (request)
+    else if (missing)
+        count_answer(&mark);
+    else if (packet->protocol == PROTOCOL_TCP)
         count_request(&mark, packet);
     else if (packet->payload_captured > 0)
         count_dns(&mark, packet);

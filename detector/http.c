@@ -66,6 +66,15 @@ static const struct {
 
 static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "DELETE ", "PATCH ", "TRACE "};
 
+bool http_is_missing(const uint8_t *bytes, size_t length)
+{
+    enum { STATUS = 9 }; /* behind "HTTP/1.1 " */
+
+    return length >= STATUS + 3 && memcmp(bytes, "HTTP/1.", 7) == 0 && bytes[STATUS - 1] == ' ' &&
+           (memcmp(bytes + STATUS, "404", 3) == 0 || memcmp(bytes + STATUS, "403", 3) == 0 ||
+            memcmp(bytes + STATUS, "400", 3) == 0);
+}
+
 bool http_is_request(const uint8_t *bytes, size_t length)
 {
     if (length < 5 || bytes[0] < 'D' || bytes[0] > 'T')

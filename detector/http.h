@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* An answer "bad request", "forbidden" or "not found". */
+bool http_is_missing(const uint8_t *bytes, size_t length);
 bool http_is_request(const uint8_t *bytes, size_t length); /* begins with a method and a blank */
 /* The name of the pattern that the request line holds ("sql", "script", ...), or NULL. */
 const char *http_pattern(const uint8_t *bytes, size_t length);

@@ -6,10 +6,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INCIDENTS_DEFAULT = 2048 };
+enum { INCIDENTS_DEFAULT = 2048, KINDS = 32 };
 static const int64_t quiet_ns = INT64_C(600000000000); /* a pause this long ends it */
 
+/* How many are open of a type and scope: most questions are about kinds of which there is none. */
+struct kind {
+    const char *type;
+    enum limit_scope scope;
+    size_t open;
+};
+
 struct incidents {
+    struct kind kind[KINDS]; /* those ever opened */
+    size_t kinds;
     struct incident *slots, *free; /* free: a chain */
     struct incident *oldest, *newest;
     struct incident **bucket;
@@ -69,7 +78,7 @@ uint64_t incident_key(const char *type, enum limit_scope scope, const uint8_t so
     uint8_t network[16];
 
     network_of(target, network);
-    if (scope != LIMIT_TARGET)
+    if (scope == LIMIT_PAIR || scope == LIMIT_SOURCE)
         key = window_hash(key, source, 16);
     if (scope == LIMIT_PAIR)
         key = window_hash(key, network, 16);
@@ -78,10 +87,41 @@ uint64_t incident_key(const char *type, enum limit_scope scope, const uint8_t so
     return key | (key == 0);
 }
 
-struct incident *incidents_find(struct incidents *incidents, uint64_t key)
+static struct kind *kind_of(struct incidents *incidents, const char *type, enum limit_scope scope)
 {
-    struct incident *at = incidents->bucket[key % incidents->buckets];
+    for (size_t i = 0; i < incidents->kinds; i++) {
+        struct kind *kind = &incidents->kind[i];
 
+        if (kind->scope == scope && (kind->type == type || strcmp(kind->type, type) == 0))
+            return kind;
+    }
+    return NULL;
+}
+
+/* A new kind, while there is room; one that is not kept is never found, which only means more incidents. */
+static void count_kind(struct incidents *incidents, const char *type, enum limit_scope scope)
+{
+    struct kind *kind = kind_of(incidents, type, scope);
+
+    if (kind == NULL && incidents->kinds < KINDS) {
+        kind = &incidents->kind[incidents->kinds++];
+        *kind = (struct kind){type, scope, 0};
+    }
+    if (kind != NULL)
+        kind->open++;
+}
+
+struct incident *incidents_find(struct incidents *incidents, const char *type, enum limit_scope scope,
+                                const uint8_t source[16], const uint8_t target[16])
+{
+    const struct kind *kind = kind_of(incidents, type, scope);
+    struct incident *at;
+    uint64_t key;
+
+    if (kind == NULL || kind->open == 0)
+        return NULL;
+    key = incident_key(type, scope, source, target);
+    at = incidents->bucket[key % incidents->buckets];
     while (at != NULL && at->key != key)
         at = at->chain;
     return at;
@@ -114,6 +154,7 @@ static void close_oldest(struct incidents *incidents)
 {
     struct incident *incident = incidents->oldest;
     struct incident **at = &incidents->bucket[incident->key % incidents->buckets];
+    struct kind *kind;
 
     if (incident->flows > incident->told)
         incidents->tell(incidents->context, incident);
@@ -121,21 +162,29 @@ static void close_oldest(struct incidents *incidents)
         at = &(*at)->chain;
     *at = incident->chain;
     unlink_age(incidents, incident);
+    kind = kind_of(incidents, incident->type, incident->scope);
+    if (kind != NULL)
+        kind->open--;
     memset(incident, 0, sizeof *incident);
     incident->chain = incidents->free;
     incidents->free = incident;
     incidents->open--;
 }
 
-struct incident *incidents_open(struct incidents *incidents, uint64_t key, int64_t now_ns)
+struct incident *incidents_open(struct incidents *incidents, const char *type, enum limit_scope scope,
+                                const uint8_t source[16], const uint8_t target[16], int64_t now_ns)
 {
+    uint64_t key = incident_key(type, scope, source, target);
     struct incident *incident;
 
     if (incidents->free == NULL)
         close_oldest(incidents);
     incident = incidents->free;
     incidents->free = incident->chain;
+    count_kind(incidents, type, scope);
     incident->key = key;
+    incident->type = type;
+    incident->scope = scope;
     incident->last_ns = now_ns;
     incident->chain = incidents->bucket[key % incidents->buckets];
     incidents->bucket[key % incidents->buckets] = incident;

@@ -24,6 +24,7 @@ struct incident_reason {
 struct incident {
     uint64_t key;
     const char *type;
+    enum limit_scope scope;
     char id[40];
     uint32_t revision;
     uint8_t opened_by; /* kind of event that counts for it (enum flow_event, or INCIDENT_BY_PACKET) */
@@ -56,9 +57,11 @@ struct incidents *incidents_create(size_t max, incident_teller *tell, void *cont
 void incidents_free(struct incidents *incidents);
 
 uint64_t incident_key(const char *type, enum limit_scope scope, const uint8_t source[16], const uint8_t target[16]);
-struct incident *incidents_find(struct incidents *incidents, uint64_t key);
-/* A zeroed one with its key; may tell and close the one that was quiet longest. */
-struct incident *incidents_open(struct incidents *incidents, uint64_t key, int64_t now_ns);
+struct incident *incidents_find(struct incidents *incidents, const char *type, enum limit_scope scope,
+                                const uint8_t source[16], const uint8_t target[16]);
+/* A zeroed one with its key and type, which has to outlive it; may tell and close the one that was quiet longest. */
+struct incident *incidents_open(struct incidents *incidents, const char *type, enum limit_scope scope,
+                                const uint8_t source[16], const uint8_t target[16], int64_t now_ns);
 size_t incidents_open_count(const struct incidents *incidents);
 void incidents_touch(struct incidents *incidents, struct incident *incident, int64_t now_ns);
 void incidents_expire(struct incidents *incidents, int64_t now_ns); /* tells and closes what is over */

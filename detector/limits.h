@@ -18,6 +18,7 @@ enum counter {
     COUNT_HOSTS_FAILED_HIGH,
     COUNT_HOSTS_FAILED_ADMIN,
     COUNT_HOSTS_PINGED,
+    COUNT_HOSTS_SILENT,
     COUNT_HOSTS_ASKED,
     COUNT_ICMP_PROBES,
     COUNT_LOGINS,
@@ -26,12 +27,22 @@ enum counter {
     COUNT_SHORT_SESSIONS,
     COUNT_REQUEST_SIZES,
     COUNT_REQUEST_PATTERNS,
+    COUNT_PAGES_MISSING,
     COUNT_SLOW_REQUESTS,
+    COUNT_WEB_SESSIONS,
     COUNT_SOURCES_UNANSWERED,
     COUNT_SOURCES_HALF_OPEN,
+    COUNT_FLOWS_HALF_OPEN,
+    COUNT_SOURCES_STRAY,
+    COUNT_SOURCES_PINGING,
+    COUNT_SOURCES_IMPOSSIBLE,
     COUNT_FLOWS_UNANSWERED,
     COUNT_ONE_WAY_RATE,
+    COUNT_PING_RATE,
     COUNT_REFLECTORS,
+    COUNT_REFLECTED_FLOWS,
+    COUNT_REFLECTED_RATE,
+    COUNT_AMPLIFIED,
     COUNT_NAMES_MISSING,
     COUNT_SUBNAMES_MISSING,
     COUNT_MAIL_HOSTS,
@@ -47,7 +58,8 @@ enum counter {
 enum limit_scope {
     LIMIT_PAIR,   /* a source and a target */
     LIMIT_SOURCE, /* a source, whatever its targets */
-    LIMIT_TARGET  /* a target, whatever its sources */
+    LIMIT_TARGET, /* a target, whatever its sources */
+    LIMIT_NETWORK /* all that is seen: neither end says anything */
 };
 
 enum limit_kind {

@@ -104,6 +104,10 @@ static void set_pipeline(struct program *p)
     p->pipeline.flow.max_flows = (size_t)p->settings.max_flows;
     p->pipeline.flow.idle_ns = p->settings.idle_timeout * INT64_C(1000000000);
     p->pipeline.flow.active_ns = p->settings.active_timeout * INT64_C(1000000000);
+    p->pipeline.evidence = (struct evidence_settings){.packets = (size_t)p->settings.evidence_packets,
+                                                      .bytes = (size_t)p->settings.evidence_bytes,
+                                                      .memory = (size_t)p->settings.evidence_mib << 20};
+    p->pipeline.workers = (int)p->settings.workers;
     p->pipeline.inner_flows = p->settings.inner_flows;
     p->pipeline.verdict.model = p->model;
     p->pipeline.verdict.sensor = p->settings.sensor_name;
@@ -343,6 +347,8 @@ int main(int argc, char **argv)
             fail(&err);
             goto done;
         }
+        if (!p->settings.no_seccomp && !privilege_confine(&err)) /* before the first thread */
+            log_warn("detector.unconfined", "error=\"%s\"", err.text);
         load_model(p);
         set_pipeline(p);
         status = p->settings.read ? read_files(p, &signals) : serve(p, &signals);

@@ -60,6 +60,13 @@ static void on_threat(void *context, const struct threat *threat, const struct f
     outlet_take(monitor->settings.outlet, threat, NULL, NULL); /* it counts and tells what it loses */
 }
 
+static void on_evidence(void *context, const struct threat *threat, const struct evidence_pcap *pcap)
+{
+    struct monitor *monitor = context;
+
+    outlet_evidence(monitor->settings.outlet, threat->id, pcap->bytes, pcap->length);
+}
+
 /* --- devices --- */
 
 static bool pick_auto(char *out, size_t size, struct err *err)
@@ -238,6 +245,7 @@ static int drain(struct monitor *monitor, struct run *run, struct device *device
 {
     struct capture_frame frame;
     struct err err = {0};
+    int64_t first_ns = 0;
     int taken = 0;
 
     while (taken < BURST) {
@@ -250,8 +258,12 @@ static int drain(struct monitor *monitor, struct run *run, struct device *device
             break;
         }
         pipeline_frame(run->pipeline, &frame);
-        taken++;
+        if (taken++ == 0)
+            first_ns = frame.time_ns;
+        if (frame.time_ns - first_ns > WAIT_MS * MS) /* a trickle without a pause: others want a look, too */
+            break;
     }
+    pipeline_flush(run->pipeline);
     return taken;
 }
 
@@ -362,6 +374,7 @@ static bool open_source(struct monitor *monitor, struct run *run, char *source, 
     settings.verdict.origin = simulated ? monitor->simulator_origin : settings.verdict.sensor;
     settings.verdict.sink = on_threat;
     settings.verdict.context = monitor;
+    settings.on_evidence = on_evidence;
     run->pipeline = pipeline_create(&settings, err);
     return run->pipeline != NULL;
 }

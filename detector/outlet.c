@@ -160,6 +160,23 @@ bool outlet_take(struct outlet *outlet, const struct threat *threat, const char 
     return true;
 }
 
+void outlet_evidence(struct outlet *outlet, const char *threat_id, const void *pcap, size_t length)
+{
+    struct err err = {0};
+    bool kept;
+
+    if (outlet->spool == NULL || outlet->sender == NULL || !sender_wants_evidence(outlet->sender))
+        return;
+    kept = spool_evidence(outlet->spool, threat_id, pcap, length, &err);
+    pthread_mutex_lock(&outlet->lock);
+    ++*(kept ? &outlet->counters.evidence : &outlet->counters.evidence_lost);
+    pthread_mutex_unlock(&outlet->lock);
+    if (kept)
+        sender_wake(outlet->sender);
+    else
+        log_warn("outlet.evidence", "threat=%s error=\"%s\"", threat_id, err.text);
+}
+
 bool outlet_room(struct outlet *outlet, int64_t ms)
 {
     int64_t until = clock_monotonic_ms() + ms;

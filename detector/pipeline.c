@@ -1,28 +1,135 @@
 /* pipeline.c: see pipeline.h. */
 #include "detector/pipeline.h"
 
+#include "common/json.h"
+#include "detector/incident.h"
+#include "detector/stages.h"
+
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define NS_PER_S INT64_C(1000000000)
+enum { PROOFS = 1024, DETAILS_MAX = THREAT_JSON_MAX };
+
+/* What a threat was told to have as evidence: its later revisions say the same. */
+struct proof {
+    char threat[THREAT_ID];
+    size_t packets;
+    char sha256[TOKEN_HASH];
+};
 
 struct pipeline {
     struct pipeline_settings settings;
     struct packet_decoder *decoder;
     struct flow_table *flows;
-    struct verdict *verdict;      /* NULL: flows only */
-    struct pipeline_counters now; /* the feeding thread's own */
+    struct verdict *verdict;           /* NULL: flows only */
+    struct evidence_ring *evidence;    /* NULL: none is kept */
+    struct proof *proofs;              /* PROOFS, by a hash of the id: a collision forgets the older one */
+    const struct capture_frame *frame; /* at hand and not kept yet; else NULL */
+    uint64_t until;                    /* how far the evidence reaches for the verdict at hand */
+    struct stages *stages;             /* NULL: all on one thread */
+    struct pipeline_counters now;      /* the feeding thread's own */
     unsigned stale;
     int64_t second;       /* of packet time: the verdict's clock moves on with it */
     pthread_mutex_t lock; /* guards shown; held for a copy */
     struct pipeline_counters shown;
 };
 
+/* --- evidence --- */
+
+static struct proof *proof_of(const struct pipeline *pipeline, const char *id)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (const char *p = id; *p != '\0'; p++)
+        hash = (hash ^ (uint8_t)*p) * 16777619u;
+    return &pipeline->proofs[hash % PROOFS];
+}
+
+/* The packets of the flow, and of all flows between the ends that the incident is known by. */
+static bool collect(const struct pipeline *pipeline, const struct flow *flow, struct evidence_pcap *pcap)
+{
+    const struct incident *incident = verdict_telling(pipeline->verdict);
+    struct evidence_wish wish = {.flow = flow, .until = pipeline->until};
+
+    if (incident == NULL)
+        return false;
+    wish.since_ns = incident->first_ns;
+    wish.source = incident->by_window && incident->evidence.scope == LIMIT_TARGET ? NULL : incident->source;
+    wish.target = incident->by_window && incident->evidence.scope == LIMIT_SOURCE ? NULL : incident->target;
+    return evidence_collect(pipeline->evidence, &wish, pcap);
+}
+
+/* The details with a member more; NULL: out of memory. */
+static char *with_evidence(const char *details, const struct proof *proof)
+{
+    struct text text = {.max = DETAILS_MAX};
+    size_t length = strlen(details);
+
+    if (length < 3 || details[length - 1] != '}')
+        return NULL;
+    text_add(&text, details, length - 1);
+    text_addf(&text, ",\"evidence\":{\"packets\":%zu,\"sha256\":\"%s\"}}", proof->packets, proof->sha256);
+    if (text.failed) {
+        free(text.bytes);
+        return NULL;
+    }
+    return text.bytes;
+}
+
+static void on_threat(void *context, const struct threat *threat, const struct flow *flow)
+{
+    struct pipeline *pipeline = context;
+    const struct verdict_settings *out = &pipeline->settings.verdict;
+    struct proof *proof = proof_of(pipeline, threat->id);
+    struct threat copy = *threat; /* shallow: only details is replaced */
+    struct evidence_pcap pcap = {0};
+    char *details = NULL;
+
+    if (threat->revision == 1 && collect(pipeline, flow, &pcap)) {
+        memcpy(proof->threat, threat->id, sizeof proof->threat);
+        memcpy(proof->sha256, pcap.sha256, sizeof proof->sha256);
+        proof->packets = pcap.packets;
+    }
+    if (strcmp(proof->threat, threat->id) == 0 && threat->details != NULL)
+        details = with_evidence(threat->details, proof);
+    if (details != NULL)
+        copy.details = details;
+    out->sink(out->context, &copy, flow);
+    if (pcap.packets > 0 && details != NULL)
+        pipeline->settings.on_evidence(out->context, &copy, &pcap);
+    free(details);
+    evidence_pcap_clear(&pcap);
+}
+
+/* The verdict may ask for the packet that it is just told of. */
+static void keep(struct pipeline *pipeline, const struct packet *packet, const struct flow *flow)
+{
+    if (pipeline->frame == NULL)
+        return;
+    evidence_keep(pipeline->evidence, pipeline->frame, packet, flow);
+    pipeline->frame = NULL;
+}
+
+static uint64_t mark(const struct pipeline *pipeline)
+{
+    return pipeline->evidence != NULL ? evidence_now(pipeline->evidence) : 0;
+}
+
+/* --- events of the flow table --- */
+
 static void on_flow(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet)
 {
     struct pipeline *pipeline = context;
     double counts[HOSTS_CONTEXT] = {0};
 
+    if (packet != NULL)
+        keep(pipeline, packet, flow);
+    if (pipeline->stages != NULL) {
+        stages_event(pipeline->stages, event, flow, packet, mark(pipeline));
+        return;
+    }
     if (pipeline->verdict != NULL)
         verdict_event(pipeline->verdict, event, flow, packet);
     if (event != FLOW_ENDED || pipeline->settings.each_flow == NULL)
@@ -32,15 +139,77 @@ static void on_flow(void *context, enum flow_event event, const struct flow *flo
     pipeline->settings.each_flow(pipeline->settings.context, flow, counts);
 }
 
+/* --- on the thread of the verdicts, if they have one --- */
+
+static void on_event(void *context, uint64_t reached)
+{
+    struct pipeline *pipeline = context;
+
+    pipeline->until = reached;
+}
+
+static void on_ended(void *context, const struct flow *flow, const double counts[HOSTS_CONTEXT])
+{
+    struct pipeline *pipeline = context;
+
+    pipeline->settings.each_flow(pipeline->settings.context, flow, counts);
+}
+
+static void on_round(void *context)
+{
+    struct pipeline *pipeline = context;
+
+    pthread_mutex_lock(&pipeline->lock);
+    verdict_counters(pipeline->verdict, &pipeline->shown.verdict);
+    pthread_mutex_unlock(&pipeline->lock);
+}
+
 static void show(struct pipeline *pipeline)
 {
     flow_table_counters(pipeline->flows, &pipeline->now.flow);
-    if (pipeline->verdict != NULL)
+    if (pipeline->verdict != NULL && pipeline->stages == NULL)
         verdict_counters(pipeline->verdict, &pipeline->now.verdict);
     pthread_mutex_lock(&pipeline->lock);
+    if (pipeline->stages != NULL)
+        pipeline->now.verdict = pipeline->shown.verdict;
     pipeline->shown = pipeline->now;
     pthread_mutex_unlock(&pipeline->lock);
     pipeline->stale = 0;
+}
+
+static bool create_verdict(struct pipeline *pipeline, struct err *err)
+{
+    struct verdict_settings settings = pipeline->settings.verdict;
+
+    if (pipeline->settings.no_verdict)
+        return true;
+    if (pipeline->settings.on_evidence != NULL && pipeline->settings.evidence.packets > 0) {
+        pipeline->evidence = evidence_create(&pipeline->settings.evidence, err);
+        if (pipeline->evidence == NULL)
+            return false;
+        pipeline->proofs = calloc(PROOFS, sizeof *pipeline->proofs);
+        if (pipeline->proofs == NULL)
+            return err_set(err, ERR_MEMORY, "pipeline: out of memory");
+        settings.sink = on_threat;
+        settings.context = pipeline;
+    }
+    pipeline->until = UINT64_MAX;
+    pipeline->verdict = verdict_create(&settings, err);
+    return pipeline->verdict != NULL;
+}
+
+static bool start_stages(struct pipeline *pipeline, struct err *err)
+{
+    const struct stages_settings settings = {.verdict = pipeline->verdict,
+                                             .on_event = on_event,
+                                             .on_flow = pipeline->settings.each_flow != NULL ? on_ended : NULL,
+                                             .on_round = on_round,
+                                             .context = pipeline};
+
+    if (pipeline->settings.workers < 2 || pipeline->verdict == NULL)
+        return true;
+    pipeline->stages = stages_start(&settings, err);
+    return pipeline->stages != NULL;
 }
 
 struct pipeline *pipeline_create(const struct pipeline_settings *settings, struct err *err)
@@ -60,9 +229,7 @@ struct pipeline *pipeline_create(const struct pipeline_settings *settings, struc
         err_set(err, ERR_MEMORY, "pipeline: out of memory");
     else
         pipeline->flows = flow_table_create(&pipeline->settings.flow, err);
-    if (pipeline->flows != NULL && !settings->no_verdict)
-        pipeline->verdict = verdict_create(&settings->verdict, err);
-    if (pipeline->flows == NULL || (pipeline->verdict == NULL && !settings->no_verdict)) {
+    if (pipeline->flows == NULL || !create_verdict(pipeline, err) || !start_stages(pipeline, err)) {
         pipeline_free(pipeline);
         return NULL;
     }
@@ -73,11 +240,41 @@ void pipeline_free(struct pipeline *pipeline)
 {
     if (pipeline == NULL)
         return;
+    stages_stop(pipeline->stages);
     flow_table_free(pipeline->flows);
     verdict_free(pipeline->verdict);
+    evidence_free(pipeline->evidence);
+    free(pipeline->proofs);
     packet_decoder_free(pipeline->decoder);
     pthread_mutex_destroy(&pipeline->lock);
     free(pipeline);
+}
+
+static void meter(struct pipeline *pipeline, const struct capture_frame *frame, const struct packet *packet)
+{
+    const struct flow *flow;
+
+    pipeline->frame = pipeline->evidence != NULL ? frame : NULL;
+    flow = flow_table_add(pipeline->flows, packet);
+    if (flow != NULL)
+        keep(pipeline, packet, flow);
+    pipeline->frame = NULL;
+}
+
+static void tick_verdict(struct pipeline *pipeline, int64_t now_ns)
+{
+    if (pipeline->stages != NULL)
+        stages_tick(pipeline->stages, now_ns);
+    else if (pipeline->verdict != NULL)
+        verdict_tick(pipeline->verdict, now_ns);
+}
+
+static void give_packet(struct pipeline *pipeline, const struct packet *packet)
+{
+    if (pipeline->stages != NULL)
+        stages_packet(pipeline->stages, packet, mark(pipeline));
+    else
+        verdict_packet(pipeline->verdict, packet);
 }
 
 void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame)
@@ -92,22 +289,28 @@ void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame
     pipeline->now.last_ns = frame->time_ns;
     if (pipeline->verdict != NULL && frame->time_ns / NS_PER_S > pipeline->second) {
         pipeline->second = frame->time_ns / NS_PER_S;
-        verdict_tick(pipeline->verdict, pipeline->second * NS_PER_S);
+        tick_verdict(pipeline, pipeline->second * NS_PER_S);
     }
     if (pipeline->verdict != NULL && (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet.arp)))
-        verdict_packet(pipeline->verdict, &packet);
+        give_packet(pipeline, &packet);
     if (reason == PACKET_OK)
-        flow_table_add(pipeline->flows, &packet);
+        meter(pipeline, frame, &packet);
     if (++pipeline->stale >= PIPELINE_STALE)
         show(pipeline);
+}
+
+void pipeline_flush(struct pipeline *pipeline)
+{
+    if (pipeline->stages != NULL)
+        stages_push(pipeline->stages);
+    show(pipeline);
 }
 
 void pipeline_tick(struct pipeline *pipeline, int64_t now_ns)
 {
     flow_table_tick(pipeline->flows, now_ns);
-    if (pipeline->verdict != NULL)
-        verdict_tick(pipeline->verdict, now_ns);
-    show(pipeline);
+    tick_verdict(pipeline, now_ns);
+    pipeline_flush(pipeline);
 }
 
 void pipeline_drops(struct pipeline *pipeline, uint64_t drops)
@@ -118,6 +321,9 @@ void pipeline_drops(struct pipeline *pipeline, uint64_t drops)
 void pipeline_finish(struct pipeline *pipeline)
 {
     flow_table_finish(pipeline->flows);
+    stages_stop(pipeline->stages); /* all is decided behind this */
+    pipeline->stages = NULL;
+    pipeline->until = UINT64_MAX;
     if (pipeline->verdict != NULL)
         verdict_finish(pipeline->verdict);
     show(pipeline);

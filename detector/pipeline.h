@@ -1,12 +1,14 @@
 /* pipeline.h: frames in, threats out: decoder, flow table and verdict joined, with their counters.
  *
  * One thread feeds it; pipeline_counters may be called from any thread and is at most PIPELINE_STALE frames or one
- * tick behind. */
+ * tick behind. With two workers windows and verdicts have threads of their own (stages.h): sinks and callbacks are
+ * then called there, one at a time, and for all that was fed before pipeline_finish returns. */
 #ifndef DETECTOR_PIPELINE_H
 #define DETECTOR_PIPELINE_H
 
 #include "common/threat.h"
 #include "detector/capture.h"
+#include "detector/evidence.h"
 #include "detector/flow.h"
 #include "detector/verdict.h"
 
@@ -17,6 +19,11 @@ enum { PIPELINE_STALE = 256 };
 struct pipeline_settings {
     struct flow_settings flow;       /* sink and context are the pipeline's own: leave them NULL */
     struct verdict_settings verdict; /* model may be NULL: flows only */
+    struct evidence_settings evidence;
+    /* Called behind the verdict's sink for a new threat whose packets are at hand, with the same context. NULL: no
+     * packets are kept. */
+    void (*on_evidence)(void *context, const struct threat *threat, const struct evidence_pcap *pcap);
+    int workers; /* 0 or 1: all on the feeding thread; 2: windows and verdicts beside it. The outcome is the same */
     bool inner_flows;
     bool no_verdict; /* flows only: verdict is not looked at */
     /* Called for every ended flow, after the verdict, with the window counts as a model gets them (zeros without a
@@ -38,7 +45,8 @@ struct pipeline_counters {
 struct pipeline *pipeline_create(const struct pipeline_settings *settings, struct err *err);
 void pipeline_free(struct pipeline *pipeline);
 void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame);
-void pipeline_tick(struct pipeline *pipeline, int64_t now_ns);  /* time goes on though no frame comes */
+void pipeline_tick(struct pipeline *pipeline, int64_t now_ns); /* time goes on though no frame comes */
+void pipeline_flush(struct pipeline *pipeline); /* what was fed is not to wait for more: live, some times a second */
 void pipeline_drops(struct pipeline *pipeline, uint64_t drops); /* what the capture says it lost, in all */
 void pipeline_finish(struct pipeline *pipeline);
 void pipeline_counters(struct pipeline *pipeline, struct pipeline_counters *out);

@@ -16,4 +16,9 @@ void privilege_raise(void);
 void privilege_lower(void);
 bool privilege_may_capture(void);
 
+/* From here on, and for every thread begun later, the kernel takes only the calls that the detector makes (seccomp):
+ * another program, a look into another process or a new mount is the end of the process, any other unknown call fails
+ * with EPERM. ERR_UNAVAILABLE: this kernel has no filters. */
+bool privilege_confine(struct err *err);
+
 #endif

@@ -32,6 +32,13 @@ static void on_threat(void *context, const struct threat *threat, const struct f
         settings->on_threat(settings->context, threat);
 }
 
+static void on_evidence(void *context, const struct threat *threat, const struct evidence_pcap *pcap)
+{
+    const struct reader_settings *settings = context;
+
+    settings->on_evidence(settings->context, threat, pcap);
+}
+
 const char *reader_base(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -152,6 +159,7 @@ enum reader_end reader_file(const char *path, const struct reader_settings *sett
     wanted.verdict.origin = fingerprint;
     wanted.verdict.sink = on_threat;
     wanted.verdict.context = &copy;
+    wanted.on_evidence = settings->on_evidence != NULL ? on_evidence : NULL;
     capture = capture_open_file(path, &capture_settings, err);
     pipeline = capture ? pipeline_create(&wanted, err) : NULL;
     if (pipeline == NULL)

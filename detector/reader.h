@@ -20,6 +20,8 @@ struct reader_settings {
     struct pipeline_settings pipeline; /* sink, context, source and origin of the verdict are set here */
     const char *filter;
     void (*on_threat)(void *context, const struct threat *threat); /* NULL: nobody wants them */
+    /* The packets of a new threat, behind on_threat. NULL: none are kept. */
+    void (*on_evidence)(void *context, const struct threat *threat, const struct evidence_pcap *pcap);
     /* Called some four times a second; false ends the reading (what was open is still judged). NULL: not wanted. */
     bool (*on_progress)(void *context, const struct reader_progress *progress);
     void *context;

@@ -1,4 +1,6 @@
-/* sender.c: see sender.h. Signature: standard-webhooks specification 1.0.0; Retry-After: RFC 9110, 10.2.3. */
+/* sender.c: see sender.h. Signature: standard-webhooks specification 1.0.0; Retry-After: RFC 9110, 10.2.3.
+ *
+ * Long because threats, their packets and heartbeats share one thread with its connection, key, pauses and counters. */
 #include "detector/sender.h"
 
 #include "common/clock.h"
@@ -23,6 +25,8 @@ enum {
     LOOK_MS = 1000,
     RETRY_AFTER_MAX_S = 3600,
     KEYS_MAX = 16,
+    EVIDENCE_EARLY = 5,             /* so many tries, a second apart: the threat may be on its way in the store */
+    EVIDENCE_MAX_MS = 86400 * 1000, /* then it is given up */
     HEADER = 256
 };
 
@@ -32,6 +36,7 @@ enum meaning { DELIVERED, REFUSED, KEPT, ITEM_BY_ITEM, AGAIN };
 struct sender {
     struct sender_settings settings;
     char heartbeat_url[1024]; /* "": the receiver has no such route */
+    char threats_url[1024];   /* its threats, for their packets; "" likewise */
     struct http_client *client;
     struct signature_key key;
     bool signs;
@@ -104,31 +109,44 @@ static bool load_key(const struct sender_settings *settings, struct signature_ke
     return ok;
 }
 
-static bool post(struct sender *sender, const char *url, const char *id, const char *body, size_t length,
-                 long timeout_ms, struct http_reply *reply, struct err *err)
+struct parcel {
+    const char *method, *type, *url, *id;
+    const void *body;
+    size_t length;
+    long timeout_ms;
+};
+
+static bool call(struct sender *sender, const struct parcel *parcel, struct http_reply *reply, struct err *err)
 {
     char id_line[HEADER], time_line[64], signature_line[HEADER], signature[SIGNATURE_TEXT];
-    const char *headers[6] = {"Content-Type: application/json",
-                              "User-Agent: threatline-detector/" THREATLINE_VERSION};
+    const char *headers[6] = {parcel->type, "User-Agent: threatline-detector/" THREATLINE_VERSION};
     int64_t now_s = clock_now_ms() / 1000;
-    struct http_call call = {.method = "POST",
-                             .url = url,
-                             .headers = headers,
-                             .body = body,
-                             .length = length,
-                             .timeout_ms = timeout_ms,
-                             .again = true};
+    struct http_call out = {.method = parcel->method,
+                            .url = parcel->url,
+                            .headers = headers,
+                            .body = parcel->body,
+                            .length = parcel->length,
+                            .timeout_ms = parcel->timeout_ms,
+                            .again = true};
 
     if (sender->signs) {
-        signature_make(&sender->key, id, now_s, body, length, signature);
-        snprintf(id_line, sizeof id_line, "webhook-id: %s", id);
+        signature_make(&sender->key, parcel->id, now_s, parcel->body, parcel->length, signature);
+        snprintf(id_line, sizeof id_line, "webhook-id: %s", parcel->id);
         snprintf(time_line, sizeof time_line, "webhook-timestamp: %lld", (long long)now_s);
         snprintf(signature_line, sizeof signature_line, "webhook-signature: %s", signature);
         headers[2] = id_line;
         headers[3] = time_line;
         headers[4] = signature_line;
     }
-    return http_client_call(sender->client, &call, reply, err);
+    return http_client_call(sender->client, &out, reply, err);
+}
+
+static bool post(struct sender *sender, const char *url, const char *id, const char *body, size_t length,
+                 long timeout_ms, struct http_reply *reply, struct err *err)
+{
+    const struct parcel parcel = {"POST", "Content-Type: application/json", url, id, body, length, timeout_ms};
+
+    return call(sender, &parcel, reply, err);
 }
 
 /* --- the answer --- */
@@ -386,6 +404,81 @@ static bool deliver(struct sender *sender)
     return true;
 }
 
+/* --- packets --- */
+
+/* Whether the receiver may take them another time. 404: the threat is not there (yet). */
+static bool may_take_later(int status)
+{
+    return status == 404 || status == 408 || status == 429 || (status >= 500 && status != 501);
+}
+
+/* 0: it is settled; else when it is tried again. Threats do not wait for that. */
+static int64_t next_try(struct sender *sender, const struct spool_packets *packets, int status)
+{
+    int64_t now = clock_now_ms(), pause = sender->settings.kept_ms;
+    bool taken = status >= 200 && status < 300;
+
+    if (packets->tries < EVIDENCE_EARLY && pause > LOOK_MS)
+        pause = LOOK_MS;
+    if (may_take_later(status) && now - packets->since_ms < EVIDENCE_MAX_MS)
+        return now + pause;
+    if (!taken)
+        log_warn("sender.evidence", "threat=%s status=%d state=given_up", packets->threat_id, status);
+    pthread_mutex_lock(&sender->lock);
+    ++*(taken ? &sender->counters.evidence : &sender->counters.evidence_refused);
+    pthread_mutex_unlock(&sender->lock);
+    return 0;
+}
+
+static void put_packets(struct sender *sender, const struct spool_packets *packets)
+{
+    char url[sizeof sender->threats_url + THREAT_ID + 16], id[THREAT_ID + 16];
+    struct parcel parcel = {"PUT",
+                            "Content-Type: application/vnd.tcpdump.pcap",
+                            url,
+                            id,
+                            packets->bytes,
+                            packets->length,
+                            sender->settings.timeout_ms};
+    struct http_reply reply = {0};
+    struct err err = {0};
+
+    snprintf(url, sizeof url, "%s/%s/evidence", sender->threats_url, packets->threat_id);
+    snprintf(id, sizeof id, "%s.evidence", packets->threat_id);
+    if (!call(sender, &parcel, &reply, &err)) {
+        try_later(sender, err.text, -1);
+    } else {
+        all_is_well(sender);
+        if (!spool_settle_evidence(sender->settings.spool, packets->n, next_try(sender, packets, reply.status),
+                                   &err)) {
+            log_error("sender.spool", "error=\"%s\"", err.text);
+            try_later(sender, err.text, -1);
+        }
+    }
+    http_reply_clear(&reply);
+}
+
+/* One at a time, so that threats do not wait behind packets. True when it should be called again at once. */
+static bool deliver_packets(struct sender *sender)
+{
+    struct spool_packets packets;
+    struct err err = {0};
+    bool found = false;
+
+    if (sender->threats_url[0] == '\0' || clock_monotonic_ms() < sender->pause_until)
+        return false;
+    if (!spool_take_evidence(sender->settings.spool, clock_now_ms(), &packets, &found, &err)) {
+        log_error("sender.spool", "error=\"%s\"", err.text);
+        try_later(sender, err.text, -1);
+        return false;
+    }
+    if (!found)
+        return false;
+    put_packets(sender, &packets);
+    free(packets.bytes);
+    return true;
+}
+
 static void heartbeat(struct sender *sender)
 {
     struct http_reply reply = {0};
@@ -421,7 +514,7 @@ static int64_t next_look(const struct sender *sender)
     int64_t now = clock_monotonic_ms(), until = now + PAUSE_MAX_MS;
 
     spool_counts(sender->settings.spool, &counts);
-    if (counts.waiting + counts.kept > 0)
+    if (counts.waiting + counts.kept + counts.evidence + counts.evidence_kept > 0)
         until = sender->pause_until > now            ? sender->pause_until
                 : sender->settings.kept_ms < LOOK_MS ? now + sender->settings.kept_ms
                                                      : now + LOOK_MS;
@@ -445,7 +538,7 @@ static void *sender_loop(void *argument)
     while (!stopping) {
         if (reloading)
             reload_key(sender);
-        more = deliver(sender);
+        more = deliver(sender) || deliver_packets(sender);
         if (sender->heartbeat_url[0] != '\0' && clock_monotonic_ms() >= sender->next_heartbeat) {
             sender->next_heartbeat = clock_monotonic_ms() + sender->settings.heartbeat_ms;
             heartbeat(sender);
@@ -466,19 +559,22 @@ static void *sender_loop(void *argument)
 
 /* --- life --- */
 
-/* ".../webhook" has its heartbeats beside it; another receiver gets none. */
-static void heartbeat_url(struct sender *sender)
+/* ".../webhook" has its heartbeats and threats beside it; another receiver gets none of that. */
+static void make_urls(struct sender *sender)
 {
     static const char tail[] = "/api/network/webhook";
     const char *url = sender->settings.url;
-    size_t length = strlen(url);
+    size_t length = strlen(url), base = length - strlen("/webhook");
     int written;
 
-    if (sender->settings.figures == NULL || length < sizeof tail ||
+    if (length < sizeof tail || length > sizeof sender->threats_url - 80 ||
         strcmp(url + length - (sizeof tail - 1), tail) != 0)
         return;
-    written = snprintf(sender->heartbeat_url, sizeof sender->heartbeat_url, "%.*s/sensors/%s/heartbeat",
-                       (int)(length - strlen("/webhook")), url, sender->settings.sensor);
+    snprintf(sender->threats_url, sizeof sender->threats_url, "%.*s/threats", (int)base, url);
+    if (sender->settings.figures == NULL)
+        return;
+    written = snprintf(sender->heartbeat_url, sizeof sender->heartbeat_url, "%.*s/sensors/%s/heartbeat", (int)base,
+                       url, sender->settings.sensor);
     if (written < 0 || (size_t)written >= sizeof sender->heartbeat_url)
         sender->heartbeat_url[0] = '\0';
 }
@@ -512,7 +608,7 @@ struct sender *sender_start(const struct sender_settings *settings, struct err *
     }
     sender->settings = *settings;
     defaults(&sender->settings);
-    heartbeat_url(sender);
+    make_urls(sender);
     sender->signs = settings->secret_file != NULL;
     if (sender->signs && !load_key(settings, &sender->key, err)) {
         free(sender);
@@ -543,6 +639,11 @@ void sender_wake(struct sender *sender)
     pthread_mutex_unlock(&sender->lock);
 }
 
+bool sender_wants_evidence(const struct sender *sender)
+{
+    return sender->threats_url[0] != '\0';
+}
+
 void sender_reload(struct sender *sender)
 {
     pthread_mutex_lock(&sender->lock);
@@ -557,7 +658,7 @@ bool sender_drain(struct sender *sender, int64_t ms)
     struct spool_counts counts;
 
     spool_counts(sender->settings.spool, &counts);
-    while (counts.waiting > 0 && clock_monotonic_ms() < until) {
+    while (counts.waiting + counts.evidence > 0 && clock_monotonic_ms() < until) {
         int64_t step = clock_monotonic_ms() + 200; /* the calm may have been before this wait */
 
         pthread_mutex_lock(&sender->lock);
@@ -565,7 +666,7 @@ bool sender_drain(struct sender *sender, int64_t ms)
         pthread_mutex_unlock(&sender->lock);
         spool_counts(sender->settings.spool, &counts);
     }
-    return counts.waiting == 0;
+    return counts.waiting + counts.evidence == 0;
 }
 
 void sender_stop(struct sender *sender)

@@ -13,12 +13,14 @@ struct settings {
     long port;
     const char *control_key_file;
     const char *user;
+    bool no_seccomp;
     /* delivery */
     const char *data_dir, *webhook, *webhook_secret_file, *sensor;
     long spool_mib;
     /* detection */
     const char *model, *source, *filter;
     long duration, max_flows, workers, ring_mib, simulator_seed, idle_timeout, active_timeout;
+    long evidence_packets, evidence_bytes, evidence_mib;
     bool promiscuous, inner_flows;
     /* files */
     bool read, features, send, cic_names, quiet;

@@ -26,10 +26,33 @@ static const char *const steps[] = {
     " answer TEXT,"
     " UNIQUE(threat_id, revision));"
     "CREATE INDEX threat_state ON threat(state, since_ms);",
+    "CREATE TABLE evidence("
+    " n INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " threat_id TEXT NOT NULL UNIQUE,"
+    " since_ms INTEGER NOT NULL,"
+    " next_ms INTEGER NOT NULL DEFAULT 0,"
+    " tries INTEGER NOT NULL DEFAULT 0,"
+    " bytes BLOB NOT NULL);",
 };
 enum { VERSION = sizeof steps / sizeof *steps };
 
-enum statement { APPEND, TAKE, DELETE, MARK, REPLAY, WAKE, COUNT, SIZE, LETTERS, STATEMENTS };
+enum statement {
+    APPEND,
+    TAKE,
+    DELETE,
+    MARK,
+    REPLAY,
+    WAKE,
+    COUNT,
+    SIZE,
+    LETTERS,
+    KEEP,
+    TAKE_KEPT,
+    DROP_KEPT,
+    LATER_KEPT,
+    COUNT_KEPT,
+    STATEMENTS
+};
 static const char *const statement_sql[STATEMENTS] = {
     [APPEND] = "INSERT INTO threat(threat_id, revision, json, since_ms) VALUES(?1, ?2, ?3, ?4)"
                " ON CONFLICT DO NOTHING",
@@ -43,6 +66,13 @@ static const char *const statement_sql[STATEMENTS] = {
              " FROM pragma_page_count, pragma_freelist_count, pragma_page_size",
     [LETTERS] = "SELECT threat_id, revision, since_ms, status, answer, json FROM threat WHERE state = 2"
                 " ORDER BY n DESC LIMIT ?1",
+    [KEEP] = "INSERT INTO evidence(threat_id, since_ms, bytes) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    [TAKE_KEPT] = "SELECT n, threat_id, bytes, tries, since_ms FROM evidence AS e WHERE next_ms <= ?1 AND NOT EXISTS"
+                  " (SELECT 1 FROM threat WHERE threat.threat_id = e.threat_id AND state < 2) ORDER BY n LIMIT 1",
+    [DROP_KEPT] = "DELETE FROM evidence WHERE n = ?1",
+    [LATER_KEPT] = "UPDATE evidence SET next_ms = ?2, tries = tries + 1 WHERE n = ?1",
+    [COUNT_KEPT] = "SELECT count(*) FILTER (WHERE tries = 0), count(*) FILTER (WHERE tries > 0) FROM evidence AS e"
+                   " WHERE NOT EXISTS (SELECT 1 FROM threat WHERE threat.threat_id = e.threat_id AND state < 2)",
 };
 
 struct spool {
@@ -150,6 +180,11 @@ static bool count(struct spool *spool, struct err *err)
     sqlite3_reset(statement);
     if (step != SQLITE_DONE || bytes < 0)
         return failed(spool, "cannot be counted", err);
+    if (sqlite3_step(spool->statements[COUNT_KEPT]) == SQLITE_ROW) {
+        c.evidence = sqlite3_column_int64(spool->statements[COUNT_KEPT], 0);
+        c.evidence_kept = sqlite3_column_int64(spool->statements[COUNT_KEPT], 1);
+    }
+    sqlite3_reset(spool->statements[COUNT_KEPT]);
     pthread_mutex_lock(&spool->counts_lock);
     c.bytes = bytes;
     c.max_bytes = spool->counts.max_bytes;
@@ -293,6 +328,82 @@ bool spool_take(struct spool *spool, int64_t now_ms, struct spool_row *rows, siz
         n = 0;
     }
     *taken = n;
+    return ok;
+}
+
+/* --- evidence --- */
+
+bool spool_evidence(struct spool *spool, const char *threat_id, const void *bytes, size_t length, struct err *err)
+{
+    sqlite3_stmt *keep = spool->statements[KEEP];
+    bool ok = false;
+
+    pthread_mutex_lock(&spool->db_lock);
+    if (spool->counts.max_bytes > 0 && size_of(spool) + (int64_t)length > spool->counts.max_bytes / 2)
+        err_set(err, ERR_UNAVAILABLE, "spool %s: no room for the packets of threat %s", spool->path, threat_id);
+    else
+        ok = (sqlite3_bind_text(keep, 1, threat_id, -1, SQLITE_STATIC) == SQLITE_OK &&
+              sqlite3_bind_int64(keep, 2, clock_now_ms()) == SQLITE_OK &&
+              sqlite3_bind_blob64(keep, 3, bytes, length, SQLITE_STATIC) == SQLITE_OK &&
+              sqlite3_step(keep) == SQLITE_DONE) ||
+             failed(spool, "cannot be written", err);
+    sqlite3_reset(keep);
+    sqlite3_clear_bindings(keep);
+    ok = ok && count(spool, err);
+    pthread_mutex_unlock(&spool->db_lock);
+    return ok;
+}
+
+static bool copy_packets(sqlite3_stmt *row, struct spool_packets *out)
+{
+    const char *id = (const char *)sqlite3_column_text(row, 1);
+    const void *bytes = sqlite3_column_blob(row, 2);
+
+    *out = (struct spool_packets){.n = sqlite3_column_int64(row, 0),
+                                  .length = (size_t)sqlite3_column_bytes(row, 2),
+                                  .tries = sqlite3_column_int(row, 3),
+                                  .since_ms = sqlite3_column_int64(row, 4)};
+    snprintf(out->threat_id, sizeof out->threat_id, "%s", id ? id : "");
+    out->bytes = malloc(out->length + 1);
+    if (out->bytes == NULL)
+        return false;
+    if (out->length > 0)
+        memcpy(out->bytes, bytes, out->length);
+    return true;
+}
+
+bool spool_take_evidence(struct spool *spool, int64_t now_ms, struct spool_packets *out, bool *found, struct err *err)
+{
+    sqlite3_stmt *take = spool->statements[TAKE_KEPT];
+    bool ok = true;
+    int step;
+
+    *found = false;
+    pthread_mutex_lock(&spool->db_lock);
+    sqlite3_bind_int64(take, 1, now_ms);
+    step = sqlite3_step(take);
+    if (step == SQLITE_ROW)
+        ok = *found = copy_packets(take, out) || err_set(err, ERR_MEMORY, "spool: out of memory");
+    else if (step != SQLITE_DONE)
+        ok = failed(spool, "cannot be read", err);
+    sqlite3_reset(take);
+    pthread_mutex_unlock(&spool->db_lock);
+    return ok;
+}
+
+bool spool_settle_evidence(struct spool *spool, int64_t n, int64_t next_ms, struct err *err)
+{
+    sqlite3_stmt *settle = spool->statements[next_ms == 0 ? DROP_KEPT : LATER_KEPT];
+    bool ok;
+
+    pthread_mutex_lock(&spool->db_lock);
+    ok = sqlite3_bind_int64(settle, 1, n) == SQLITE_OK &&
+         (next_ms == 0 || sqlite3_bind_int64(settle, 2, next_ms) == SQLITE_OK) && sqlite3_step(settle) == SQLITE_DONE;
+    if (!ok)
+        failed(spool, "cannot be written", err);
+    sqlite3_reset(settle);
+    ok = ok && count(spool, err);
+    pthread_mutex_unlock(&spool->db_lock);
     return ok;
 }
 

@@ -48,6 +48,23 @@ struct spool_answer {
 /* All in one transaction. */
 bool spool_settle(struct spool *spool, const struct spool_answer *answers, size_t count, struct err *err);
 
+/* The packets of a threat, to be handed over once no notice of it waits any more. One a threat: the first counts.
+ * Evidence takes at most half of the room: threats count more. ERR_UNAVAILABLE: no room. */
+bool spool_evidence(struct spool *spool, const char *threat_id, const void *bytes, size_t length, struct err *err);
+struct spool_packets {
+    int64_t n;
+    char threat_id[THREAT_ID];
+    uint8_t *bytes; /* owned: free */
+    size_t length;
+    int tries;        /* before this one */
+    int64_t since_ms; /* when it came */
+};
+/* The oldest that is due; *found says whether there is one. */
+bool spool_take_evidence(struct spool *spool, int64_t now_ms, struct spool_packets *out, bool *found,
+                         struct err *err);
+/* next_ms 0: it is settled and goes; else it is tried again then. */
+bool spool_settle_evidence(struct spool *spool, int64_t n, int64_t next_ms, struct err *err);
+
 /* Dead letters wait again: the one of this id, or all for NULL. Returns how many, -1 with err. */
 int64_t spool_replay(struct spool *spool, const char *id, struct err *err);
 /* Kept rows are due at once (something has changed). */
@@ -55,7 +72,8 @@ bool spool_wake(struct spool *spool, struct err *err);
 
 struct spool_counts {
     int64_t waiting, kept, refused;
-    int64_t oldest_ms; /* of waiting and kept; 0: none */
+    int64_t oldest_ms;               /* of waiting and kept; 0: none */
+    int64_t evidence, evidence_kept; /* captures that may be handed over; that were tried and wait for their time */
     int64_t bytes, max_bytes;
     int64_t turned_away; /* appends that failed (full, or the disk said no), since opening */
 };

@@ -7,15 +7,16 @@
 #include "detector/features.h"
 #include "detector/hosts.h"
 #include "detector/incident.h"
+#include "detector/score_cache.h"
 #include "detector/window.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* So many flows of a pair the forests have to find, if none is sure: more than a scan needs to be told by its window.
+/* So many flows of a pair the forests have to find, if none is sure: a flood or a scan is told by its window before.
  */
-enum { AGREE = 20, AGREE_SLOTS = 16384 };
+enum { AGREE = 100, AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
 
 struct verdict {
@@ -24,10 +25,13 @@ struct verdict {
     struct hosts *hosts;
     struct incidents *incidents;
     struct windows *agree;
+    struct score_cache *cache;        /* NULL without a model */
     size_t place[MODEL_FEATURES_MAX]; /* of a model's feature among the 25 and the window counts */
     bool uses_windows;
     struct verdict_counters counters;
     const struct flow *flow; /* of the event at hand, for the sink; else NULL */
+    const struct incident *telling;
+    const double *context; /* its window counts as seen before, or NULL: the windows are asked */
 };
 
 /* A flow as the forests saw it. */
@@ -52,7 +56,9 @@ static void tell(void *context, struct incident *incident)
         verdict->counters.updates++;
     if (!explain_threat(incident, &verdict->from, &threat))
         return;
+    verdict->telling = incident;
     verdict->settings.sink(verdict->settings.context, &threat, verdict->flow);
+    verdict->telling = NULL;
     threat_clear(&threat);
 }
 
@@ -89,12 +95,14 @@ struct verdict *verdict_create(const struct verdict_settings *settings, struct e
                                             settings->model == NULL ? NULL : model_name(settings->model)};
     if (settings->model != NULL && !place_features(verdict, err))
         goto failed;
+    verdict->cache = settings->model == NULL ? NULL : score_cache_create(settings->model);
     verdict->hosts = hosts_create(settings->max_hosts, err);
     verdict->agree = windows_create(AGREE_SLOTS);
-    if (verdict->agree == NULL)
+    if (verdict->agree == NULL || (verdict->cache == NULL && settings->model != NULL))
         err_set(err, ERR_MEMORY, "verdict: out of memory");
     verdict->incidents = incidents_create(settings->max_incidents, tell, verdict, err);
-    if (verdict->hosts == NULL || verdict->agree == NULL || verdict->incidents == NULL)
+    if (verdict->hosts == NULL || verdict->agree == NULL || verdict->incidents == NULL ||
+        (verdict->cache == NULL && settings->model != NULL))
         goto failed;
     return verdict;
 failed:
@@ -108,6 +116,7 @@ void verdict_free(struct verdict *verdict)
         return;
     hosts_free(verdict->hosts);
     windows_free(verdict->agree);
+    score_cache_free(verdict->cache);
     incidents_free(verdict->incidents);
     free(verdict);
 }
@@ -117,9 +126,23 @@ void verdict_context(const struct verdict *verdict, const struct flow *flow, dou
     hosts_context(verdict->hosts, flow, out);
 }
 
+const struct incident *verdict_telling(const struct verdict *verdict)
+{
+    return verdict->telling;
+}
+
 void verdict_greatest(const struct verdict *verdict, double out[COUNTERS])
 {
     hosts_greatest(verdict->hosts, out);
+}
+
+/* What flows of one kind of probe have in common. */
+static uint64_t shape_of(const struct flow *flow)
+{
+    uint64_t flags = (uint64_t)flow->flags_seen[0] << 16 | (uint64_t)flow->flags_seen[1] << 8 | flow->protocol;
+
+    return window_mix(window_mix(flow->packets[0] << 32 ^ flow->packets[1], flags),
+                      flow->payload_bytes[0] << 32 ^ flow->payload_bytes[1]);
 }
 
 static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
@@ -127,11 +150,13 @@ static void judge(struct verdict *verdict, const struct flow *flow, struct judge
     const struct model *model = verdict->settings.model;
 
     features_of(flow, out->values);
-    if (verdict->uses_windows)
+    if (verdict->uses_windows && verdict->context != NULL)
+        memcpy(out->values + FEATURES, verdict->context, sizeof(double[HOSTS_CONTEXT]));
+    else if (verdict->uses_windows)
         hosts_context(verdict->hosts, flow, out->values + FEATURES);
     for (size_t i = 0; i < model_features(model); i++)
         out->row[i] = (float)out->values[verdict->place[i]];
-    model_score(model, out->row, &out->score);
+    score_cache_score(verdict->cache, shape_of(flow), out->row, &out->score);
     out->rf_attack = out->score.rf >= model_rf_threshold(model);
     out->iso_anomaly = out->score.iso < model_iso_threshold(model);
     out->sure = out->score.rf >= model_rf_sure(model) || out->score.iso < model_iso_sure(model);
@@ -190,18 +215,25 @@ static struct incident *covering(struct verdict *verdict, const char *type, enum
 {
     static const char *const parents[] = {"port_scan", "dos", "udp_flood", "brute_force", "web_attack"};
     bool scan_child = is_flood(type) || strcmp(type, "port_scan") == 0 || !by_window;
-    struct incident *found = incidents_find(verdict->incidents, incident_key(type, scope, source, target));
+    struct incident *found = incidents_find(verdict->incidents, type, scope, source, target);
 
     if (found == NULL && (is_flood(type) || !by_window))
-        found = incidents_find(verdict->incidents, incident_key("ddos", LIMIT_TARGET, source, target));
+        found = incidents_find(verdict->incidents, "ddos", LIMIT_TARGET, source, target);
     if (found == NULL && (is_flood(type) || !by_window))
-        found = incidents_find(verdict->incidents, incident_key("dos", LIMIT_TARGET, source, target));
+        found = incidents_find(verdict->incidents, "dos", LIMIT_TARGET, source, target);
     if (found == NULL && scan_child)
-        found = incidents_find(verdict->incidents, incident_key("port_scan", LIMIT_SOURCE, source, target));
+        found = incidents_find(verdict->incidents, "port_scan", LIMIT_SOURCE, source, target);
+    if (found == NULL && (!by_window || strcmp(type, "web_attack") == 0)) /* a flood's requests vary in size, too */
+        found = incidents_find(verdict->incidents, "dos", LIMIT_PAIR, source, target);
+    if (found == NULL && (!by_window || strcmp(type, "malware") == 0)) /* nor do a tunnel's names exist */
+        found = incidents_find(verdict->incidents, "data_exfiltration", LIMIT_PAIR, source, target);
+    for (size_t i = 0; found == NULL && !by_window && i < 2; i++)
+        found = incidents_find(verdict->incidents, i == 0 ? "ddos" : "malware", i == 0 ? LIMIT_PAIR : LIMIT_SOURCE,
+                               source, target);
     for (size_t i = 0; found == NULL && scan_child && i < sizeof parents / sizeof parents[0]; i++) {
         if (by_window && i > 2)
             break;
-        found = incidents_find(verdict->incidents, incident_key(parents[i], LIMIT_PAIR, source, target));
+        found = incidents_find(verdict->incidents, parents[i], LIMIT_PAIR, source, target);
     }
     return found;
 }
@@ -252,11 +284,9 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
         *grown = incident;
         return;
     }
-    incident =
-        incidents_open(verdict->incidents,
-                       incident_key(evidence->type, evidence->scope, evidence->source, evidence->target), now_ns);
+    incident = incidents_open(verdict->incidents, evidence->type, evidence->scope, evidence->source, evidence->target,
+                              now_ns);
     *grown = incident;
-    incident->type = evidence->type;
     incident->opened_by = event;
     incident->by_window = true;
     incident->evidence = *evidence;
@@ -288,11 +318,26 @@ static bool agreed(struct verdict *verdict, const struct flow *flow)
     return window_distinct(window) >= AGREE;
 }
 
+/* The type of what only forests found: by the port, as the contract has it, unless the flows say more. Without a byte
+ * of payload nobody guesses or injects: it is a flood when there are many, a scan when ports vary. */
+static const char *type_of(const struct verdict *verdict, const struct flow *flow)
+{
+    enum { PORTS_OF_A_SCAN = 5, FLOWS_OF_A_FLOOD = 100, PORTS = 6, FLOWS = 5 };
+    double counts[HOSTS_CONTEXT];
+
+    if (flow->protocol != 6 || flow->payload_bytes[0] + flow->payload_bytes[1] > 0)
+        return classify_flow(flow);
+    hosts_context(verdict->hosts, flow, counts);
+    if (counts[PORTS] >= PORTS_OF_A_SCAN)
+        return "port_scan";
+    return counts[FLOWS] >= FLOWS_OF_A_FLOOD ? "dos" : "suspicious_tcp";
+}
+
 static void take_judgement(struct verdict *verdict, const struct flow *flow, const struct judgement *judged,
                            uint8_t event)
 {
     const struct model *model = verdict->settings.model;
-    const char *type = classify_flow(flow);
+    const char *type = type_of(verdict, flow);
     bool enough = agreed(verdict, flow) || judged->sure;
     struct incident *incident = covering(verdict, type, LIMIT_PAIR, false, flow->address[0], flow->address[1]);
 
@@ -302,9 +347,8 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     }
     if (!enough)
         return;
-    incident = incidents_open(verdict->incidents, incident_key(type, LIMIT_PAIR, flow->address[0], flow->address[1]),
-                              flow->last_ns);
-    incident->type = type;
+    incident =
+        incidents_open(verdict->incidents, type, LIMIT_PAIR, flow->address[0], flow->address[1], flow->last_ns);
     incident->opened_by = FLOW_ENDED;
     memcpy(incident->source, flow->address[0], 16);
     memcpy(incident->target, flow->address[1], 16);
@@ -323,44 +367,86 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     start(verdict, incident);
 }
 
-void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
-                   const struct packet *packet)
+/* With verdict->context set, or on the thread of the windows. */
+static void decide(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                   const struct verdict_seen *seen)
 {
-    struct evidence raised[HOSTS_EVIDENCE];
+    uint8_t by = flow != NULL ? (uint8_t)event : INCIDENT_BY_PACKET;
+    bool judges = flow != NULL && (event == FLOW_STEP || event == FLOW_ENDED);
     struct incident *grown = NULL, *incident = NULL;
     struct judgement judged;
-    int64_t now_ns = packet != NULL ? packet->time_ns : flow->last_ns;
-    size_t count;
 
     verdict->flow = flow;
-    count = hosts_event(verdict->hosts, event, flow, packet, raised);
-    for (size_t i = 0; i < count; i++)
-        take_evidence(verdict, &raised[i], now_ns, (uint8_t)event, flow, &grown);
-    if (event == FLOW_STEP || event == FLOW_ENDED)
+    for (size_t i = 0; i < seen->count; i++)
+        take_evidence(verdict, &seen->raised[i], seen->now_ns, by, flow, &grown);
+    if (judges)
         incident = proven(verdict, flow);
     if (incident != NULL && event == FLOW_ENDED) {
         incident->packets += flow->packets[0] + flow->packets[1];
         incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
         verdict->counters.folded++;
-    } else if (incident == NULL && verdict->settings.model != NULL && (event == FLOW_STEP || event == FLOW_ENDED)) {
+    } else if (incident == NULL && verdict->settings.model != NULL && judges) {
         judge(verdict, flow, &judged);
         verdict->counters.judged++;
         verdict->counters.rf_attacks += judged.rf_attack;
         verdict->counters.iso_anomalies += judged.iso_anomaly;
         if (judged.rf_attack || judged.iso_anomaly)
-            take_judgement(verdict, flow, &judged, (uint8_t)event);
+            take_judgement(verdict, flow, &judged, by);
     }
     verdict->flow = NULL;
 }
 
+static void count_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                        const struct packet *packet, struct verdict_seen *out)
+{
+    out->now_ns = packet != NULL ? packet->time_ns : flow->last_ns;
+    out->count = hosts_event(verdict->hosts, event, flow, packet, out->raised);
+}
+
+void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                   const struct packet *packet)
+{
+    struct verdict_seen seen;
+
+    count_event(verdict, event, flow, packet, &seen);
+    decide(verdict, event, flow, &seen);
+}
+
+void verdict_see_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                       const struct packet *packet, struct verdict_seen *out)
+{
+    count_event(verdict, event, flow, packet, out);
+    if (out->count > 0 || event == FLOW_STEP || event == FLOW_ENDED)
+        hosts_context(verdict->hosts, flow, out->context);
+}
+
+bool verdict_wants_packet(const struct packet *packet)
+{
+    return hosts_wants(packet);
+}
+
+void verdict_see_packet(struct verdict *verdict, const struct packet *packet, struct verdict_seen *out)
+{
+    out->now_ns = packet->time_ns;
+    out->count = hosts_packet(verdict->hosts, packet, out->raised);
+}
+
+void verdict_decide(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                    const struct verdict_seen *seen)
+{
+    verdict->context = seen->context;
+    decide(verdict, event, flow, seen);
+    verdict->context = NULL;
+}
+
 void verdict_packet(struct verdict *verdict, const struct packet *packet)
 {
-    struct evidence raised[HOSTS_EVIDENCE];
-    struct incident *grown = NULL;
-    size_t count = hosts_packet(verdict->hosts, packet, raised);
+    struct verdict_seen seen;
 
-    for (size_t i = 0; i < count; i++)
-        take_evidence(verdict, &raised[i], packet->time_ns, INCIDENT_BY_PACKET, NULL, &grown);
+    if (!hosts_wants(packet))
+        return;
+    verdict_see_packet(verdict, packet, &seen);
+    decide(verdict, FLOW_NEW, NULL, &seen);
 }
 
 void verdict_tick(struct verdict *verdict, int64_t now_ns)

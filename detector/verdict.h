@@ -32,12 +32,33 @@ struct verdict *verdict_create(const struct verdict_settings *settings, struct e
 void verdict_free(struct verdict *verdict);
 void verdict_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
                    const struct packet *packet);
+/* The two halves of verdict_event and verdict_packet, for two threads: the first sees events and packets in their
+ * order and asks the windows, the second gets what it saw in the same order and decides. Only these functions may be
+ * called beside each other. */
+struct verdict_seen {
+    int64_t now_ns;
+    double context[HOSTS_CONTEXT]; /* window counts of the flow, where there is one */
+    size_t count;
+    struct evidence raised[HOSTS_EVIDENCE]; /* the first count of them */
+};
+void verdict_see_event(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                       const struct packet *packet, struct verdict_seen *out);
+bool verdict_wants_packet(const struct packet *packet); /* whether verdict_see_packet would look at it */
+void verdict_see_packet(struct verdict *verdict, const struct packet *packet, struct verdict_seen *out);
+/* flow NULL: it was a packet. What raised nothing and is no step or end may be left out. */
+void verdict_decide(struct verdict *verdict, enum flow_event event, const struct flow *flow,
+                    const struct verdict_seen *seen);
+
 /* Every decoded packet and every ARP request, before its flow events; all but ARP, ICMP and DNS pass at once. */
 void verdict_packet(struct verdict *verdict, const struct packet *packet);
 /* The window counts of a flow as the model gets them; for --features. */
 void verdict_context(const struct verdict *verdict, const struct flow *flow, double out[HOSTS_CONTEXT]);
 void verdict_tick(struct verdict *verdict, int64_t now_ns); /* closes incidents that are over */
 void verdict_finish(struct verdict *verdict);
+
+/* Within the sink: the incident that the threat tells of. Else NULL. */
+struct incident;
+const struct incident *verdict_telling(const struct verdict *verdict);
 
 /* The greatest value of each window's counter so far. */
 void verdict_greatest(const struct verdict *verdict, double out[COUNTERS]);

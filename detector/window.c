@@ -4,31 +4,64 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 enum { WAYS = 8, BITS = 128 };
 
+/* Keys and what decides who has to go lie apart from the windows: to look for a key touches one line of memory. */
+struct head {
+    uint64_t key[WAYS];
+    uint32_t begun[WAYS]; /* first event, in units of 2^20 ns */
+    uint8_t weight[WAYS]; /* different items, as it was last looked for */
+    uint8_t unused[24];
+};
+
 struct windows {
+    struct head *heads;
     struct window *slots;
     size_t mask; /* sets - 1 */
+    size_t width;
     uint64_t evicted;
 };
 
+/* Zeroes; of what is looked at all over the place large pages spare the lookups of pages. */
+static void *zeroes(size_t bytes)
+{
+    enum { LARGE = 2 * 1024 * 1024 };
+    bool large = bytes >= LARGE;
+    size_t room = large ? (bytes + LARGE - 1) / LARGE * LARGE : bytes;
+    void *memory = aligned_alloc(large ? LARGE : 64, room);
+
+    if (memory == NULL)
+        return NULL;
+    if (large)
+        (void)madvise(memory, room, MADV_HUGEPAGE);
+    return memset(memory, 0, bytes);
+}
+
 struct windows *windows_create(size_t count)
 {
+    return windows_create_rows(count, 1);
+}
+
+struct windows *windows_create_rows(size_t count, size_t width)
+{
     struct windows *windows = calloc(1, sizeof *windows);
-    size_t sets = 1;
+    size_t sets = 1, bytes;
 
     while (sets * WAYS < count)
         sets *= 2;
     if (windows == NULL)
         return NULL;
-    windows->slots = aligned_alloc(64, sets * WAYS * sizeof *windows->slots);
-    if (windows->slots == NULL) {
-        free(windows);
+    bytes = sets * WAYS * width * sizeof *windows->slots;
+    windows->slots = zeroes(bytes);
+    windows->heads = zeroes(sets * sizeof *windows->heads);
+    if (windows->slots == NULL || windows->heads == NULL) {
+        windows_free(windows);
         return NULL;
     }
-    memset(windows->slots, 0, sets * WAYS * sizeof *windows->slots);
     windows->mask = sets - 1;
+    windows->width = width;
     return windows;
 }
 
@@ -37,12 +70,14 @@ void windows_free(struct windows *windows)
     if (windows == NULL)
         return;
     free(windows->slots);
+    free(windows->heads);
     free(windows);
 }
 
 size_t windows_memory(const struct windows *windows)
 {
-    return sizeof *windows + (windows->mask + 1) * WAYS * sizeof *windows->slots;
+    return sizeof *windows +
+           (windows->mask + 1) * (sizeof *windows->heads + WAYS * windows->width * sizeof *windows->slots);
 }
 
 uint64_t windows_evicted(const struct windows *windows)
@@ -77,9 +112,19 @@ uint64_t window_hash(uint64_t seed, const void *bytes, size_t length)
     return window_mix(hash, word + 1);
 }
 
+/* Division by a constant is a multiplication; these are the spans of the limits. */
 static uint32_t epoch_of(int64_t now_ns, int64_t span_ns)
 {
-    return (uint32_t)(now_ns / (span_ns / 2));
+    switch (span_ns) {
+    case INT64_C(10000000000):
+        return (uint32_t)(now_ns / INT64_C(5000000000));
+    case INT64_C(60000000000):
+        return (uint32_t)(now_ns / INT64_C(30000000000));
+    case INT64_C(600000000000):
+        return (uint32_t)(now_ns / INT64_C(300000000000));
+    default:
+        return (uint32_t)(now_ns / (span_ns / 2));
+    }
 }
 
 static void empty(struct window *window, uint32_t epoch, int64_t now_ns)
@@ -97,9 +142,11 @@ static void empty(struct window *window, uint32_t epoch, int64_t now_ns)
 static void go_on(struct window *window, int64_t now_ns, int64_t span_ns)
 {
     uint32_t epoch = epoch_of(now_ns, span_ns);
-    int32_t ahead = (int32_t)(epoch - window->epoch), late = (int32_t)(-1200000000000 / span_ns) - 2;
+    int32_t ahead = (int32_t)(epoch - window->epoch);
 
-    if (ahead > 1 || ahead < late) {
+    if (ahead == 0)
+        return;
+    if (ahead > 1 || ahead < (int32_t)(-1200000000000 / span_ns) - 2) {
         empty(window, epoch, now_ns);
     } else if (ahead == 1) {
         memcpy(window->bits[1], window->bits[0], sizeof window->bits[1]);
@@ -112,63 +159,138 @@ static void go_on(struct window *window, int64_t now_ns, int64_t span_ns)
     }
 }
 
-static int weight(const struct window *window)
+/* Bits set; not every machine that this runs on has an instruction for it. */
+static unsigned bits_set(uint64_t x)
 {
-    return __builtin_popcountll(window->bits[0][0] | window->bits[1][0]) +
-           __builtin_popcountll(window->bits[0][1] | window->bits[1][1]);
+    x -= x >> 1 & 0x5555555555555555U;
+    x = (x & 0x3333333333333333U) + (x >> 2 & 0x3333333333333333U);
+    return (unsigned)(((x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fU) * 0x0101010101010101U >> 56);
+}
+
+static unsigned weight(const struct window *window)
+{
+    return bits_set(window->bits[0][0] | window->bits[1][0]) + bits_set(window->bits[0][1] | window->bits[1][1]);
+}
+
+static size_t place_of(const struct head *head, uint64_t key)
+{
+    unsigned found = 1U << WAYS; /* no branch a way: which it is cannot be predicted */
+
+    for (unsigned i = 0; i < WAYS; i++)
+        found |= (unsigned)(head->key[i] == key) << i;
+    return (size_t)__builtin_ctz(found);
+}
+
+static uint32_t begun_at(int64_t now_ns)
+{
+    return (uint32_t)(now_ns >> 20);
 }
 
 /* Whom the newcomer replaces: a free slot, else the lightest, among those the one begun first. What began more than
  * an hour ago weighs nothing: it is over, or will be back soon. */
-static struct window *victim(struct window *set, int64_t now_ns)
+static size_t victim(const struct head *head, int64_t now_ns)
 {
-    struct window *worst = NULL;
-    int worst_weight = 0;
+    enum { HOUR = 3433228 }; /* in units of 2^20 ns */
+    uint32_t now = begun_at(now_ns);
+    int64_t worst = INT64_MAX;
+    size_t place = 0;
 
     for (size_t i = 0; i < WAYS; i++) {
-        int w = now_ns - set[i].first_ns > INT64_C(3600000000000) ? 0 : weight(&set[i]);
+        int32_t age = (int32_t)(now - head->begun[i]);
+        int64_t rank = (int64_t)(age > HOUR ? 0 : head->weight[i]) << 40 | (INT64_C(0x80000000) - age);
 
-        if (set[i].key == 0)
-            return &set[i];
-        if (worst == NULL || w < worst_weight || (w == worst_weight && set[i].first_ns < worst->first_ns)) {
-            worst = &set[i];
-            worst_weight = w;
+        if (head->key[i] == 0)
+            return i;
+        if (rank < worst) {
+            worst = rank;
+            place = i;
         }
     }
-    return worst;
+    return place;
+}
+
+/* The row of key; fresh when it has just been made and its windows still hold what was there before. */
+static struct window *row_of(struct windows *windows, uint64_t key, int64_t now_ns, bool may_make, bool *fresh)
+{
+    struct head *head = &windows->heads[key & windows->mask];
+    struct window *set = &windows->slots[(key & windows->mask) * WAYS * windows->width], *row;
+    size_t place = place_of(head, key);
+
+    *fresh = place == WAYS;
+    if (!*fresh) {
+        row = set + place * windows->width;
+        head->weight[place] = (uint8_t)weight(row);
+        return row;
+    }
+    if (!may_make)
+        return NULL;
+    place = victim(head, now_ns);
+    windows->evicted += head->key[place] != 0;
+    head->key[place] = key;
+    head->begun[place] = begun_at(now_ns);
+    head->weight[place] = 1;
+    return set + place * windows->width;
+}
+
+static void renew(struct window *window, uint64_t key, bool fresh, int64_t now_ns, int64_t span_ns)
+{
+    if (fresh) {
+        window->key = key;
+        empty(window, epoch_of(now_ns, span_ns), now_ns);
+    } else {
+        go_on(window, now_ns, span_ns);
+    }
 }
 
 struct window *windows_at(struct windows *windows, uint64_t key, int64_t now_ns, int64_t span_ns, bool may_make)
 {
-    struct window *set = &windows->slots[(key & windows->mask) * WAYS], *slot = NULL;
+    bool fresh;
+    struct window *window = row_of(windows, key, now_ns, may_make, &fresh);
 
-    for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            go_on(&set[i], now_ns, span_ns);
-            return &set[i];
-        }
-    }
-    if (!may_make)
-        return NULL;
-    slot = victim(set, now_ns);
-    windows->evicted += slot->key != 0;
-    slot->key = key;
-    empty(slot, epoch_of(now_ns, span_ns), now_ns);
-    return slot;
+    if (window != NULL)
+        renew(window, key, fresh, now_ns, span_ns);
+    return window;
+}
+
+struct window *windows_row(struct windows *windows, uint64_t key, int64_t now_ns, const int64_t *spans_ns,
+                           bool may_make)
+{
+    bool fresh;
+    struct window *row = row_of(windows, key, now_ns, may_make, &fresh);
+
+    for (size_t i = 0; row != NULL && i < windows->width; i++)
+        renew(&row[i], key, fresh, now_ns, spans_ns[i]);
+    return row;
+}
+
+void windows_prefetch(const struct windows *windows, uint64_t key)
+{
+    const struct head *head = &windows->heads[key & windows->mask];
+
+    __builtin_prefetch(head->key);
+    __builtin_prefetch(head->begun);
+}
+
+const struct window *windows_find(const struct windows *windows, uint64_t key)
+{
+    size_t place = place_of(&windows->heads[key & windows->mask], key);
+
+    return place == WAYS ? NULL : &windows->slots[((key & windows->mask) * WAYS + place) * windows->width];
+}
+
+void window_view(const struct window *window, int64_t now_ns, int64_t span_ns, struct window *out)
+{
+    *out = *window;
+    go_on(out, now_ns, span_ns);
 }
 
 bool windows_peek(const struct windows *windows, uint64_t key, int64_t now_ns, int64_t span_ns, struct window *out)
 {
-    const struct window *set = &windows->slots[(key & windows->mask) * WAYS];
+    const struct window *window = windows_find(windows, key);
 
-    for (size_t i = 0; i < WAYS; i++) {
-        if (set[i].key == key) {
-            *out = set[i];
-            go_on(out, now_ns, span_ns);
-            return true;
-        }
-    }
-    return false;
+    if (window != NULL)
+        window_view(window, now_ns, span_ns, out);
+    return window != NULL;
 }
 
 void window_add(struct window *window, uint64_t item)
@@ -204,7 +326,7 @@ uint32_t window_sum(const struct window *window)
 
 double window_distinct(const struct window *window)
 {
-    int set = weight(window);
+    unsigned set = weight(window);
 
     return set == BITS ? WINDOW_DISTINCT_MAX : -BITS * log(1.0 - (double)set / BITS);
 }

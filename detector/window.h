@@ -26,6 +26,8 @@ struct window {
 
 struct windows;
 struct windows *windows_create(size_t count); /* rounded up to a power of two; NULL when memory is out */
+/* Rows of several windows under one key, found with one look: the first is the one that longest remembers. */
+struct windows *windows_create_rows(size_t count, size_t width);
 void windows_free(struct windows *windows);
 size_t windows_memory(const struct windows *windows);
 uint64_t windows_evicted(const struct windows *windows); /* live windows that had to give way */
@@ -36,7 +38,14 @@ uint64_t window_mix(uint64_t a, uint64_t b);
 /* Finds the window of key, or makes it (may_make), and lets it go on to now_ns. NULL: there is none and none was
  * made. key must not be 0; a key always comes with the same span. */
 struct window *windows_at(struct windows *windows, uint64_t key, int64_t now_ns, int64_t span_ns, bool may_make);
-/* The same without a change, for reading: what it holds at now_ns, or false. */
+/* The same for a row: lets each of its windows go on by its own span. */
+struct window *windows_row(struct windows *windows, uint64_t key, int64_t now_ns, const int64_t *spans_ns,
+                           bool may_make);
+/* Lets memory fetch what a look for key will need. */
+void windows_prefetch(const struct windows *windows, uint64_t key);
+/* For reading, without a change: the row as it was last touched, or NULL, and what a window of it holds at now_ns. */
+const struct window *windows_find(const struct windows *windows, uint64_t key);
+void window_view(const struct window *window, int64_t now_ns, int64_t span_ns, struct window *out);
 bool windows_peek(const struct windows *windows, uint64_t key, int64_t now_ns, int64_t span_ns, struct window *out);
 
 void window_add(struct window *window, uint64_t item);  /* item: a hash; counts the event, too */

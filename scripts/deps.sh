@@ -6,7 +6,7 @@ set -euo pipefail
 run="gcc make libc6-dev pkg-config ca-certificates curl libcivetweb-dev libmongoc-dev libbson-dev libcjson-dev libcurl4-openssl-dev
      libjwt-dev libpcap-dev libsqlite3-dev libsodium-dev libmaxminddb-dev zlib1g-dev libzstd-dev libcap-dev libseccomp-dev"
 test="$run libcmocka-dev python3 python3-venv chromium fonts-dejavu-core procps nodejs npm"
-live="$test iproute2 ethtool tcpreplay tcpdump"
+live="$test iproute2 ethtool tcpreplay tcpdump nmap hydra hping3 vsftpd nginx-light openssh-server openssh-client"
 check="$live clang clang-format clang-tidy libclang-rt-14-dev llvm valgrind cppcheck shellcheck mandoc"
 
 group=${1:-run}

@@ -9,7 +9,7 @@ count() { # count FILE: adds up the closing lines of cmocka runs and pytest
         passed) passed=$((passed + number)) ;;
         failed | error | errors) failed=$((failed + number)) ;;
         esac
-    done < <(grep -E '^(unit: [0-9]+ passed|=+ .*(passed|failed|error).* in )' "$1" | grep -oE '[0-9]+ (passed|failed|errors?)')
+    done < <(grep -E '^(unit: [0-9]+ passed|=* ?([0-9]+ (passed|failed|error).*) in [0-9.]+s)' "$1" | grep -oE '[0-9]+ (passed|failed|errors?)')
 }
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT

@@ -10,7 +10,7 @@ class Receiver:
     """A webhook on the loopback that answers as told and keeps what it heard."""
 
     def __init__(self, answer=lambda body: (200, {"success": True})):
-        self.answer, self.heard, self.headers, self.beats = answer, [], [], []
+        self.answer, self.heard, self.headers, self.beats, self.packets = answer, [], [], [], []
         self.lock = threading.Lock()
         receiver = self
 
@@ -34,6 +34,14 @@ class Receiver:
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()
                 self.wfile.write(text)
+
+            def do_PUT(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                with receiver.lock:
+                    receiver.packets.append((self.path, body))
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def log_message(self, *arguments):
                 pass

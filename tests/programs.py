@@ -149,7 +149,9 @@ class Backend(Program):
         """The ids of all stored threats, by the cursor."""
         ids, cursor = [], None
         while True:
-            answer = self.get("/api/network/threats?limit=1000" + (f"&cursor={cursor}" if cursor else "")).json()
+            answer = self.get("/api/network/threats?limit=1000" + (f"&cursor={cursor}" if cursor else ""))
+            assert answer.status_code == 200, f"{answer.status_code} {answer.text}\n{self.log()[-2000:]}"
+            answer = answer.json()
             ids += [t["threat_id"] for t in answer["threats"]]
             cursor = answer.get("next")
             if not cursor:

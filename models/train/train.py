@@ -124,6 +124,16 @@ def manifest_hash(paths):
     return digest.hexdigest()
 
 
+def write_card(path, text):
+    """What assess.py measured stays below, until it measures again."""
+    below = ""
+    if os.path.exists(path):
+        with open(path) as old:
+            below = old.read().partition("\n# On captures")[2]
+    with open(path, "w") as out:
+        out.write(text + (f"\n# On captures{below}" if below else ""))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", required=True, action="append", help="rows; may be given several times")
@@ -163,8 +173,7 @@ def main():
                            rf=rf_threshold, iso=iso_threshold, command=" ".join(["train.py", *(a if a.startswith("-") else os.path.basename(a)
                                                                     for a in sys.argv[1:])]),
                            budgets="\n".join(f"| {b[0]} | {b[1]:.4f} | {b[2]:.4f} |" for b in budgets))
-        with open(args.card, "w") as out:
-            out.write(text)
+        write_card(args.card, text)
     print(f"{args.out}: model {name}, {len(x)} rows, rf from {rf_threshold:.3f}, iso below {iso_threshold:.3f}")
 
 

@@ -229,9 +229,11 @@ class Backend:
 class MongoServer:
     """The server of MONGODB_URI, or (and always when own) the wire server for tests on a free port."""
 
-    def __init__(self, data_dir=None, own=False):
+    def __init__(self, data_dir=None, own=False, options=()):
+        self.options = options
         self.given = None if own else os.environ.get("MONGODB_URI")
         self.data_dir = pathlib.Path(data_dir or tempfile.mkdtemp(prefix="threatline-mongo-"))
+        self.data_dir.mkdir(exist_ok=True)
         self.port = free_port()
         self.process = None
 
@@ -250,7 +252,7 @@ class MongoServer:
         with open(self.data_dir / "server.log", "ab") as log:
             self.process = subprocess.Popen(
                 [self.program(), "--host", "127.0.0.1", "--port", str(self.port), "--storage-path",
-                 str(self.data_dir / "db"), "--enable-test-commands"], stdout=log, stderr=log)
+                 str(self.data_dir / "db"), "--enable-test-commands", *self.options], stdout=log, stderr=log)
 
         def listening():
             with socket.socket() as s:

@@ -312,17 +312,19 @@ def test_browsers_are_kept_out(idle):
     assert post(detector, "/api/stop-capture", headers={"Origin": "null"}).status_code == 403
 
 
-def test_with_a_key_every_call_needs_it(start, tmp_path):
+def test_with_a_key_every_call_but_health_and_metrics_needs_it(start, tmp_path):
     key = tmp_path / "key"
     key.write_text("s3cret-control-key\n")
     detector = Detector(tmp_path / "keyed", None, "none", ["--control-key-file", key, "--bind", "0.0.0.0"]).start(ready=False)
     try:
         def status(**headers):
-            return get(detector, "/health", headers=headers).status_code
+            return get(detector, "/api/statistics", headers=headers).status_code
 
         wait_for(lambda: "detector.ready" in detector.log())
         assert status() == 401
-        assert "WWW-Authenticate" in get(detector, "/health").headers
+        assert "WWW-Authenticate" in get(detector, "/api/statistics").headers
+        assert get(detector, "/health").status_code == 200
+        assert get(detector, "/metrics").status_code == 200
         assert status(**{"X-API-Key": "wrong"}) == 401
         assert status(**{"X-API-Key": "s3cret-control-key"}) == 200
         assert status(Authorization="Bearer s3cret-control-key") == 200
@@ -387,3 +389,20 @@ def test_a_broken_secret_file_is_told_after_sighup_and_changes_nothing(start, re
     analyse(detector, write_pcap(tmp_path / "scan.pcap", list(scan())))
     wait_for(lambda: metric(detector, "sent_total") >= 2)
     assert all("webhook-signature" in {k.lower() for k in h} for h in receiver.headers)
+
+
+# --- confinement
+
+def seccomp_modes(program):
+    """Of every thread, as the kernel tells them."""
+    tasks = pathlib.Path(f"/proc/{program.process.pid}/task").iterdir()
+    return {line.split()[1] for task in tasks for line in (task / "status").read_text().splitlines() if line.startswith("Seccomp:")}
+
+
+def test_every_thread_is_confined_unless_told_otherwise(start, receiver):
+    confined = start("simulator", ["--workers", "2"])
+    wait_for(lambda: receiver.heard, 15, why="no threat")
+    assert seccomp_modes(confined) == {"2"}
+    assert "unconfined" not in confined.log()
+    free = start("none", ["--no-seccomp"])
+    assert seccomp_modes(free) == {"0"}

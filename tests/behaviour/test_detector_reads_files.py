@@ -165,3 +165,14 @@ def test_the_selftest_counts_what_passed():
     done = subprocess.run([str(BIN / "threatline-detector"), "selftest"], capture_output=True, text=True, timeout=60)
     passed, total = map(int, done.stdout.splitlines()[-1].split("/"))
     assert done.returncode == 0 and passed == total == len(done.stdout.splitlines()) - 1 >= 40, done.stdout
+
+
+# --- workers
+
+def test_one_and_two_workers_say_the_same_to_the_byte(captures):
+    labels = sorted(p for p in captures.iterdir() if p.is_dir())
+    for label in labels:
+        one, two = (read(label, "--workers", n, check=False) for n in (1, 2))
+        assert one.stdout == two.stdout and one.returncode == two.returncode, label.name
+    one, two = (read(captures / "port_scan", captures / "benign", "--features", "--workers", n, check=False).stdout for n in (1, 2))
+    assert one == two

@@ -1,6 +1,7 @@
 """People: logins, sessions, roles, users, keys and the audit log, on the real program and on each store."""
 
 import concurrent.futures
+import os
 import statistics
 import subprocess
 import time
@@ -299,7 +300,7 @@ def test_what_one_backend_ends_ends_on_the_other_within_a_second(backend):
         stream.next("connection")
         backend.call("PATCH", f"/api/users/{user['id']}", json={"disabled": True})
         begun = time.monotonic()
-        wait_until(lambda: other.get("/api/auth/me", token=token).status_code == 401, 3)
+        wait_until(lambda: other.get("/api/auth/me", token=token).status_code == 401, 10)
         assert stream.ended.wait(2)
         assert time.monotonic() - begun < 1.5
     finally:
@@ -309,17 +310,17 @@ def test_what_one_backend_ends_ends_on_the_other_within_a_second(backend):
 def test_the_console_adds_lists_and_mends_users(fresh):
     def console(*arguments, text=""):
         return subprocess.run([PROGRAM, "user", *arguments, "--data-dir", str(fresh.data_dir)], input=text, text=True,
-                              capture_output=True, timeout=20)
+                              env={k: v for k, v in os.environ.items() if k != "MONGODB_URI"}, capture_output=True, timeout=20)
 
     added = console("add", "carla", "analyst", text="a good password\n")
     assert added.returncode == 0, added.stderr
-    wait_until(lambda: login(fresh, "carla", "a good password").status_code == 200, 3)
+    wait_until(lambda: login(fresh, "carla", "a good password").status_code == 200, 10)
     assert console("add", "carla", "analyst", text="a good password\n").returncode == 1
     assert console("add", "x y", "analyst", text="a good password\n").returncode == 2
     assert console("add", "dan", "root", text="a good password\n").returncode == 2
     token = fresh.login("carla", "a good password")
     assert console("passwd", "carla", text="another password\n").returncode == 0
-    wait_until(lambda: fresh.get("/api/auth/me", token=token).status_code == 401, 3)
+    wait_until(lambda: fresh.get("/api/auth/me", token=token).status_code == 401, 10)
     assert "carla" in console("list").stdout and "password" not in console("list").stdout
     assert console("fly").returncode == 2
 

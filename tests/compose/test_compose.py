@@ -28,7 +28,7 @@ def compose(*arguments):
 
 @pytest.fixture(scope="module")
 def password():
-    found = re.search(r"password[=: ]+\"?([A-Za-z0-9_-]{12,})", compose("logs", "--no-log-prefix", "backend"))
+    found = re.search(r"First password of user admin: (\S+)", compose("logs", "--no-log-prefix", "backend"))
     assert found, "the first admin's password stands in the backend's log"
     return found.group(1)
 

@@ -120,7 +120,7 @@ def test_it_runs_as_a_plain_user_and_opens_devices_all_the_same(net, watch, rece
         fields = {line.split(":")[0]: line.split(":")[1].split() for line in children.splitlines()}
         assert set(fields["Uid"]) == {str(user.pw_uid)} and fields["Groups"] == []
         assert int(fields["CapEff"][0], 16) == 0 and int(fields["CapPrm"][0], 16) == 1 << 13
-        assert fields["NoNewPrivs"] == ["1"]
+        assert fields["NoNewPrivs"] == ["1"] and fields["Seccomp"] == ["2"]
         assert detector.call("POST", "/api/start-capture", {"interface": net.device, "duration": 0}).status_code == 200
         net.cut()
         wait_for(lambda: detector.state() == "lost", 5)

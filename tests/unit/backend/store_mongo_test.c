@@ -1,4 +1,4 @@
-/* The MongoDB store: the conformance tests on the server of MONGODB_URI, each in a database of its own. */
+/* The MongoDB store: the conformance tests on the server of SERVER_VARIABLE, each in a database of its own. */
 #include "backend/store_mongo.h"
 #include "common/token.h"
 #include "tests/unit/backend/store_conformance.h"
@@ -6,6 +6,10 @@
 #include <mongoc/mongoc.h>
 #include <time.h>
 #include <unistd.h>
+
+#ifndef SERVER_VARIABLE
+#define SERVER_VARIABLE "MONGODB_URI"
+#endif
 
 #ifdef __SANITIZE_THREAD__
 /* The driver is not built for it: its own locks are not seen, so what happens inside of it is left out. */
@@ -166,18 +170,36 @@ static void every_backend_hears_of_everything_in_order(void **state)
 
 /* --- a server in trouble --- */
 
-/* False when the server has no fail points. */
-static bool make_fail(const char *command, int times, int code, const char *label)
+static bool order_admin(bson_t *order)
 {
     mongoc_client_t *client = mongoc_client_new(server);
-    bson_t *order = BCON_NEW("configureFailPoint", "failCommand", "mode", "{", "times", BCON_INT32(times), "}",
-                             "data", "{", "failCommands", "[", BCON_UTF8(command), "]", "errorCode", BCON_INT32(code),
-                             "errorLabels", "[", BCON_UTF8(label), "]", "}");
     bool ok = mongoc_client_command_simple(client, "admin", order, NULL, NULL, NULL);
 
     bson_destroy(order);
     mongoc_client_destroy(client);
     return ok;
+}
+
+/* False when the server has no fail points. */
+static bool make_fail(const char *command, int times, int code, const char *label)
+{
+    return order_admin(BCON_NEW("configureFailPoint", "failCommand", "mode", "{", "times", BCON_INT32(times), "}",
+                                "data", "{", "failCommands", "[", BCON_UTF8(command), "]", "errorCode",
+                                BCON_INT32(code), "errorLabels", "[", BCON_UTF8(label), "]", "}"));
+}
+
+/* After so many more writes every one fails, until let_write. */
+static bool refuse_writes(int after)
+{
+    return order_admin(BCON_NEW("configureFailPoint", "failCommand", "mode", "{", "skip", BCON_INT32(after), "times",
+                                BCON_INT32(1000000), "}", "data", "{", "failCommands", "[", "insert", "update",
+                                "delete", "findAndModify", "commitTransaction", "]", "errorCode", BCON_INT32(8000),
+                                "}"));
+}
+
+static void let_write(void)
+{
+    order_admin(BCON_NEW("configureFailPoint", "failCommand", "mode", "off"));
 }
 
 static void a_lost_race_is_tried_again(void **state)
@@ -187,7 +209,7 @@ static void a_lost_race_is_tried_again(void **state)
     struct err err = {0};
     int64_t seq = 0;
 
-    if (!make_fail("insert", 2, 112, "TransientTransactionError"))
+    if (!store_shared(*state) || !make_fail("insert", 2, 112, "TransientTransactionError"))
         skip();
     if (!store_insert(*state, &item, 1, &err))
         fail_msg("%s", err.text);
@@ -195,6 +217,185 @@ static void a_lost_race_is_tried_again(void **state)
     free(item.json);
     assert_true(store_last_seq(*state, &seq, NULL));
     assert_int_equal(seq, 1); /* what the lost attempts took was given back */
+}
+
+/* A backend that died within a transaction: its lock on the sequence is still held at the server. */
+static void what_a_dead_backend_left_open_stops_nobody(void **state)
+{
+    struct mongo_store *dead;
+    struct store *other = open_database();
+    struct threat t = make_threat("after");
+    struct mongo_call call = {0};
+    int64_t began, last = 0;
+    struct store_item item;
+    bool again = false;
+
+    if (!store_shared(*state)) {
+        store_close(other);
+        skip();
+    }
+    dead = MONGO_STORE(other);
+    call.store = dead;
+    assert_true(mongo_writer(&call, NULL));
+    assert_true(mongoc_client_session_start_transaction(call.session, NULL, NULL));
+    assert_true(mongo_count_up(&call, "seq", 1, &last, &again, NULL));
+    began = clock_monotonic_ms();
+    item = put_threat(*state, &t);
+    assert_int_equal(item.result, STORE_STORED);
+    assert_int_equal(item.seq, 1);
+    assert_true(clock_monotonic_ms() - began < 4000);
+    free(item.json);
+    store_close(other);
+}
+
+/* A server that stops taking writes in the middle of a change, and a backend that is gone (reopen) or not when it
+ * takes them again. */
+static char *all_counts(struct store *store)
+{
+    cJSON *s = statistics_of(store, (struct store_span){0});
+    char *text;
+
+    assert_non_null(s);
+    text = cJSON_PrintUnformatted(s);
+    cJSON_Delete(s);
+    return text;
+}
+
+struct cut {
+    const char *what;
+    bool (*change)(struct store *store, int n, struct err *err);
+};
+
+static bool cut_insert(struct store *store, int n, struct err *err)
+{
+    struct threat threats[3];
+    struct store_item items[3];
+    char id[3][16];
+    bool ok;
+
+    for (int i = 0; i < 3; i++) {
+        if (i < 2)
+            snprintf(id[i], sizeof id[i], "new-%d-%d", n, i);
+        else
+            snprintf(id[i], sizeof id[i], "t00001");
+        threats[i] = make_threat(id[i]);
+        threats[i].severity = i < 2 ? SEVERITY_LOW : SEVERITY_CRITICAL;
+        threats[i].revision = i < 2 ? 1 : (uint32_t)n + 2;
+        items[i] = item_of(&threats[i]);
+    }
+    ok = store_insert(store, items, 3, err);
+    if (ok) {
+        assert_int_equal(items[0].result, STORE_STORED);
+        assert_int_equal(items[1].result, STORE_STORED);
+        assert_int_equal(items[2].result, STORE_UPDATED);
+    }
+    for (int i = 0; i < 3; i++)
+        free(items[i].json);
+    return ok;
+}
+
+static bool cut_triage(struct store *store, int n, struct err *err)
+{
+    struct store_change change = {
+        .status = n % 2 == 0 ? "closed" : "new", .comment = "looked at", .actor = "ana", .version = -1};
+    char *json = NULL;
+    int64_t seq;
+    bool ok = store_triage(store, "t00002", &change, &seq, &json, err);
+
+    free(json);
+    return ok;
+}
+
+static bool cut_remove(struct store *store, int n, struct err *err)
+{
+    int64_t count = 0;
+    bool ok = store_remove(store, NULL, 0, false, 2, NULL, NULL, &count, err);
+
+    (void)n;
+    assert_true(!ok || count == 2);
+    return ok;
+}
+
+/* NULL: it is not there. */
+static char *text_of_threat(struct store *store, const char *id)
+{
+    struct triage triage;
+    char *json = NULL;
+    int64_t seq;
+
+    return store_threat(store, id, &json, &seq, &triage, NULL) ? json : NULL;
+}
+
+static void is_as_before(struct store *store, const char *counts, const char *threat)
+{
+    char *now = all_counts(store), *same = text_of_threat(store, "t00001");
+
+    assert_string_equal(now, counts);
+    assert_int_equal(same != NULL, threat != NULL);
+    if (same != NULL && threat != NULL)
+        assert_string_equal(same, threat);
+    free(now);
+    free(same);
+}
+
+static void cut_at_every_write(struct store **store, const struct cut *cut)
+{
+    bool done = false;
+
+    for (int after = 0; !done; after++) {
+        char *before = all_counts(*store), *threat = text_of_threat(*store, "t00001");
+        struct err err = {0};
+
+        assert_true(after < 40);
+        assert_true(refuse_writes(after));
+        done = cut->change(*store, after, &err);
+        let_write();
+        if (!done) {
+            assert_int_equal(err.code, ERR_UNAVAILABLE);
+            if (after % 2 == 0) {
+                *store = conformance_reopen(*store);
+                assert_non_null(*store);
+                is_as_before(*store, before, threat);
+            }
+            if (!cut->change(*store, after, &err))
+                fail_msg("%s cut after %d writes: %s", cut->what, after, err.text);
+        }
+        free(before);
+        free(threat);
+    }
+}
+
+static void a_change_that_is_cut_short_leaves_nothing_behind(void **state)
+{
+    static const struct cut cuts[] = {{"insert", cut_insert}, {"triage", cut_triage}, {"remove", cut_remove}};
+    struct store *store = *state;
+    cJSON *s;
+
+    put_many(store, 100);
+    if (!refuse_writes(1000000))
+        skip();
+    let_write();
+    for (size_t i = 0; i < sizeof cuts / sizeof *cuts; i++)
+        cut_at_every_write(&store, &cuts[i]);
+    *state = store;
+    /* The counts are those of what is there. */
+    s = statistics_of(store, (struct store_span){0});
+    {
+        struct found found = {0};
+        int64_t total = 0;
+
+        assert_true(store_find(store, &(struct store_query){.limit = 1000}, collect, &found, &total, NULL));
+        assert_int_equal((int)number_at(s, "total"), (int)found.count);
+        cJSON_Delete(found.last);
+    }
+    cJSON_Delete(s);
+}
+
+static void a_standalone_server_is_for_one_backend(void **state)
+{
+    bool standalone = strcmp(SERVER_VARIABLE, "MONGODB_STANDALONE_URI") == 0;
+
+    assert_true(store_shared(*state) == !standalone);
 }
 
 static void a_server_that_is_not_there_is_told_in_seconds(void **state)
@@ -321,18 +522,21 @@ int main(void)
         CONFORMANCE_TESTS,
         STORE_TEST(every_backend_hears_of_everything_in_order),
         STORE_TEST(a_lost_race_is_tried_again),
+        STORE_TEST(what_a_dead_backend_left_open_stops_nobody),
+        STORE_TEST(a_change_that_is_cut_short_leaves_nothing_behind),
+        STORE_TEST(a_standalone_server_is_for_one_backend),
         cmocka_unit_test(a_server_that_is_not_there_is_told_in_seconds),
         STORE_TEST(every_field_has_an_index),
         STORE_TEST(documents_are_as_the_guide_has_them),
     };
-    const char *given = getenv("MONGODB_URI");
+    const char *given = getenv(SERVER_VARIABLE);
 
     if (given == NULL || given[0] == '\0') {
         if (getenv("CI") != NULL) {
-            fprintf(stderr, "MONGODB_URI is not set: the MongoDB store cannot be tested\n");
+            fprintf(stderr, SERVER_VARIABLE " is not set: the MongoDB store cannot be tested\n");
             return 1;
         }
-        fprintf(stderr, "skipped: MONGODB_URI is not set (mongodb://host:port)\n");
+        fprintf(stderr, "skipped: " SERVER_VARIABLE " is not set (mongodb://host:port)\n");
         return 0;
     }
     snprintf(options, sizeof options, "%s", strchr(given, '?') != NULL ? strchr(given, '?') : "");

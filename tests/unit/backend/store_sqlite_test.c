@@ -4,6 +4,7 @@
 #include "common/token.h"
 #include "tests/unit/backend/store_conformance.h"
 
+#include <glob.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -61,6 +62,68 @@ static void a_newer_schema_is_refused(void **state)
     assert_null(*state);
     assert_int_equal(err.code, ERR_DENIED);
     assert_non_null(strstr(err.text, "newer"));
+}
+
+static int schema_of(const char *file)
+{
+    sqlite3 *db;
+    sqlite3_stmt *get;
+    int version;
+
+    assert_int_equal(sqlite3_open_v2(file, &db, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &get, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(get), SQLITE_ROW);
+    version = sqlite3_column_int(get, 0);
+    sqlite3_finalize(get);
+    sqlite3_close(db);
+    return version;
+}
+
+/* The file beside the store that a migration from this version left; false: there is none. */
+static bool find_copy(int version, char found[256])
+{
+    char pattern[128];
+    glob_t files;
+    bool is_there;
+
+    snprintf(pattern, sizeof pattern, "%s.v%d.*", path, version);
+    is_there = glob(pattern, 0, NULL, &files) == 0;
+    if (is_there)
+        snprintf(found, 256, "%s", files.gl_pathv[0]);
+    globfree(&files);
+    return is_there;
+}
+
+/* Today's schema is taken for the older one; the newer one is invented here. */
+static void an_older_file_is_copied_before_it_is_brought_up_to_date(void **state)
+{
+    static const char *const broken[] = {"",
+                                         "ALTER TABLE threat ADD COLUMN invented TEXT; SELECT nothing FROM nowhere"};
+    static const char *const steps[] = {"", "ALTER TABLE threat ADD COLUMN invented TEXT"};
+    struct sqlite_store *s = SQLITE_STORE(*state);
+    struct err err = {0};
+    struct store *old;
+    char copy[256];
+    int64_t seq = 0;
+
+    put_many(*state, 3);
+    assert_false(find_copy(1, copy));
+    assert_false(sqlite_migrate(s, broken, 2, &err));
+    assert_int_equal(schema_of(path), 1); /* a step that fails leaves nothing behind */
+    assert_true(find_copy(1, copy));
+    unlink(copy);
+    if (!sqlite_migrate(s, steps, 2, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(schema_of(path), 2);
+    assert_true(sqlite_text(&s->writer, "SELECT invented FROM threat", NULL));
+    assert_true(find_copy(1, copy));
+    assert_int_equal(schema_of(copy), 1);
+    old = store_open_sqlite(copy, &err); /* the way back */
+    assert_non_null(old);
+    assert_true(store_last_seq(old, &seq, NULL));
+    assert_int_equal(seq, 3);
+    store_close(old);
+    unlink(copy);
 }
 
 static void a_backup_is_a_whole_store(void **state)
@@ -291,6 +354,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CONFORMANCE_TESTS,
         STORE_TEST(a_newer_schema_is_refused),
+        STORE_TEST(an_older_file_is_copied_before_it_is_brought_up_to_date),
         STORE_TEST(a_backup_is_a_whole_store),
         STORE_TEST(a_full_disk_is_told_and_healed),
         STORE_TEST(every_search_uses_an_index),

@@ -55,9 +55,29 @@ static void every_cut_of_a_request_is_safe(void **state)
     }
 }
 
+static void an_answer_that_nothing_is_there_is_known_by_its_status(void **state)
+{
+    static const struct {
+        const char *text;
+        bool missing;
+    } cases[] = {{"HTTP/1.1 404 Not Found\r\n", true},
+                 {"HTTP/1.0 403 Forbidden", true},
+                 {"HTTP/1.1 400", true},
+                 {"HTTP/1.1 200 OK\r\n", false},
+                 {"HTTP/1.1 40", false},
+                 {"GET /404 HTTP/1.1", false},
+                 {"HTTP/1.1x404", false},
+                 {"", false}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(http_is_missing((const uint8_t *)cases[i].text, strlen(cases[i].text)), cases[i].missing);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_answer_that_nothing_is_there_is_known_by_its_status),
         cmocka_unit_test(honest_requests_hold_nothing),
         cmocka_unit_test(attacks_are_named_also_when_encoded_twice),
         cmocka_unit_test(every_cut_of_a_request_is_safe),

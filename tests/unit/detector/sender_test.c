@@ -97,6 +97,7 @@ static void take_beat(struct http_request *request, void *context)
 }
 
 static const struct http_route routes[] = {
+    {"PUT", "/api/network/threats/{id}/evidence", 0, take, HTTP_WHOLE_BODY, 1024 * 1024},
     {"POST", "/api/network/webhook", 0, take, HTTP_WHOLE_BODY, SENDER_BODY_MAX + 2},
     {"POST", "/api/network/sensors/{name}/heartbeat", 0, take_beat, HTTP_WHOLE_BODY, 65536},
 };
@@ -109,7 +110,7 @@ static void serve(struct fixture *f)
                                            .port_count = 1,
                                            .threads = 2,
                                            .routes = routes,
-                                           .route_count = 2,
+                                           .route_count = 3,
                                            .context = f};
 
     f->server = http_server_start(&settings, NULL);
@@ -535,6 +536,67 @@ static void a_secret_file_without_the_sensor_is_refused(void **state)
 
 #define WITH_SERVER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static bool counted_packets(struct fixture *f, uint64_t handed, uint64_t refused)
+{
+    struct sender_counters c;
+
+    for (int i = 0; i < 5000; i++) {
+        sender_counters(f->sender, &c);
+        if (c.evidence == handed && c.evidence_refused == refused)
+            return true;
+        usleep(1000);
+    }
+    return false;
+}
+
+static void packets_follow_their_threat_signed_and_again_while_it_is_not_there(void **state)
+{
+    struct fixture *f = *state;
+    const struct signature_key *who = NULL;
+    struct signature_key key;
+    struct spool_counts left;
+
+    script(f, 503, NULL, NULL);
+    script(f, 200, NULL, NULL); /* the threat */
+    script(f, 404, NULL, NULL);
+    script(f, 500, NULL, NULL);
+    script(f, 404, NULL, NULL);
+    script(f, 200, NULL, NULL);
+    append(f, "t1", 1);
+    assert_true(spool_evidence(f->spool, "t1", "packets of t1", 13, NULL));
+    start(f, true, false);
+    assert_true(counted_packets(f, 1, 0));
+    assert_true(sender_drain(f->sender, 5000));
+    assert_int_equal(f->count, 6);
+    assert_string_equal(f->heard[1].id, "t1.1");
+    assert_true(signature_key_from_text(secret, &key, NULL));
+    for (int i = 2; i < 6; i++) {
+        struct heard *h = &f->heard[i];
+
+        assert_string_equal(h->id, "t1.evidence");
+        assert_string_equal(h->body, "packets of t1");
+        assert_true(signature_check(&key, 1, h->signature, h->id, h->timestamp, clock_now_ms() / 1000, h->body, 13,
+                                    &who, NULL));
+    }
+    left = counts(f);
+    assert_int_equal(left.evidence + left.evidence_kept, 0);
+}
+
+static void packets_that_are_refused_are_given_up_and_counted(void **state)
+{
+    struct fixture *f = *state;
+
+    script(f, 400, NULL, NULL);
+    script(f, 413, NULL, NULL);
+    script(f, 200, NULL, NULL);
+    for (int i = 0; i < 3; i++)
+        assert_true(spool_evidence(f->spool, (const char *[]){"a", "b", "c"}[i], "x", 1, NULL));
+    start(f, false, false);
+    assert_true(counted_packets(f, 1, 2));
+    assert_true(sender_drain(f->sender, 5000));
+    assert_int_equal(f->count, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -544,6 +606,8 @@ int main(void)
         WITH_SERVER(what_a_person_must_put_right_is_kept_and_tried_again),
         WITH_SERVER(anything_else_is_tried_again_until_it_is_delivered),
         WITH_SERVER(retry_after_is_honoured),
+        WITH_SERVER(packets_follow_their_threat_signed_and_again_while_it_is_not_there),
+        WITH_SERVER(packets_that_are_refused_are_given_up_and_counted),
         WITH_SERVER(silence_is_tried_again_and_nothing_is_lost_by_a_stop),
         WITH_SERVER(a_backlog_goes_as_arrays_of_at_most_1000),
         WITH_SERVER(a_207_settles_item_by_item),

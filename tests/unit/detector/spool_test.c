@@ -271,10 +271,72 @@ static void the_oldest_unsent_is_told(void **state)
     assert_in_range(counts(f).oldest_ms, before, clock_now_ms());
 }
 
+static bool packets_due(struct fixture *f, int64_t now_ms, struct spool_packets *out)
+{
+    bool found = false;
+
+    assert_true(spool_take_evidence(f->spool, now_ms, out, &found, NULL));
+    return found;
+}
+
+static void packets_wait_until_no_notice_of_their_threat_waits(void **state)
+{
+    struct fixture *f = *state;
+    struct spool_packets packets;
+    struct spool_row row;
+
+    append(f, "a", 1);
+    assert_true(spool_evidence(f->spool, "a", "pcap\0x", 6, NULL));
+    assert_true(spool_evidence(f->spool, "a", "other", 5, NULL)); /* the first counts */
+    assert_false(packets_due(f, clock_now_ms(), &packets));
+    assert_int_equal(counts(f).evidence, 0);
+    take(f, &row, 1, 1000);
+    settle(f, row.n, SPOOL_DELIVERED, 0);
+    spool_rows_clear(&row, 1);
+    reopen(f, 0);
+    assert_int_equal(counts(f).evidence, 1);
+    assert_true(packets_due(f, clock_now_ms(), &packets));
+    assert_string_equal(packets.threat_id, "a");
+    assert_int_equal(packets.length, 6);
+    assert_memory_equal(packets.bytes, "pcap\0x", 6);
+    free(packets.bytes);
+    assert_true(spool_settle_evidence(f->spool, packets.n, 5000, NULL)); /* later */
+    assert_int_equal(counts(f).evidence, 0);
+    assert_int_equal(counts(f).evidence_kept, 1);
+    assert_false(packets_due(f, 4999, &packets));
+    assert_true(packets_due(f, 5000, &packets));
+    assert_int_equal(packets.tries, 1);
+    free(packets.bytes);
+    assert_true(spool_settle_evidence(f->spool, packets.n, 0, NULL)); /* done */
+    assert_false(packets_due(f, INT64_MAX, &packets));
+}
+
+static void packets_leave_half_of_the_room_to_threats(void **state)
+{
+    struct fixture *f = *state;
+    enum { BIG = 40000 };
+    char *big = calloc(1, BIG), id[16];
+    struct err err = {0};
+    int kept = 0;
+
+    reopen(f, 512 * 1024);
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "t%d", i);
+        kept += spool_evidence(f->spool, id, big, BIG, &err);
+    }
+    assert_in_range(kept, 2, 6);
+    assert_int_equal(err.code, ERR_UNAVAILABLE);
+    append(f, "a", 1);
+    assert_int_equal(counts(f).waiting, 1);
+    free(big);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_row_is_there_after_a_restart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(packets_wait_until_no_notice_of_their_threat_waits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(packets_leave_half_of_the_room_to_threats, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_same_id_and_revision_is_kept_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(taking_is_bounded_by_rows_and_bytes_but_gives_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_delivered_row_is_gone, set_up, tear_down),

@@ -209,6 +209,69 @@ static void ping(struct scene *scene, uint32_t step)
     send(scene, &p);
 }
 
+static void answered_ping(struct scene *scene, uint32_t step)
+{
+    struct packet p = packet(scene, 0xc0a80201 + step, 0, ATTACKER, 0, 1);
+
+    ping(scene, step);
+    p.icmp_type = 0;
+    send(scene, &p);
+}
+
+static void ping_from(struct scene *scene, uint32_t step)
+{
+    struct packet p = packet(scene, 0x2d000001 + step * 7919, 0, VICTIM, 0, 1);
+
+    p.icmp_type = 8;
+    send(scene, &p);
+}
+
+static void missing_page(struct scene *scene, uint32_t step)
+{
+    static const char text[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\n\r\nnot here\n";
+    struct packet p = packet(scene, VICTIM, 80, ATTACKER, (uint16_t)(40000 + step / 50), 6);
+
+    p.tcp_flags = TCP_ACK | TCP_PSH;
+    p.payload = (const uint8_t *)text;
+    p.payload_bytes = p.payload_captured = sizeof text - 1;
+    verdict_packet(scene->verdict, &p);
+}
+
+static void web_session(struct scene *scene, uint32_t step)
+{
+    session(scene, (uint16_t)(2000 + step), VICTIM, 80, 90, 300);
+}
+
+static void half_open(struct scene *scene, uint32_t step)
+{
+    uint16_t port = (uint16_t)(2000 + step);
+
+    tcp(scene, ATTACKER, port, VICTIM, 80, TCP_SYN, 0);
+    tcp(scene, VICTIM, 80, ATTACKER, port, TCP_SYN | TCP_ACK, 0);
+    tcp(scene, ATTACKER, port, VICTIM, 80, TCP_RST, 0);
+}
+
+static void stray_reset(struct scene *scene, uint32_t step)
+{
+    tcp(scene, 0x2d000001 + step * 7919, 5000, VICTIM, 80, TCP_RST, 0);
+}
+
+static void invented_ends(struct scene *scene, uint32_t step)
+{
+    tcp(scene, 0xe5000001 + step * 7919, 5000, 0x2d000001 + step * 104729, 80, TCP_SYN, 0);
+}
+
+static void reflected_to_ports(struct scene *scene, uint32_t step)
+{
+    udp(scene, 0x08080008, 123, VICTIM, (uint16_t)(2000 + step), NULL, 468);
+}
+
+static void amplified(struct scene *scene, uint32_t step)
+{
+    udp(scene, ATTACKER, (uint16_t)(2000 + step), VICTIM, 123, NULL, 8);
+    udp(scene, VICTIM, 123, ATTACKER, (uint16_t)(2000 + step), NULL, 468);
+}
+
 static void arp(struct scene *scene, uint32_t step)
 {
     struct packet p = packet(scene, ATTACKER, 0, 0xc0a80201 + step, 0, 0);
@@ -219,7 +282,7 @@ static void arp(struct scene *scene, uint32_t step)
 
 static void login(struct scene *scene, uint32_t step)
 {
-    session(scene, (uint16_t)(40000 + step), VICTIM, 22, 900, 1100);
+    session(scene, (uint16_t)(40000 + step), VICTIM, 22, 900, 9000);
 }
 
 static void guess_elsewhere(struct scene *scene, uint32_t step)
@@ -261,13 +324,17 @@ static void missing_name(struct scene *scene, uint32_t step)
     udp(scene, 0x08080808, 53, ATTACKER, 40000, bytes, dns_message(bytes, name, 0x8183));
 }
 
-static void long_name(struct scene *scene, uint32_t step)
+static void text_question(struct scene *scene, uint32_t step)
 {
     char name[128];
     uint8_t bytes[256];
 
-    snprintf(name, sizeof name, "%034u.t.example.com", step);
-    udp(scene, ATTACKER, 40000, 0x08080808, 53, bytes, dns_message(bytes, name, 0x0100));
+    size_t length;
+
+    snprintf(name, sizeof name, "d%u.example.com", step);
+    length = dns_message(bytes, name, 0x0100);
+    bytes[length - 3] = 16; /* TXT: names that long would be told by their bytes */
+    udp(scene, ATTACKER, 40000, 0x08080808, 53, bytes, length);
 }
 
 static void mail(struct scene *scene, uint32_t step)
@@ -316,7 +383,16 @@ static const struct {
     {syn_to_port, "port_scan", "failed_ports", COUNT_PORTS_FAILED_SLOW, 80, 130, 10000000000},
     {fin_to_port, "port_scan", "odd_flag_probes", COUNT_ODD_PROBES, 50, 200, 10000000},
     {syn_to_host, "port_scan", "failed_hosts_admin_port", COUNT_HOSTS_FAILED_ADMIN, 80, 130, 10000000},
-    {ping, "port_scan", "pinged_hosts", COUNT_HOSTS_PINGED, 75, 150, 10000000},
+    {ping, "port_scan", "silent_hosts", COUNT_HOSTS_SILENT, 75, 150, 10000000},
+    {answered_ping, "port_scan", "pinged_hosts", COUNT_HOSTS_PINGED, 75, 150, 10000000},
+    {missing_page, "web_attack", "missing_pages", COUNT_PAGES_MISSING, 99, 101, 10000000},
+    {web_session, "dos", "web_sessions", COUNT_WEB_SESSIONS, 99, 101, 1000000},
+    {half_open, "dos", "half_open_flows", COUNT_FLOWS_HALF_OPEN, 80, 130, 1000000},
+    {stray_reset, "ddos", "stray_sources", COUNT_SOURCES_STRAY, 80, 130, 1000000},
+    {ping_from, "ddos", "pinging_sources", COUNT_SOURCES_PINGING, 80, 130, 1000000},
+    {invented_ends, "ddos", "impossible_sources", COUNT_SOURCES_IMPOSSIBLE, 75, 150, 1000000},
+    {reflected_to_ports, "ddos", "reflected_flows", COUNT_REFLECTED_FLOWS, 99, 101, 1000000},
+    {amplified, "ddos", "amplified_answers", COUNT_AMPLIFIED, 99, 101, 1000000},
     {arp, "port_scan", "arp_asked_hosts", COUNT_HOSTS_ASKED, 75, 130, 10000000},
     {odd_icmp, "port_scan", "icmp_probe_kinds", COUNT_ICMP_PROBES, 50, 100, 10000000},
     {rare_protocol, "port_scan", "ip_protocols", COUNT_PROTOCOLS, 80, 150, 10000000},
@@ -330,7 +406,7 @@ static const struct {
     {reflected, "ddos", "reflectors", COUNT_REFLECTORS, 80, 130, 1000000},
     {missing_name, "malware", "missing_names", COUNT_NAMES_MISSING, 80, 130, 100000000},
     {mail, "malware", "mail_hosts", COUNT_MAIL_HOSTS, 75, 130, 100000000},
-    {long_name, "data_exfiltration", "dns_long_names", COUNT_DNS_NAMES, 80, 130, 1000000000},
+    {text_question, "data_exfiltration", "dns_long_names", COUNT_DNS_NAMES, 80, 130, 1000000000},
     {unlike_reply, "data_exfiltration", "icmp_unlike_replies", COUNT_ICMP_UNLIKE, 70, 100, 100000000},
 };
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
@@ -400,16 +476,64 @@ static void a_stream_that_nobody_answers_is_a_flood(void **state)
     struct scene scene;
 
     (void)state;
-    for (int pace = 0; pace < 2; pace++) { /* 4,000 and 10,000 packets a second */
+    for (int pace = 0; pace < 2; pace++) { /* 1,900 and 4,000 packets a second */
         begin(&scene, false);
         for (int i = 0; i < 2100; i++) {
-            scene.now_ns += pace == 0 ? 250000 : 100000;
+            scene.now_ns += pace == 0 ? 530000 : 250000;
             udp(&scene, ATTACKER, 5555, VICTIM, 9999, NULL, 64);
         }
         finish(&scene);
         assert_int_equal(scene.threats, pace);
         if (pace == 1)
             assert_string_equal(scene.told[0].type, "udp_flood");
+        end(&scene);
+    }
+}
+
+static void pings_without_end_are_a_flood_even_when_answered(void **state)
+{
+    struct scene scene;
+
+    (void)state;
+    for (int pace = 0; pace < 2; pace++) { /* 200 and 500 pings a second */
+        begin(&scene, false);
+        for (int i = 0; i < 2100; i++) {
+            struct packet p = packet(&scene, ATTACKER, 0, VICTIM, 0, 1),
+                          q = packet(&scene, VICTIM, 0, ATTACKER, 0, 1);
+
+            scene.now_ns += pace == 0 ? 5000000 : 2000000;
+            p.time_ns = q.time_ns = scene.now_ns;
+            p.icmp_type = 8;
+            send(&scene, &p);
+            send(&scene, &q);
+        }
+        finish(&scene);
+        assert_int_equal(scene.threats, pace);
+        if (pace == 1)
+            assert_string_equal(scene.told[0].counter, "pings_s");
+        end(&scene);
+    }
+}
+
+static void names_that_exist_under_another_suffix_are_a_search_list(void **state)
+{
+    struct scene scene;
+    char name[64];
+    uint8_t bytes[128];
+
+    (void)state;
+    for (int found = 0; found < 2; found++) {
+        begin(&scene, false);
+        for (uint32_t i = 0; i < 60; i++) {
+            scene.now_ns += 200000000;
+            snprintf(name, sizeof name, "qx%u.corp.example.com", i * 7919);
+            udp(&scene, 0x08080808, 53, ATTACKER, 40000, bytes, dns_message(bytes, name, 0x8183));
+            snprintf(name, sizeof name, "qx%u.example.org", i * 7919);
+            if (found)
+                udp(&scene, 0x08080808, 53, ATTACKER, 40000, bytes, dns_message(bytes, name, 0x8180));
+        }
+        finish(&scene);
+        assert_int_equal(scene.threats, !found);
         end(&scene);
     }
 }
@@ -565,6 +689,8 @@ int main(void)
         cmocka_unit_test(below_its_limit_every_kind_is_silent),
         cmocka_unit_test(above_its_limit_every_kind_is_one_threat_of_its_type),
         cmocka_unit_test(one_malicious_request_is_a_threat),
+        cmocka_unit_test(pings_without_end_are_a_flood_even_when_answered),
+        cmocka_unit_test(names_that_exist_under_another_suffix_are_a_search_list),
         cmocka_unit_test(a_stream_that_nobody_answers_is_a_flood),
         cmocka_unit_test(datagrams_to_all_ports_are_a_flood_when_fast_and_a_scan_when_slow),
         cmocka_unit_test(slow_requests_are_a_dos),

@@ -83,9 +83,29 @@ static void a_clock_that_jumps_back_begins_anew(void **state)
     windows_free(windows);
 }
 
+static void a_row_goes_on_by_the_span_of_each_window(void **state)
+{
+    static const int64_t spans[] = {600 * INT64_C(1000000000), 10 * INT64_C(1000000000)};
+    struct windows *windows = windows_create_rows(64, 2);
+    struct window *row = windows_row(windows, 7, start, spans, true), seen;
+
+    (void)state;
+    window_add(&row[0], 1);
+    window_add(&row[1], 1);
+    row = windows_row(windows, 7, start + 20 * second, spans, false);
+    assert_int_equal(window_sum(&row[0]), 1);
+    assert_int_equal(window_sum(&row[1]), 0);
+    window_view(&windows_find(windows, 7)[0], start + 3000 * second, spans[0], &seen);
+    assert_int_equal(window_sum(&seen), 0);
+    assert_int_equal(window_sum(&windows_find(windows, 7)[0]), 1); /* looking changed nothing */
+    assert_null(windows_find(windows, 8));
+    windows_free(windows);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_row_goes_on_by_the_span_of_each_window),
         cmocka_unit_test(different_items_are_counted_and_the_same_one_is_not),
         cmocka_unit_test(what_is_older_than_the_span_is_forgotten),
         cmocka_unit_test(an_item_taken_back_does_not_count),

@@ -1,0 +1,21 @@
+/* ports.h: what a port is commonly used for. Decides which counters a flow belongs to, never how bad it is. */
+#ifndef DETECTOR_PORTS_H
+#define DETECTOR_PORTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum service {
+    SERVICE_OTHER,
+    SERVICE_LOGIN, /* asks people for a password */
+    SERVICE_DATA,  /* databases, directories, brokers: honest programs open many sessions */
+    SERVICE_WEB,
+    SERVICE_MAIL
+};
+
+enum service port_service(uint16_t port);
+bool port_is_admin(uint16_t port); /* machines are taken over by it; honest clients seldom fail there at many hosts */
+bool port_is_amplifier(uint16_t port); /* answers small questions of anybody with large packets */
+bool port_is_server(uint16_t port);    /* above 1023 and yet a server's, not a client's */
+
+#endif

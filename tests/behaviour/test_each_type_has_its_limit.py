@@ -1,0 +1,122 @@
+"""Of each type: traffic just below its limit is silent; just above it is one threat, of the right type, explained by its counter."""
+import json
+import struct
+
+import pytest
+from crafted import ip4, tcp, udp, write_pcap
+from programs import read
+
+HERE, THERE, START = "10.1.1.9", "192.168.1.7", 1_700_000_000.0
+
+
+def session(at, sport, dport, up, down, client=HERE, server=THERE):
+    """A connection with one question and one answer, closed by both."""
+    steps = [(client, sport, server, dport, "S", b""), (server, dport, client, sport, "SA", b""), (client, sport, server, dport, "A", b""),
+             (client, sport, server, dport, "PA", up), (server, dport, client, sport, "PA", down), (client, sport, server, dport, "FA", b""),
+             (server, dport, client, sport, "FA", b""), (client, sport, server, dport, "A", b"")]
+    for n, (source, a, target, b, flags, payload) in enumerate(steps):
+        yield at + n * 0.0005, tcp(source, target, a, b, flags, payload)
+
+
+def dns(name, kind=1, answer=0):
+    labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split("."))
+    return struct.pack("!HHHHHH", 1, answer or 0x0100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", kind, 1)
+
+
+def echo(source, target, number, kind=8):
+    return ip4(source, target, 1, struct.pack("!BBHHH", kind, 0, 0, 7, number % 65536) + b"a" * 48)
+
+
+def closed_ports(count):
+    for n in range(count):
+        at = START + n * 0.05
+        yield at, tcp(HERE, THERE, 40000, 1000 + n, "S")
+        yield at + 0.001, tcp(THERE, HERE, 1000 + n, 40000, "RA")
+
+
+def pinged(count):
+    for n in range(count):
+        yield START + n * 0.05, echo(HERE, f"192.168.2.{n + 1}", n)
+
+
+def logins(count):
+    for n in range(count):
+        yield from session(START + n * 0.2, 40000 + n, 22, b"x" * 900, b"y" * 9000)
+
+
+def paths(count):
+    for n in range(count):
+        yield from session(START + n * 0.05, 40000 + n, 80, b"GET /" + b"a" * n + b" HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")
+
+
+def nothing_there(count):
+    for n in range(count):
+        yield from session(START + n * 0.1, 40000 + n, 80, b"GET /same HTTP/1.1\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n")
+
+
+def spoofed(count):
+    for n in range(count):
+        yield START + n * 0.01, tcp(f"45.{n % 223}.{n * 7 % 251}.9", THERE, 5000, 80, "S")
+
+
+def half_open(count):
+    for n in range(count):
+        at = START + n * 0.02
+        yield at, tcp(HERE, THERE, 2000 + n, 80, "S")
+        yield at + 0.001, tcp(THERE, HERE, 80, 2000 + n, "SA")
+        yield at + 0.002, tcp(HERE, THERE, 2000 + n, 80, "R")
+
+
+def datagrams(count):
+    for n in range(count):
+        yield START + n * 0.005, udp(HERE, THERE, 2000 + n, 9999, b"x" * 100)
+
+
+def reflected(count):
+    for n in range(count):
+        yield START + n * 0.005, udp(f"8.8.{n % 200}.{n % 199 + 1}", THERE, 123, 40000, b"z" * 400)
+
+
+def names_that_are_not(count):
+    for n in range(count):
+        yield START + n * 0.5, udp("8.8.8.8", HERE, 53, 40000 + n, dns(f"qx{n * 7919}zk.com", answer=0x8183))
+
+
+def text_questions(count):
+    for n in range(count):
+        yield START + n * 0.4, udp(HERE, "8.8.8.8", 40000 + n, 53, dns(f"d{n}.example.com", 16))
+
+
+def odd_replies(count):
+    for n in range(count):
+        yield START + n, echo(HERE, THERE, n)
+        yield START + n + 0.01, ip4(THERE, HERE, 1, struct.pack("!BBHHH", 0, 0, 0, 7, n) + b"b" * 48)
+
+
+CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
+         (logins, 28, 32, "brute_force", "login_sessions"), (paths, 70, 130, "web_attack", "request_sizes"),
+         (nothing_there, 155, 165, "web_attack", "missing_pages"), (spoofed, 48, 80, "ddos", "unanswered_sources"),
+         (half_open, 80, 130, "dos", "half_open_flows"),
+         (datagrams, 295, 305, "udp_flood", "unanswered_flows"), (reflected, 15, 30, "ddos", "reflectors"),
+         (names_that_are_not, 11, 20, "malware", "missing_names"), (text_questions, 45, 80, "data_exfiltration", "dns_long_names"),
+         (odd_replies, 2, 4, "data_exfiltration", "icmp_unlike_replies")]
+
+
+def threats(tmp_path, packets):
+    last = {}
+    for line in read(write_pcap(tmp_path / "made.pcap", sorted(packets, key=lambda one: one[0]))).stdout.splitlines():
+        threat = json.loads(line)
+        last[threat["threat_id"]] = threat
+    return list(last.values())
+
+
+@pytest.mark.parametrize("make, below, above, kind, counter", CASES, ids=[f"{case[3]}-{case[4]}" for case in CASES])
+def test_below_its_limit_it_is_silent_and_above_it_is_one_threat_explained(tmp_path, make, below, above, kind, counter):
+    assert threats(tmp_path, make(below)) == []
+    found = threats(tmp_path, make(above))
+    assert [threat["threat_type"] for threat in found] == [kind]
+    why = found[0]["details"]["explanation"][0]
+    assert why["counter"] == counter
+    assert why["value"] >= why["limit"] >= 2 * why["benign_max"]
+    assert found[0]["details"]["flow_count"] >= 1
+    assert 0.5 < found[0]["confidence"] <= 0.99

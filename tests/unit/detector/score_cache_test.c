@@ -1,0 +1,155 @@
+/* Tests of score_cache.h, of the walks and of the boxes it keeps, on the shipped model. */
+#include "tests/unit/check.h"
+
+#include "common/token.h"
+#include "detector/forest_model.h"
+#include "detector/score_cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ROWS = 4000 };
+
+static int read_model(void **state)
+{
+    struct err err = {0};
+
+    *state = token_setup() ? model_load("models/threatline.model", &err) : NULL;
+    return *state == NULL ? -1 : 0;
+}
+
+static int drop_model(void **state)
+{
+    model_free(*state);
+    return 0;
+}
+
+static uint64_t draw(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* Values in and out of the usual range, and often the very ones seen before. */
+static void fill(const struct model *model, uint64_t *state, float row[MODEL_FEATURES_MAX])
+{
+    double quantile[7];
+
+    for (size_t i = 0; i < model_features(model); i++) {
+        model_quantiles(model, i, quantile);
+        row[i] = (float)(quantile[draw(state) % 7] * (double)(draw(state) % 3));
+    }
+}
+
+static void the_machines_best_walk_adds_what_the_plain_one_adds(void **state)
+{
+    const struct model *model = *state;
+    float row[MODEL_FEATURES_MAX] = {0};
+    uint64_t seed = 1;
+
+    for (int i = 0; i < ROWS; i++) {
+        fill(model, &seed, row);
+        assert_true(forest_walk_best()(&model->rf, row) == forest_walk_plain(&model->rf, row));
+        assert_true(forest_walk_best()(&model->iso, row) == forest_walk_plain(&model->iso, row));
+    }
+}
+
+static void every_row_inside_a_box_has_its_score(void **state)
+{
+    const struct model *model = *state;
+    float row[MODEL_FEATURES_MAX], least[MODEL_FEATURES_MAX], most[MODEL_FEATURES_MAX];
+    struct score score, plain;
+    uint64_t seed = 2;
+
+    for (int i = 0; i < ROWS; i++) {
+        fill(model, &seed, row);
+        model_score(model, row, &plain);
+        model_score_box(model, row, &score, least, most);
+        assert_true(score.rf == plain.rf && score.iso == plain.iso);
+        for (size_t f = 0; f < model_features(model); f++) {
+            assert_true(row[f] > least[f] && row[f] <= most[f]);
+            if (draw(&seed) % 2 == 0 && most[f] < 1e30f)
+                row[f] = most[f];
+            else if (least[f] > -1e30f)
+                row[f] = least[f] + (row[f] - least[f]) / 2 > least[f] ? least[f] + (row[f] - least[f]) / 2 : row[f];
+        }
+        model_score(model, row, &plain);
+        assert_true(score.rf == plain.rf && score.iso == plain.iso);
+    }
+}
+
+static void a_kept_score_is_the_walks_own(void **state)
+{
+    const struct model *model = *state;
+    struct score_cache *cache = score_cache_create(model);
+    struct score_cache_counters counters;
+    float rows[8][MODEL_FEATURES_MAX];
+    struct score score, plain;
+    uint64_t seed = 3;
+
+    for (size_t i = 0; i < 8; i++)
+        fill(model, &seed, rows[i]);
+    for (int i = 0; i < ROWS; i++) {
+        float *row = rows[draw(&seed) % 8];
+
+        row[draw(&seed) % model_features(model)] += (float)(draw(&seed) % 3);
+        score_cache_score(cache, draw(&seed) % 3, row, &score);
+        model_score(model, row, &plain);
+        assert_true(score.rf == plain.rf && score.iso == plain.iso);
+    }
+    score_cache_counters(cache, &counters);
+    assert_true(counters.hits > 0);
+    assert_int_equal(counters.hits + counters.walks, ROWS);
+    score_cache_free(cache);
+}
+
+static void a_flood_of_equal_flows_is_walked_a_few_times(void **state)
+{
+    const struct model *model = *state;
+    struct score_cache *cache = score_cache_create(model);
+    struct score_cache_counters counters;
+    float row[MODEL_FEATURES_MAX];
+    struct score score;
+    uint64_t seed = 4;
+
+    fill(model, &seed, row);
+    for (int i = 0; i < ROWS; i++)
+        score_cache_score(cache, 7, row, &score);
+    score_cache_counters(cache, &counters);
+    assert_int_equal(counters.walks, 2);
+    assert_int_equal(counters.boxes, 1);
+    score_cache_free(cache);
+}
+
+static void shapes_that_never_come_again_get_no_boxes(void **state)
+{
+    const struct model *model = *state;
+    struct score_cache *cache = score_cache_create(model);
+    struct score_cache_counters counters;
+    float row[MODEL_FEATURES_MAX];
+    struct score score;
+    uint64_t seed = 5;
+
+    for (uint64_t i = 0; i < ROWS; i++) {
+        fill(model, &seed, row);
+        score_cache_score(cache, i + 1, row, &score);
+    }
+    score_cache_counters(cache, &counters);
+    assert_int_equal(counters.boxes, 0);
+    score_cache_free(cache);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_machines_best_walk_adds_what_the_plain_one_adds),
+        cmocka_unit_test(every_row_inside_a_box_has_its_score),
+        cmocka_unit_test(a_kept_score_is_the_walks_own),
+        cmocka_unit_test(a_flood_of_equal_flows_is_walked_a_few_times),
+        cmocka_unit_test(shapes_that_never_come_again_get_no_boxes),
+    };
+
+    return cmocka_run_group_tests(tests, read_model, drop_model);
+}
