@@ -22,6 +22,7 @@ from sites import RealSite  # noqa: E402
 SIZES = {"dark": ((1360, 850), "dark"), "light": ((1360, 850), "light"), "phone": ((390, 844), "dark")}
 VIEWS = {"live": "live", "inbox": "inbox?t={scan}", "threat": "live?t={scan}", "history": "history?q=type:port_scan", "sensors": "sensors", "uploads": "uploads",
          "settings": "settings/users"}
+DARK_ENOUGH = {"uploads", "settings"}  # light pictures of these would show nothing new
 SIMULATOR_S = 45
 
 
@@ -62,6 +63,8 @@ def main():
                 context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=theme, locale="en-GB", reduced_motion="reduce")
                 page = sign_in(context.new_page(), site)
                 for view, where in VIEWS.items():
+                    if size == "light" and view in DARK_ENOUGH:
+                        continue
                     page.goto(f"{site.url}/#/{where.format(scan=scan)}")
                     expect(page.locator(".loading")).to_have_count(0)
                     page.wait_for_timeout(400)
