@@ -18,7 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIMITER_ROWS = 4096, TRIES_BY_NAME = 5, TRIES_BY_ADDRESS = 50, LIMITER_WINDOW_MS = 15 * 60 * 1000 };
+enum { TOKEN_PART_MIN = 8, LIMITER_ROWS = 4096, TRIES_BY_NAME = 5, TRIES_BY_ADDRESS = 50, LIMITER_WINDOW_MS = 15 * 60 * 1000 };
 static const char issuer[] = "threatline";
 static const char *const uses[] = {"access", "session"};
 
@@ -57,6 +57,19 @@ static int base64_value(char c)
     const char *at = c == '\0' ? NULL : strchr(digits, c);
 
     return at == NULL ? -1 : (int)(at - digits);
+}
+
+/* The library writes past the end of a part that is too short to hold a byte. Ours have three parts, none of them short. */
+static bool token_has_three_parts(const char *text)
+{
+    for (int part = 0; part < 3; part++) {
+        size_t length = strcspn(text, ".");
+
+        if (length < TOKEN_PART_MIN || length % 4 == 1 || (text[length] == '.') != (part < 2))
+            return false;
+        text += length + (part < 2);
+    }
+    return true;
 }
 
 /* The library parses a token's JSON, by recursion, before it checks the signature; a worker's stack is small. Ours
@@ -136,7 +149,7 @@ bool auth_token_read(const struct auth_key *key, const char *text, int64_t now_s
 
     if (key->length < AUTH_KEY_MIN)
         return err_set(err, ERR_DENIED, "token key: shorter than %d bytes", AUTH_KEY_MIN);
-    if (strnlen(text, AUTH_TOKEN) >= AUTH_TOKEN || !token_is_flat(text))
+    if (strnlen(text, AUTH_TOKEN) >= AUTH_TOKEN || !token_has_three_parts(text) || !token_is_flat(text))
         return err_set(err, ERR_DENIED, "token: not one of ours");
     ok = jwt_decode(&jwt, text, key->bytes, (int)key->length) == 0 && claims_fit(jwt, now_s, &claims);
     jwt_free(jwt);
