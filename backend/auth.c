@@ -18,7 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOKEN_PART_MIN = 8, LIMITER_ROWS = 4096, TRIES_BY_NAME = 5, TRIES_BY_ADDRESS = 50, LIMITER_WINDOW_MS = 15 * 60 * 1000 };
+enum {
+    TOKEN_PART_MIN = 8,
+    LIMITER_ROWS = 4096,
+    TRIES_BY_NAME = 5,
+    TRIES_BY_ADDRESS = 50,
+    LIMITER_WINDOW_MS = 15 * 60 * 1000
+};
 static const char issuer[] = "threatline";
 static const char *const uses[] = {"access", "session"};
 
@@ -59,7 +65,8 @@ static int base64_value(char c)
     return at == NULL ? -1 : (int)(at - digits);
 }
 
-/* The library writes past the end of a part that is too short to hold a byte. Ours have three parts, none of them short. */
+/* The library writes past the end of a part that is too short to hold a byte. Ours have three parts, none of them
+ * short. */
 static bool token_has_three_parts(const char *text)
 {
     for (int part = 0; part < 3; part++) {

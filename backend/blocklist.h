@@ -35,8 +35,8 @@ bool blocklist_has(struct blocklist *blocklist, const char *client);
  * that it would be everybody (wider than /8, or /16 for IPv6). */
 bool block_canonical(const char *text, char out[BLOCK_ADDRESS], struct network *network, struct err *err);
 
-/* For every request: false when the client is listed, is not of a trusted network or a proxy, and no admin is logged in
- * from there; it has then answered 403. */
+/* For every request: false when the client is listed, is not of a trusted network or a proxy, and no admin is logged
+ * in from there; it has then answered 403. */
 struct api;
 struct http_request;
 bool blocklist_lets(struct api *api, struct http_request *request);

@@ -14,8 +14,8 @@ struct store;
 /* "<front>_<ULID>"; front has at most 12 characters. */
 void doc_new_id(const char *front, int64_t now_ms, char out[DOC_ID]);
 /* As store_doc_put, with a tree, which is deleted. */
-bool doc_put(struct store *store, const char *kind, const char *id, const char *name, cJSON *json,
-             int64_t expires_ms, int64_t expected_version, int64_t *version, struct err *err);
+bool doc_put(struct store *store, const char *kind, const char *id, const char *name, cJSON *json, int64_t expires_ms,
+             int64_t expected_version, int64_t *version, struct err *err);
 void doc_add_time(cJSON *object, const char *name, int64_t ms); /* 0: null */
 
 /* {"success":true,"count":n,NAME:list}; takes list. */

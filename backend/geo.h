@@ -10,15 +10,15 @@
 
 struct geo;
 struct geo_place {
-    char country[3];  /* ISO 3166, or "" */
-    char name[65];    /* of the country, in English */
+    char country[3]; /* ISO 3166, or "" */
+    char name[65];   /* of the country, in English */
     char city[65];
     uint32_t asn;     /* 0: not known */
     char network[97]; /* its holder */
 };
 
 struct geo *geo_open(const char *path, struct err *err);
-void geo_close(struct geo *geo); /* NULL is fine */
+void geo_close(struct geo *geo);                                            /* NULL is fine */
 bool geo_find(struct geo *geo, const char *address, struct geo_place *out); /* false: nothing is known */
 
 #endif

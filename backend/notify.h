@@ -3,7 +3,8 @@
  *   planner   reads the store's events behind a cursor that lives in the store, holds each new threat against the
  *             targets' filters and writes one document of kind "outbox" a notice; then moves the cursor
  *   senders   try what is due; a failure is tried again after 5 s, 5 min, 30 min, 2, 5, 10, 14, 20 and 24 h, each a
- *             little more or less; after the tenth try it becomes a document of kind "dead", which a person can replay
+ *             little more or less; after the tenth try it becomes a document of kind "dead", which a person can
+ * replay
  *
  * Of several backends on one store, one holds a lease and does all of it. A target that does not answer holds up
  * itself alone, and may have NOTIFY_PENDING notices waiting; what is more is counted as dropped. */

@@ -46,8 +46,8 @@ struct notify {
 
 /* Keeps a letter in memory and wakes a sender. False: memory is out. */
 bool notify_letter_add(struct notify *notify, const char *id, const char *target, int64_t next_ms);
-cJSON *notify_letter_doc(const char *target, const char *threat_json, const char *threat_id, int tries, int64_t next_ms,
-                         const char *error);
+cJSON *notify_letter_doc(const char *target, const char *threat_json, const char *threat_id, int tries,
+                         int64_t next_ms, const char *error);
 /* Moves the dead letters that somebody wants replayed back into the outbox (the leading backend alone). */
 bool notify_replays(void *context, struct err *err);
 

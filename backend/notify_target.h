@@ -17,9 +17,9 @@ struct target {
     char id[DOC_ID], name[65], author[65];
     enum target_type type;
     char url[513];
-    char secret[SIGNATURE_SECRET]; /* webhook: signs what is sent */
+    char secret[SIGNATURE_SECRET];                          /* webhook: signs what is sent */
     char from[255], to[1025], username[129], password[257]; /* e-mail */
-    char filter[2049];             /* query; "": everything */
+    char filter[2049];                                      /* query; "": everything */
     bool enabled;
     int64_t created_ms, version;
 };

@@ -1,5 +1,5 @@
-/* search_eval.h: holds one new threat against a search, as the stores would: for notices, which are filtered by a query
- * before anybody has looked at the threat (status new, no verdict, nobody assigned). */
+/* search_eval.h: holds one new threat against a search, as the stores would: for notices, which are filtered by a
+ * query before anybody has looked at the threat (status new, no verdict, nobody assigned). */
 #ifndef BACKEND_SEARCH_EVAL_H
 #define BACKEND_SEARCH_EVAL_H
 

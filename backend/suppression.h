@@ -26,9 +26,9 @@ struct watch;
 struct suppression_match {
     char source[SUPPRESSION_ADDRESS], destination[SUPPRESSION_ADDRESS]; /* address or CIDR; "": any */
     struct network source_net, destination_net;
-    int32_t port;          /* destination port; -1: any */
+    int32_t port;                                  /* destination port; -1: any */
     char type[THREAT_TYPE], sensor[THREAT_SENSOR]; /* "": any */
-    double max_confidence; /* above 1: any */
+    double max_confidence;                         /* above 1: any */
 };
 
 struct suppression {

@@ -4,10 +4,10 @@
 #include <time.h>
 
 #define US_PER_S INT64_C(1000000)
-#define DAY_S INT64_C(86400)
+#define DAY_S    INT64_C(86400)
 /* 0001-01-01T00:00:00Z and 9999-12-31T23:59:59.999999Z */
 #define FIRST_US (INT64_C(-62135596800) * US_PER_S)
-#define LAST_US (INT64_C(253402300800) * US_PER_S - 1)
+#define LAST_US  (INT64_C(253402300800) * US_PER_S - 1)
 
 static int64_t read_ns(clockid_t id)
 {

@@ -47,10 +47,10 @@ static bool wrong_value(const struct option_row *row, const char *source, const 
     if (!is_bounded(row))
         return err_set(err, ERR_INVALID, "%s: expected %s, got \"%.64s\"", source, kind_text(row), value);
     if (row->kind == OPT_TEXT)
-        return err_set(err, ERR_INVALID, "%s: expected %.15g to %.15g bytes, got \"%.64s\"", source, row->min, row->max,
-                       value);
-    return err_set(err, ERR_INVALID, "%s: expected %s from %.15g to %.15g, got \"%.64s\"", source, kind_text(row), row->min,
-                   row->max, value);
+        return err_set(err, ERR_INVALID, "%s: expected %.15g to %.15g bytes, got \"%.64s\"", source, row->min,
+                       row->max, value);
+    return err_set(err, ERR_INVALID, "%s: expected %s from %.15g to %.15g, got \"%.64s\"", source, kind_text(row),
+                   row->min, row->max, value);
 }
 
 static bool in_bounds(const struct option_row *row, double value)
@@ -162,8 +162,11 @@ static void clear_list(const struct option_row *row, void *settings)
 
 static void clear_value(const struct option_row *row, void *settings)
 {
-    static const size_t sizes[] = {[OPT_TEXT] = sizeof(char *), [OPT_NUMBER] = sizeof(long), [OPT_REAL] = sizeof(double),
-                                   [OPT_FLAG] = sizeof(bool), [OPT_LIST] = sizeof(struct config_list)};
+    static const size_t sizes[] = {[OPT_TEXT] = sizeof(char *),
+                                   [OPT_NUMBER] = sizeof(long),
+                                   [OPT_REAL] = sizeof(double),
+                                   [OPT_FLAG] = sizeof(bool),
+                                   [OPT_LIST] = sizeof(struct config_list)};
 
     memset((char *)settings + row->offset, 0, sizes[row->kind]);
 }

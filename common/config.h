@@ -3,7 +3,8 @@
  *
  * Order: default, environment, flag (the later wins). Settings land in a struct
  * of the program's own; texts point into argv, the environment or the table and
- * are borrowed. --help, --version and --check are known to every program. An empty environment variable counts as not set. */
+ * are borrowed. --help, --version and --check are known to every program. An empty environment variable counts as not
+ * set. */
 #ifndef COMMON_CONFIG_H
 #define COMMON_CONFIG_H
 
@@ -30,8 +31,8 @@ struct config_list {
 };
 
 struct option_row {
-    const char *name;     /* "port" is the flag --port */
-    const char *env;      /* environment variable, or NULL */
+    const char *name; /* "port" is the flag --port */
+    const char *env;  /* environment variable, or NULL */
     enum option_kind kind;
     size_t offset;        /* in the settings struct */
     double min, max;      /* both 0: no bounds */
@@ -40,13 +41,13 @@ struct option_row {
 };
 
 struct config_program {
-    const char *name;    /* "threatline-backend" */
+    const char *name; /* "threatline-backend" */
     const char *version;
-    const char *usage;   /* what follows the name in the first line of --help */
-    const char *about;   /* one paragraph */
+    const char *usage; /* what follows the name in the first line of --help */
+    const char *about; /* one paragraph */
     const struct option_row *rows;
     size_t row_count;
-    bool files;          /* plain arguments are allowed (collected in files) */
+    bool files; /* plain arguments are allowed (collected in files) */
 };
 
 enum config_result {

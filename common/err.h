@@ -26,8 +26,7 @@ struct err {
 };
 
 /* Fills err (cut to fit) and returns false, so that a caller can return it. */
-bool err_set(struct err *err, enum err_code code, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+bool err_set(struct err *err, enum err_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Puts "<text>: " in front of what err says already; returns false. */
 bool err_prefix(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -10,9 +10,9 @@
 #include <strings.h>
 
 enum {
-    ONE_WRITE_MAX = 32 * 1024,  /* larger bodies are not copied behind the head */
-    PIECE_MAX = 64 * 1024,      /* of a chunked answer */
-    OUT_KEEP_MAX = 128 * 1024   /* a buffer that grew beyond is given back after the request */
+    ONE_WRITE_MAX = 32 * 1024, /* larger bodies are not copied behind the head */
+    PIECE_MAX = 64 * 1024,     /* of a chunked answer */
+    OUT_KEEP_MAX = 128 * 1024  /* a buffer that grew beyond is given back after the request */
 };
 
 static void drop_large(struct text *text)
@@ -142,8 +142,7 @@ void http_answer_json(struct http_request *request, int status, cJSON *json)
     if (text != NULL)
         http_answer_text(request, status, text);
     else
-        http_answer_text(request, 503,
-                         "{\"success\":false,\"code\":\"unavailable\",\"message\":\"out of memory\"}");
+        http_answer_text(request, 503, "{\"success\":false,\"code\":\"unavailable\",\"message\":\"out of memory\"}");
     free(text);
 }
 

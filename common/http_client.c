@@ -171,8 +171,8 @@ static curl_socket_t on_socket(void *pointer, curlsocktype purpose, struct curl_
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
-static CURLcode try_once(struct http_client *client, struct transfer *transfer, struct curl_slist *headers, FILE *file,
-                         curl_off_t file_size, bool fresh)
+static CURLcode try_once(struct http_client *client, struct transfer *transfer, struct curl_slist *headers,
+                         FILE *file, curl_off_t file_size, bool fresh)
 {
     CURL *easy = client->easy;
 
@@ -206,8 +206,8 @@ static bool was_stale(CURL *easy, CURLcode code)
            (code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR);
 }
 
-/* curl repeats any request by itself when a kept connection gives nothing; what must not be sent twice therefore always
- * gets a fresh one. */
+/* curl repeats any request by itself when a kept connection gives nothing; what must not be sent twice therefore
+ * always gets a fresh one. */
 static bool may_be_repeated(const struct http_call *call)
 {
     return call->again || strcmp(call->method, "GET") == 0 || strcmp(call->method, "HEAD") == 0;
@@ -233,7 +233,8 @@ static bool judge(struct http_client *client, CURLcode code, struct transfer *tr
 
     curl_easy_getinfo(client->easy, CURLINFO_RESPONSE_CODE, &status);
     if (transfer->too_large)
-        return err_set(err, ERR_INVALID, "%s: the answer has more than %zu bytes", transfer->call->url, transfer->max);
+        return err_set(err, ERR_INVALID, "%s: the answer has more than %zu bytes", transfer->call->url,
+                       transfer->max);
     if (transfer->sink_stopped)
         return err_set(err, ERR_SYSTEM, "%s: the answer was not wanted to its end", transfer->call->url);
     if (transfer->answer.failed)
@@ -254,8 +255,8 @@ static bool judge(struct http_client *client, CURLcode code, struct transfer *tr
 bool http_client_call(struct http_client *client, const struct http_call *call, struct http_reply *reply,
                       struct err *err)
 {
-    struct transfer transfer = {.call = call, .max = call->answer_max > 0 ? call->answer_max : ANSWER_MAX,
-                                .retry_after_s = -1};
+    struct transfer transfer = {
+        .call = call, .max = call->answer_max > 0 ? call->answer_max : ANSWER_MAX, .retry_after_s = -1};
     struct curl_slist *headers = make_headers(call);
     FILE *file = NULL;
     curl_off_t file_size = 0;

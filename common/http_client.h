@@ -20,12 +20,12 @@ struct http_call {
     const char *const *headers; /* "Name: value", NULL-terminated; NULL: none */
     const void *body;
     size_t length;
-    const char *body_file;      /* instead of body: streamed from this file */
-    long timeout_ms;            /* whole call; 0: none but a low-speed limit of 30 s */
-    long connect_ms;            /* 0: 2000 */
-    bool again;                 /* may be sent twice: uses a kept connection and, when that is dead, a fresh one
-                                 * (GET and HEAD always may; other calls without it get a fresh connection) */
-    size_t answer_max;          /* more is an error; 0: 1 MiB */
+    const char *body_file; /* instead of body: streamed from this file */
+    long timeout_ms;       /* whole call; 0: none but a low-speed limit of 30 s */
+    long connect_ms;       /* 0: 2000 */
+    bool again;            /* may be sent twice: uses a kept connection and, when that is dead, a fresh one
+                            * (GET and HEAD always may; other calls without it get a fresh connection) */
+    size_t answer_max;     /* more is an error; 0: 1 MiB */
     /* When set, asked with each address before a connection is opened to it; false keeps it shut (ERR_DENIED). */
     bool (*may_connect)(const struct sockaddr *address, void *context);
     /* When set, the answer goes there piece by piece and not into the reply; false ends the call. */
@@ -34,10 +34,10 @@ struct http_call {
 };
 
 struct http_reply {
-    int status;           /* 0: no answer at all */
-    char *body;           /* NUL-terminated; owned (http_reply_clear) */
+    int status; /* 0: no answer at all */
+    char *body; /* NUL-terminated; owned (http_reply_clear) */
     size_t length;
-    long retry_after_s;   /* -1: not said */
+    long retry_after_s; /* -1: not said */
 };
 
 bool http_client_setup(void); /* once in main */

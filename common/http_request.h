@@ -20,9 +20,9 @@ struct http_server {
     struct http_settings settings;
     struct mg_context *context;
     int ports[HTTP_PORTS];
-    char *static_root;      /* real path of static_dir, or NULL */
-    int stand_in;           /* unconnected socket that takes the number of a socket handed over */
-    atomic_bool starting;   /* civetweb's messages go to start_err */
+    char *static_root;    /* real path of static_dir, or NULL */
+    int stand_in;         /* unconnected socket that takes the number of a socket handed over */
+    atomic_bool starting; /* civetweb's messages go to start_err */
     struct err start_err;
 };
 
@@ -32,21 +32,21 @@ struct http_request {
     const struct mg_request_info *info;
     const struct http_route *route;
     struct http_match match;
-    char path[HTTP_PATH];             /* decoded */
+    char path[HTTP_PATH];                     /* decoded */
     char captured[HTTP_PATH + HTTP_CAPTURES]; /* NUL-terminated values of match */
     char id[HTTP_ID];
-    struct text body;                 /* of HTTP_WHOLE_BODY */
-    struct text added;                /* header lines that the handler added */
-    struct text out;                  /* the answer as it is put together */
-    const char *origin;               /* allowed Origin to name, or NULL */
+    struct text body;   /* of HTTP_WHOLE_BODY */
+    struct text added;  /* header lines that the handler added */
+    struct text out;    /* the answer as it is put together */
+    const char *origin; /* allowed Origin to name, or NULL */
     size_t added_count;
     int status;
     bool is_head, is_old, chunked, own_cache_control, taken;
-    bool close;           /* the connection ends after this answer */
-    bool expects;         /* the client waits for 100 Continue */
+    bool close;   /* the connection ends after this answer */
+    bool expects; /* the client waits for 100 Continue */
     bool body_ended, body_broken;
     bool body_chunked;
-    int64_t body_length;  /* -1: chunked */
+    int64_t body_length; /* -1: chunked */
     int64_t body_read;
     int64_t started_ms;
     void *user;

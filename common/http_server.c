@@ -1,8 +1,8 @@
 /* http_server.c: the only module that knows civetweb 1.15 (see http_server.h).
  *
- * Everything happens in civetweb's begin_request callback: it comes before civetweb's own CORS answers, its handler table
- * (a lock per request) and its file code, none of which is used. URLs are not decoded by civetweb, since its decoder
- * lets %00 cut a path. No TLS: Debian's build crashes with OpenSSL 3, so TLS ends in a proxy. */
+ * Everything happens in civetweb's begin_request callback: it comes before civetweb's own CORS answers, its handler
+ * table (a lock per request) and its file code, none of which is used. URLs are not decoded by civetweb, since its
+ * decoder lets %00 cut a path. No TLS: Debian's build crashes with OpenSSL 3, so TLS ends in a proxy. */
 #include "common/http_server.h"
 #include "common/clock.h"
 #include "common/http_request.h"
@@ -23,10 +23,10 @@
 #include <unistd.h>
 
 enum {
-    THROWN_AWAY_MAX = 64 * 1024,   /* bytes of a body that nobody wants, read so that the connection can go on */
-    LINGER_MAX = 1024 * 1024,      /* read after a refusal, so that the client sees the answer and not a reset */
+    THROWN_AWAY_MAX = 64 * 1024, /* bytes of a body that nobody wants, read so that the connection can go on */
+    LINGER_MAX = 1024 * 1024,    /* read after a refusal, so that the client sees the answer and not a reset */
     LINGER_MS = 5000,
-    BODY_GRACE_MS = 30000,         /* a body may take this long, and a second more for each SLOWEST bytes */
+    BODY_GRACE_MS = 30000, /* a body may take this long, and a second more for each SLOWEST bytes */
     SLOWEST = 1024
 };
 
@@ -113,8 +113,8 @@ void http_settle_body(struct http_request *request)
         mg_disable_connection_keep_alive(request->connection);
 }
 
-/* After an answer that came before the body's end. Closing with unread bytes would reset the connection, and the client
- * would lose the answer. */
+/* After an answer that came before the body's end. Closing with unread bytes would reset the connection, and the
+ * client would lose the answer. */
 static void linger(struct http_request *request)
 {
     int64_t until = clock_monotonic_ms() + LINGER_MS, start = request->body_read;
@@ -171,8 +171,8 @@ struct head {
     int lengths, codings, hosts;
 };
 
-/* civetweb ends the head at a folded line or a NUL and takes what follows as the body. Its buffer still shows it: CR and LF
- * of each line have become NUL, and of the empty line that ends the head the CR is left. */
+/* civetweb ends the head at a folded line or a NUL and takes what follows as the body. Its buffer still shows it: CR
+ * and LF of each line have become NUL, and of the empty line that ends the head the CR is left. */
 static bool ends_cleanly(const struct mg_header *last)
 {
     return memcmp(last->value + strlen(last->value), "\0\0\r\0", 4) == 0;
@@ -382,7 +382,8 @@ static void begin(struct http_request *request, struct http_server *server, stru
     request->user = NULL;
     request->release = NULL;
     wish = http_header(request, "Connection");
-    request->close = http_text_has_word(wish, "close") || (request->is_old && !http_text_has_word(wish, "keep-alive"));
+    request->close =
+        http_text_has_word(wish, "close") || (request->is_old && !http_text_has_word(wish, "keep-alive"));
     request->origin = http_header(request, "Origin");
     if (request->origin != NULL && (settings->origin_allowed == NULL || !http_text_is_value(request->origin) ||
                                     !settings->origin_allowed(request->origin, settings->context)))
@@ -510,12 +511,35 @@ static bool start_civetweb(struct http_server *server)
         used += (size_t)snprintf(ports + used, sizeof ports - used, "%s%s:%d", i > 0 ? "," : "", settings->bind,
                                  settings->ports[i]);
     snprintf(threads, sizeof threads, "%d", settings->threads);
-    const char *options[] = {"listening_ports", ports, "num_threads", threads, "enable_keep_alive", "yes",
-                             "keep_alive_timeout_ms", "3000", "request_timeout_ms", "30000", "tcp_nodelay", "1",
-                             "connection_queue", "200", "listen_backlog", "1024", "decode_url", "no",
-                             "enable_directory_listing", "no", "enable_auth_domain_check", "no",
-                             "access_control_allow_origin", "", "access_control_allow_methods", "",
-                             "access_control_allow_headers", "", NULL};
+    const char *options[] = {"listening_ports",
+                             ports,
+                             "num_threads",
+                             threads,
+                             "enable_keep_alive",
+                             "yes",
+                             "keep_alive_timeout_ms",
+                             "3000",
+                             "request_timeout_ms",
+                             "30000",
+                             "tcp_nodelay",
+                             "1",
+                             "connection_queue",
+                             "200",
+                             "listen_backlog",
+                             "1024",
+                             "decode_url",
+                             "no",
+                             "enable_directory_listing",
+                             "no",
+                             "enable_auth_domain_check",
+                             "no",
+                             "access_control_allow_origin",
+                             "",
+                             "access_control_allow_methods",
+                             "",
+                             "access_control_allow_headers",
+                             "",
+                             NULL};
     callbacks.begin_request = on_request;
     callbacks.http_error = on_error;
     callbacks.log_message = on_message;

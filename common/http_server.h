@@ -28,50 +28,50 @@ enum http_body {
 };
 
 struct http_route {
-    const char *method;      /* "GET" (serves HEAD too), "POST", ... */
-    const char *path;        /* "/api/threats/{id}/comments": {name} is one segment, "{name*}" the rest */
-    int role;                /* meaning is the program's; handed to authorize */
+    const char *method; /* "GET" (serves HEAD too), "POST", ... */
+    const char *path;   /* "/api/threats/{id}/comments": {name} is one segment, "{name*}" the rest */
+    int role;           /* meaning is the program's; handed to authorize */
     http_handler *handler;
     enum http_body body;
-    size_t ceiling;          /* bytes, for HTTP_WHOLE_BODY and HTTP_OWN_BODY */
+    size_t ceiling; /* bytes, for HTTP_WHOLE_BODY and HTTP_OWN_BODY */
 };
 
 struct http_settings {
-    const char *bind;               /* IPv4 address */
-    const int *ports;               /* 0 picks a free one */
+    const char *bind; /* IPv4 address */
+    const int *ports; /* 0 picks a free one */
     size_t port_count;
-    int threads;                    /* workers; a keep-alive connection holds one */
+    int threads; /* workers; a keep-alive connection holds one */
     const struct http_route *routes;
     size_t route_count;
-    void *context;                  /* handed to handlers and authorize */
+    void *context; /* handed to handlers and authorize */
     /* Called before the body is read. True: go on. False: it has answered itself. NULL: all may pass. */
     bool (*authorize)(struct http_request *request, const struct http_route *route, void *context);
     /* True when this Origin may read answers with credentials (CORS). NULL: none may. */
     bool (*origin_allowed)(const char *origin, void *context);
-    const char *static_dir;         /* files for GET paths that no route has; NULL: none */
-    int static_port;                /* only on this port of ports; 0: on all */
-    const char *static_headers;     /* extra header lines for files ("Name: value\r\n"...), e.g. the CSP */
+    const char *static_dir;           /* files for GET paths that no route has; NULL: none */
+    int static_port;                  /* only on this port of ports; 0: on all */
+    const char *static_headers;       /* extra header lines for files ("Name: value\r\n"...), e.g. the CSP */
     bool hide_on_static_port_webhook; /* refuse (404) routes whose role is hidden_role on static_port */
     int hidden_role;
 };
 
 struct http_server *http_server_start(const struct http_settings *settings, struct err *err);
 int http_server_port(const struct http_server *server, size_t index); /* the real one when 0 was asked */
-void http_server_stop(struct http_server *server); /* waits for running handlers; NULL is fine */
+void http_server_stop(struct http_server *server);                    /* waits for running handlers; NULL is fine */
 
 /* --- the request --- borrowed texts live as long as the handler */
 const char *http_method(const struct http_request *request);
 const char *http_path(const struct http_request *request);
 const char *http_segment(const struct http_request *request, const char *name); /* decoded {name}; NULL: none */
 const char *http_header(const struct http_request *request, const char *name);  /* NULL: not sent */
-const char *http_peer(const struct http_request *request);       /* address of the other end */
-int http_local_port(const struct http_request *request);         /* configured port it came in on */
+const char *http_peer(const struct http_request *request);                      /* address of the other end */
+int http_local_port(const struct http_request *request);                        /* configured port it came in on */
 const char *http_request_id(const struct http_request *request);
 /* Decoded query value into out; false when it is missing or does not fit (out is then ""). */
 bool http_query(const struct http_request *request, const char *name, char *out, size_t size);
 bool http_cookie(const struct http_request *request, const char *name, char *out, size_t size);
 const char *http_body(const struct http_request *request, size_t *length); /* NUL-terminated */
-int64_t http_content_length(const struct http_request *request); /* -1: unknown (chunked) */
+int64_t http_content_length(const struct http_request *request);           /* -1: unknown (chunked) */
 /* HTTP_OWN_BODY: > 0 bytes read, 0 at the end, -1 broken, -2 over the ceiling. Sends 100 Continue when asked for. */
 long http_read(struct http_request *request, void *out, size_t size);
 /* A slot for the program: what authorize found (user, role); freed by the program before the handler's end. */
@@ -80,12 +80,13 @@ void *http_user(const struct http_request *request);
 
 /* --- the answer --- exactly one of these */
 void http_answer(struct http_request *request, int status, const char *type, const void *body, size_t length);
-void http_answer_json(struct http_request *request, int status, cJSON *json); /* takes json */
+void http_answer_json(struct http_request *request, int status, cJSON *json);           /* takes json */
 void http_answer_text(struct http_request *request, int status, const char *json_text); /* type application/json */
 /* {"success":false,"code":...,"message":...} */
 void http_fail(struct http_request *request, int status, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-/* A header for the answer to come; at most 16; values with CR or LF are refused. Without a Cache-Control it is no-store. */
+/* A header for the answer to come; at most 16; values with CR or LF are refused. Without a Cache-Control it is
+ * no-store. */
 void http_add_header(struct http_request *request, const char *name, const char *value);
 /* Chunked: begin, then any number of writes (false: the client is gone), then end. */
 void http_begin(struct http_request *request, int status, const char *type);

@@ -60,8 +60,8 @@ static bool is_accepted(int fd, const struct http_server *server)
     return false;
 }
 
-/* A worker with an idle kept connection looks at civetweb's stop flag every 2 s; the end of its input wakes it at once. What a
- * request has sent already can still be read, and its answer still goes out. */
+/* A worker with an idle kept connection looks at civetweb's stop flag every 2 s; the end of its input wakes it at
+ * once. What a request has sent already can still be read, and its answer still goes out. */
 void http_sockets_hush(const struct http_server *server)
 {
     int closed_in_a_row = 0;
@@ -74,8 +74,8 @@ void http_sockets_hush(const struct http_server *server)
     }
 }
 
-/* civetweb shuts down and closes its number when the handler has returned. So the socket moves to a number of its own,
- * and an unconnected one takes the old number; a plain dup would share the shutdown. */
+/* civetweb shuts down and closes its number when the handler has returned. So the socket moves to a number of its
+ * own, and an unconnected one takes the old number; a plain dup would share the shutdown. */
 int http_take_socket(struct http_request *request, struct err *err)
 {
     int fd, taken;

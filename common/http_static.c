@@ -135,8 +135,8 @@ static bool find(struct http_request *request, const char *root, const char *pat
 {
     if (strstr(path, "/.") != NULL)
         return false; /* hidden */
-    file->gzip = http_text_has_word(http_header(request, "Accept-Encoding"), "gzip") &&
-                 open_below(root, path, ".gz", file);
+    file->gzip =
+        http_text_has_word(http_header(request, "Accept-Encoding"), "gzip") && open_below(root, path, ".gz", file);
     return file->gzip || open_below(root, path, "", file);
 }
 

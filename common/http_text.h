@@ -37,10 +37,10 @@ bool http_text_cookie(const char *header, const char *name, char *out, size_t si
 /* True when a comma-separated header has the word and does not forbid it by ";q=0" (Accept-Encoding, Connection). */
 bool http_text_has_word(const char *header, const char *word);
 
-bool http_text_is_token(const char *text);                     /* RFC 9110 token, not empty */
-bool http_text_is_value(const char *text);                     /* no control bytes but tab */
-bool http_text_is_request_id(const char *text);                /* 1..64 of [A-Za-z0-9-] */
+bool http_text_is_token(const char *text);      /* RFC 9110 token, not empty */
+bool http_text_is_value(const char *text);      /* no control bytes but tab */
+bool http_text_is_request_id(const char *text); /* 1..64 of [A-Za-z0-9-] */
 const char *http_text_reason(int status);
-const char *http_text_type_of(const char *path);               /* Content-Type by suffix */
+const char *http_text_type_of(const char *path); /* Content-Type by suffix */
 
 #endif

@@ -234,10 +234,8 @@ static bool keys_differ(const cJSON *object, struct err *err)
     cJSON_ArrayForEach(a, object) count++;
     if (count > FEW_MEMBERS)
         return keys_differ_sorted(object, count, err);
-    cJSON_ArrayForEach(a, object)
-        for (b = a->next; b != NULL; b = b->next)
-            if (strcmp(a->string, b->string) == 0)
-                return doubled(a->string, err);
+    cJSON_ArrayForEach(a, object) for (b = a->next; b != NULL; b = b->next) if (strcmp(a->string, b->string) ==
+                                                                                0) return doubled(a->string, err);
     return true;
 }
 
@@ -250,9 +248,7 @@ static bool check_tree(const cJSON *json, struct err *err)
         return err_set(err, ERR_INVALID, "JSON: a number is too large");
     if (cJSON_IsObject(json) && !keys_differ(json, err))
         return false;
-    cJSON_ArrayForEach(child, json)
-        if (!check_tree(child, err))
-            return false;
+    cJSON_ArrayForEach(child, json) if (!check_tree(child, err)) return false;
     return true;
 }
 

@@ -20,7 +20,8 @@ enum { JSON_DEPTH_MAX = 32 };
 /* The caller frees with cJSON_Delete. NULL: err says what and at which byte. */
 cJSON *json_parse(const char *text, size_t length, struct err *err);
 
-/* Unformatted text, or NULL when memory is out; the caller frees it with free(). Raw items are written as they are. */
+/* Unformatted text, or NULL when memory is out; the caller frees it with free(). Raw items are written as they are.
+ */
 char *json_print(const cJSON *json);
 
 /* Readers of one member: false with "name: expected ..." when it is missing or wrong. */

@@ -125,8 +125,8 @@ static bool is_plain(const char *bytes, size_t length)
 
 static bool looks_like_number(const char *bytes, size_t length)
 {
-    return length > 0 && length < 40 && strspn(bytes, "-+.0123456789e") >= length &&
-           bytes[length - 1] >= '0' && bytes[length - 1] <= '9' && bytes[0] != '+' && bytes[0] != '.';
+    return length > 0 && length < 40 && strspn(bytes, "-+.0123456789e") >= length && bytes[length - 1] >= '0' &&
+           bytes[length - 1] <= '9' && bytes[0] != '+' && bytes[0] != '.';
 }
 
 static void add_pair(struct line *line, const struct pair *pair)
@@ -180,7 +180,8 @@ static size_t split_format(const char *format, struct pair *pairs, char out[FORM
                 return 0;
             out[used++] = *value++;
         }
-        pairs[count++].number = !quoted && used > start && out[start] == '%' && strchr("diufg", out[used - 1]) != NULL;
+        pairs[count++].number =
+            !quoted && used > start && out[start] == '%' && strchr("diufg", out[used - 1]) != NULL;
         out[used++] = SEPARATOR;
         format = value + (quoted && *value == '"');
         format += strspn(format, " ");

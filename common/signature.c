@@ -117,8 +117,8 @@ void signature_new_secret(char out[SIGNATURE_SECRET])
     sodium_memzero(bytes, sizeof bytes);
 }
 
-static void hash(const struct signature_key *key, const char *id, const char *timestamp, const void *body, size_t length,
-                 uint8_t out[HASH])
+static void hash(const struct signature_key *key, const char *id, const char *timestamp, const void *body,
+                 size_t length, uint8_t out[HASH])
 {
     crypto_auth_hmacsha256_state state;
 

@@ -1,7 +1,7 @@
 /* text.h: a text that grows, for building JSON and CSV without a tree.
  *
- * Starts as {0}, or with .max as its ceiling in bytes (0: none). A failed text takes no more; look at .failed once, at
- * the end. */
+ * Starts as {0}, or with .max as its ceiling in bytes (0: none). A failed text takes no more; look at .failed once,
+ * at the end. */
 #ifndef COMMON_TEXT_H
 #define COMMON_TEXT_H
 

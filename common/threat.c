@@ -1,4 +1,5 @@
-/* threat.c: one pass over the members sorts them into known and extra ones; each known one has a reader (see threat.h). */
+/* threat.c: one pass over the members sorts them into known and extra ones; each known one has a reader (see
+ * threat.h). */
 #include "common/threat.h"
 #include "common/clock.h"
 #include "common/json.h"
@@ -9,8 +10,8 @@
 #include <string.h>
 
 enum {
-    EXTRA_MAX = 64,         /* unknown members */
-    OWN_TEXT_MAX = 2 * 1024, /* everything but details and extra, written out */
+    EXTRA_MAX = 64,                 /* unknown members */
+    OWN_TEXT_MAX = 2 * 1024,        /* everything but details and extra, written out */
     LEVELS_MAX = JSON_DEPTH_MAX - 4 /* so that a record still reads inside an array, an event, a stored document */
 };
 

@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 enum {
-    THREAT_ID = 129,      /* sizes count the NUL */
+    THREAT_ID = 129, /* sizes count the NUL */
     THREAT_TYPE = 65,
-    THREAT_ADDRESS = 46,  /* INET6_ADDRSTRLEN */
+    THREAT_ADDRESS = 46, /* INET6_ADDRSTRLEN */
     THREAT_PROTOCOL = 33,
     THREAT_SENSOR = 65,
     THREAT_COMMUNITY = 65,
@@ -26,21 +26,21 @@ enum {
 enum severity { SEVERITY_LOW, SEVERITY_MEDIUM, SEVERITY_HIGH, SEVERITY_CRITICAL };
 
 struct threat {
-    char id[THREAT_ID];               /* 1..128 of [A-Za-z0-9._:-] */
-    uint32_t revision;                /* >= 1 */
-    char type[THREAT_TYPE];           /* 1..64 of [a-z0-9_] */
+    char id[THREAT_ID];     /* 1..128 of [A-Za-z0-9._:-] */
+    uint32_t revision;      /* >= 1 */
+    char type[THREAT_TYPE]; /* 1..64 of [a-z0-9_] */
     enum severity severity;
-    char source_ip[THREAT_ADDRESS];   /* canonical text of RFC 5952 or dotted quad */
+    char source_ip[THREAT_ADDRESS]; /* canonical text of RFC 5952 or dotted quad */
     char destination_ip[THREAT_ADDRESS];
-    int32_t source_port;              /* 0..65535, -1: the protocol has none or it was not given */
+    int32_t source_port; /* 0..65535, -1: the protocol has none or it was not given */
     int32_t destination_port;
-    char protocol[THREAT_PROTOCOL];   /* "TCP", "UDP", "ICMP", ... */
-    double confidence;                /* 0..1 */
-    int64_t timestamp_us;             /* UTC */
-    char sensor[THREAT_SENSOR];       /* "" when not given */
+    char protocol[THREAT_PROTOCOL];      /* "TCP", "UDP", "ICMP", ... */
+    double confidence;                   /* 0..1 */
+    int64_t timestamp_us;                /* UTC */
+    char sensor[THREAT_SENSOR];          /* "" when not given */
     char community_id[THREAT_COMMUNITY]; /* "" when not given */
-    char *details;                    /* JSON text of the object "details", or NULL; owned */
-    char *extra;                      /* JSON text of an object with all other members, or NULL; owned */
+    char *details;                       /* JSON text of the object "details", or NULL; owned */
+    char *extra;                         /* JSON text of an object with all other members, or NULL; owned */
 };
 
 void threat_clear(struct threat *threat); /* frees what it owns and zeroes it; the struct stays the caller's */

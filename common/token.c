@@ -36,7 +36,8 @@ void token_ulid(int64_t time_ms, const uint8_t rest[10], char out[TOKEN_ULID])
     }
     for (int half = 0; half < 2; half++) { /* 5 bytes are 8 letters */
         const uint8_t *p = rest + half * 5;
-        uint64_t bits = (uint64_t)p[0] << 32 | (uint64_t)p[1] << 24 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 8 | p[4];
+        uint64_t bits =
+            (uint64_t)p[0] << 32 | (uint64_t)p[1] << 24 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 8 | p[4];
         for (int i = 7; i >= 0; i--) {
             out[10 + half * 8 + i] = letters[bits & 31];
             bits >>= 5;

@@ -56,7 +56,8 @@ static bool bears_key(const struct http_request *request, const char *key)
     return sent != NULL && token_equal(sent, key);
 }
 
-/* What a route asks for where a control key is set. Health and metrics tell nothing secret, and probes carry no key. */
+/* What a route asks for where a control key is set. Health and metrics tell nothing secret, and probes carry no key.
+ */
 enum { KEYED, OPEN };
 
 static bool authorize(struct http_request *request, const struct http_route *route, void *context)

@@ -14,9 +14,9 @@
 struct capture;
 
 struct capture_settings {
-    const char *filter;   /* BPF text, or NULL */
-    int snap;             /* bytes a packet, 0: 262144 from a file, 2048 live */
-    size_t ring_bytes;    /* live, 0: 16 MiB */
+    const char *filter; /* BPF text, or NULL */
+    int snap;           /* bytes a packet, 0: 262144 from a file, 2048 live */
+    size_t ring_bytes;  /* live, 0: 16 MiB */
     bool promiscuous;
 };
 
@@ -29,10 +29,10 @@ struct capture_frame {
 
 enum capture_news {
     CAPTURE_FRAME,
-    CAPTURE_QUIET,   /* live: nothing within wait_ms */
-    CAPTURE_END,     /* the file is through */
-    CAPTURE_SHORT,   /* the file ends inside a packet: err says where; what came before counts */
-    CAPTURE_LOST     /* the interface went away: err says so */
+    CAPTURE_QUIET, /* live: nothing within wait_ms */
+    CAPTURE_END,   /* the file is through */
+    CAPTURE_SHORT, /* the file ends inside a packet: err says where; what came before counts */
+    CAPTURE_LOST   /* the interface went away: err says so */
 };
 
 struct capture *capture_open_file(const char *path, const struct capture_settings *settings, struct err *err);
@@ -53,8 +53,8 @@ struct capture_interface {
     size_t address_count;
     bool up, loopback;
 };
-/* Fills out with up to max interfaces; returns how many. "auto" means the first that is up, has an address and is no loopback,
- * else the loopback. */
+/* Fills out with up to max interfaces; returns how many. "auto" means the first that is up, has an address and is no
+ * loopback, else the loopback. */
 size_t capture_interfaces(struct capture_interface *out, size_t max, struct err *err);
 
 #endif

@@ -240,7 +240,8 @@ static void drain(struct flow_table *table, enum flow_end reason)
             uint32_t id = list;
             list = table->records[id].next;
             if (table->records[id].state == FLOW_STATE_OPEN)
-                end(table, &table->records[id], reason_now(table, &table->records[id], reason), FLOW_STATE_OPEN, NULL);
+                end(table, &table->records[id], reason_now(table, &table->records[id], reason), FLOW_STATE_OPEN,
+                    NULL);
             release(table, id);
         }
     }

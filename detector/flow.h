@@ -20,30 +20,35 @@
 
 enum flow_end {
     FLOW_OPEN,
-    FLOW_END_FIN, FLOW_END_RST, FLOW_END_IDLE, FLOW_END_ACTIVE, FLOW_END_EVICTED, FLOW_END_INPUT
+    FLOW_END_FIN,
+    FLOW_END_RST,
+    FLOW_END_IDLE,
+    FLOW_END_ACTIVE,
+    FLOW_END_EVICTED,
+    FLOW_END_INPUT
 };
 
 enum { FLOW_FORWARD = 0, FLOW_BACKWARD = 1 };
 
 /* One flow's sums; read by features, hosts, classify. [0] forward, [1] backward. */
 struct flow {
-    uint8_t address[2][16];  /* [0] the initiator */
+    uint8_t address[2][16]; /* [0] the initiator */
     uint16_t port[2];
     uint8_t protocol, version;
     uint8_t icmp_type, icmp_code; /* of the first packet */
-    uint8_t end;             /* enum flow_end */
-    uint8_t flags_seen[2];   /* TCP flags ever seen in each direction */
-    uint8_t step;            /* steps behind it: how often FLOW_STEP was told, or passed over together */
-    int64_t first_ns, last_ns; /* least and greatest packet time: packets may come out of order */
+    uint8_t end;                  /* enum flow_end */
+    uint8_t flags_seen[2];        /* TCP flags ever seen in each direction */
+    uint8_t step;                 /* steps behind it: how often FLOW_STEP was told, or passed over together */
+    int64_t first_ns, last_ns;    /* least and greatest packet time: packets may come out of order */
     int64_t first_dir_ns[2], last_dir_ns[2];
     uint64_t packets[2];
     uint64_t payload_bytes[2];
     uint64_t ip_bytes[2];
-    uint64_t header_bytes[2]; /* transport headers */
+    uint64_t header_bytes[2];      /* transport headers */
     double length_mean, length_m2; /* Welford over payload bytes of both directions */
     uint32_t psh[2], urg[2];
-    uint32_t syn, rst, ack, fin;   /* both directions */
-    uint32_t id;             /* of the slot; stable while the flow is open; for evidence */
+    uint32_t syn, rst, ack, fin; /* both directions */
+    uint32_t id;                 /* of the slot; stable while the flow is open; for evidence */
 };
 
 /* What the sink is told, in packet-time order. */
@@ -57,10 +62,10 @@ typedef void flow_sink(void *context, enum flow_event event, const struct flow *
 /* packet is the flow's packet that caused the event; NULL when time, another flow or the end of the input did. */
 
 struct flow_settings {
-    size_t max_flows;        /* ceiling; memory is taken at creation */
-    int64_t idle_ns;         /* 0: 120 s */
-    int64_t active_ns;       /* 0: 1800 s */
-    uint8_t key[16];         /* secret of the hash; all zero: a random one is made */
+    size_t max_flows;  /* ceiling; memory is taken at creation */
+    int64_t idle_ns;   /* 0: 120 s */
+    int64_t active_ns; /* 0: 1800 s */
+    uint8_t key[16];   /* secret of the hash; all zero: a random one is made */
     flow_sink *sink;
     void *context;
 };
@@ -76,8 +81,8 @@ struct flow_counters {
 struct flow_table;
 struct flow_table *flow_table_create(const struct flow_settings *settings, struct err *err);
 void flow_table_free(struct flow_table *table);
-/* Returns the flow that the packet was counted for, also when it has ended by it; NULL: none (it came too late). It is
- * valid until the next call. */
+/* Returns the flow that the packet was counted for, also when it has ended by it; NULL: none (it came too late). It
+ * is valid until the next call. */
 const struct flow *flow_table_add(struct flow_table *table, const struct packet *packet);
 /* Expires and steps what is due. now_ns: a time that no packet still to come is older than (live: a second ago). */
 void flow_table_tick(struct flow_table *table, int64_t now_ns);

@@ -17,7 +17,7 @@ struct echo {
 
 struct hosts {
     struct windows *scope[LIMIT_NETWORK + 1]; /* by enum limit_scope, so that a flood in one spares the others */
-    struct windows *attempts;                /* what each first packet counts for its pair: three windows in a row */
+    struct windows *attempts;                 /* what each first packet counts for its pair: three windows in a row */
     struct echo *echo;
     double greatest[COUNTERS]; /* value of each counter so far */
     uint8_t ends[2][16];       /* of the last event, and their hashes: it is often asked for twice */

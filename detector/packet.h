@@ -12,27 +12,32 @@
 
 enum packet_reason {
     PACKET_OK,
-    PACKET_NOT_IP,        /* ARP, LLDP, ...: fine, but no flow (ARP is told apart by packet.arp) */
-    PACKET_CUT_SHORT,     /* fewer bytes captured than the headers need */
-    PACKET_BAD_HEADER,    /* version, header length or total length that cannot be */
-    PACKET_TOO_DEEP,      /* more tags, tunnels or extension headers than the limit */
-    PACKET_UNKNOWN_LINK,  /* link type without a decoder */
-    PACKET_FRAGMENT,      /* a later fragment whose first one was not seen */
+    PACKET_NOT_IP,       /* ARP, LLDP, ...: fine, but no flow (ARP is told apart by packet.arp) */
+    PACKET_CUT_SHORT,    /* fewer bytes captured than the headers need */
+    PACKET_BAD_HEADER,   /* version, header length or total length that cannot be */
+    PACKET_TOO_DEEP,     /* more tags, tunnels or extension headers than the limit */
+    PACKET_UNKNOWN_LINK, /* link type without a decoder */
+    PACKET_FRAGMENT,     /* a later fragment whose first one was not seen */
     PACKET_REASONS
 };
 
 enum { /* TCP flags as in the header (RFC 9293) */
-    TCP_FIN = 1, TCP_SYN = 2, TCP_RST = 4, TCP_PSH = 8, TCP_ACK = 16, TCP_URG = 32
+       TCP_FIN = 1,
+       TCP_SYN = 2,
+       TCP_RST = 4,
+       TCP_PSH = 8,
+       TCP_ACK = 16,
+       TCP_URG = 32
 };
 
 struct packet {
-    int64_t time_ns;        /* UTC */
-    uint8_t source[16];     /* IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2) */
+    int64_t time_ns;    /* UTC */
+    uint8_t source[16]; /* IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2) */
     uint8_t destination[16];
-    uint16_t source_port;   /* TCP, UDP, SCTP; else 0 */
+    uint16_t source_port; /* TCP, UDP, SCTP; else 0 */
     uint16_t destination_port;
-    uint8_t version;        /* 4 or 6 */
-    uint8_t protocol;       /* IANA number of the transport, after extension headers */
+    uint8_t version;  /* 4 or 6 */
+    uint8_t protocol; /* IANA number of the transport, after extension headers */
     uint8_t tcp_flags;
     uint8_t icmp_type, icmp_code;
     uint8_t ttl;

@@ -1,6 +1,7 @@
 /* sender.c: see sender.h. Signature: standard-webhooks specification 1.0.0; Retry-After: RFC 9110, 10.2.3.
  *
- * Long because threats, their packets and heartbeats share one thread with its connection, key, pauses and counters. */
+ * Long because threats, their packets and heartbeats share one thread with its connection, key, pauses and counters.
+ */
 #include "detector/sender.h"
 
 #include "common/clock.h"

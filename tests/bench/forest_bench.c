@@ -69,8 +69,8 @@ int main(int argc, char **argv)
             model_score_rows(model, rows + r * model_features(model), 1000, &scores[r]);
         batch = batch == 0 || cpu_us() - began < batch ? cpu_us() - began : batch;
     }
-    printf("one_us=%.2f batch_us=%.2f rows=%zu features=%zu\n", one / (double)count, batch / (double)(count / 1000 * 1000), count,
-           model_features(model));
+    printf("one_us=%.2f batch_us=%.2f rows=%zu features=%zu\n", one / (double)count,
+           batch / (double)(count / 1000 * 1000), count, model_features(model));
     free(rows);
     free(scores);
     model_free(model);

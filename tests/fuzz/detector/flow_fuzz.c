@@ -33,8 +33,9 @@ static void sink(void *context, enum flow_event event, const struct flow *flow, 
     require(w->open[flow->id] == (event != FLOW_NEW)); /* nothing before its beginning or after its end */
     require(flow->first_ns <= flow->last_ns && flow->first_ns >= 0);
     for (int d = 0; d < 2; d++)
-        require(flow->packets[d] == 0 || (flow->first_ns <= flow->first_dir_ns[d] && flow->first_dir_ns[d] <= flow->last_dir_ns[d] &&
-                                          flow->last_dir_ns[d] <= flow->last_ns));
+        require(flow->packets[d] == 0 ||
+                (flow->first_ns <= flow->first_dir_ns[d] && flow->first_dir_ns[d] <= flow->last_dir_ns[d] &&
+                 flow->last_dir_ns[d] <= flow->last_ns));
     require(flow->packets[0] + flow->packets[1] > 0);
     require(event != FLOW_NEW || packet != NULL);
     require(event != FLOW_ANSWERED || (flow->packets[0] > 0 && flow->packets[1] > 0));
@@ -92,9 +93,25 @@ static struct packet make(const uint8_t b[4], int64_t time)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const int64_t pauses[] = {0, 1000, 1000000, 67108864, 999999999, 4999999999, 5000000000, 10000000000,
-                                     60000000000, 119999999999, 120000000000, 601000000000, 1800000000000, -1000000,
-                                     -299000000000, -301000000000, -100000000000000, 100000000000000, 31536000000000000};
+    static const int64_t pauses[] = {0,
+                                     1000,
+                                     1000000,
+                                     67108864,
+                                     999999999,
+                                     4999999999,
+                                     5000000000,
+                                     10000000000,
+                                     60000000000,
+                                     119999999999,
+                                     120000000000,
+                                     601000000000,
+                                     1800000000000,
+                                     -1000000,
+                                     -299000000000,
+                                     -301000000000,
+                                     -100000000000000,
+                                     100000000000000,
+                                     31536000000000000};
     struct watch watch = {.told = 0};
     const struct flow_settings settings = {.max_flows = FLOWS, .key = {1}, .sink = sink, .context = &watch};
     struct flow_table *table = flow_table_create(&settings, NULL);

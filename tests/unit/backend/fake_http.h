@@ -58,7 +58,8 @@ __attribute__((unused)) static void fake_again(struct http_request *request)
     memset(request->answered, 0, sizeof request->answered);
 }
 
-__attribute__((unused)) static struct http_request *fake_request(const char *method, const char *path, const char *body)
+__attribute__((unused)) static struct http_request *fake_request(const char *method, const char *path,
+                                                                 const char *body)
 {
     struct http_request *request = calloc(1, sizeof *request);
 

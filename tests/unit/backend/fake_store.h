@@ -21,7 +21,7 @@ struct store {
     struct fake_doc docs[FAKE_DOCS];
     size_t count;
     int64_t generation;
-    bool away;         /* every call fails with ERR_UNAVAILABLE */
+    bool away; /* every call fails with ERR_UNAVAILABLE */
     bool shared;
     const char *events[64]; /* records of threats; the sequence is the index + 1 */
     int64_t last_seq;

@@ -19,13 +19,14 @@ static const struct option_row rows[] = {
     {"name", "TEST_NAME", OPT_TEXT, offsetof(struct settings, name), 1, 8, "anna", "who it is"},
     {"port", "TEST_PORT", OPT_NUMBER, offsetof(struct settings, port), 1, 65535, "8000", "port of the control API"},
     {"share", "TEST_SHARE", OPT_REAL, offsetof(struct settings, share), 0, 1, "0.5",
-     "a share with a long explanation that has to be broken over more than one line of the help text, since it is long"},
+     "a share with a long explanation that has to be broken over more than one line of the help text, since it is "
+     "long"},
     {"loud", "TEST_LOUD", OPT_FLAG, offsetof(struct settings, loud), 0, 0, NULL, "say more"},
     {"peer", "TEST_PEERS", OPT_LIST, offsetof(struct settings, peers), 0, 0, "a, b", "others"},
 };
 
-static const struct config_program program = {"test-program", "1.2.3", "[settings] [FILE...]", "What it does.", rows,
-                                              sizeof rows / sizeof *rows, true};
+static const struct config_program program = {
+    "test-program", "1.2.3", "[settings] [FILE...]", "What it does.", rows, sizeof rows / sizeof *rows, true};
 static struct settings settings;
 static struct config_list files;
 
@@ -115,7 +116,8 @@ static void a_wrong_setting_is_named_with_its_bounds(void **state)
     check_wrong("--port=8x", "--port: expected a whole number from 1 to 65535, got \"8x\"");
     check_wrong("--port= 8", "--port: expected a whole number from 1 to 65535, got \" 8\"");
     check_wrong("--port=", "--port: expected a whole number from 1 to 65535, got \"\"");
-    check_wrong("--port=99999999999999999999", "--port: expected a whole number from 1 to 65535, got \"99999999999999999999\"");
+    check_wrong("--port=99999999999999999999",
+                "--port: expected a whole number from 1 to 65535, got \"99999999999999999999\"");
     check_wrong("--share=nan", "--share: expected a number from 0 to 1, got \"nan\"");
     check_wrong("--share=1.01", "--share: expected a number from 0 to 1, got \"1.01\"");
     check_wrong("--loud=maybe", "--loud: expected true or false, got \"maybe\"");
@@ -176,7 +178,8 @@ static void help_is_a_table_within_100_columns(void **state)
     assert_true(n > 0);
     out[n] = '\0';
     assert_non_null(strstr(out, "usage: test-program [settings] [FILE...]\n"));
-    assert_non_null(strstr(out, "  --port N                      port of the control API (1 to 65535; default 8000; TEST_PORT)\n"));
+    assert_non_null(strstr(
+        out, "  --port N                      port of the control API (1 to 65535; default 8000; TEST_PORT)\n"));
     assert_non_null(strstr(out, "  --check   "));
     assert_non_null(strstr(out, "\ntest-program 1.2.3\n"));
     for (const char *line = out; *line != '\0'; line += strcspn(line, "\n") + 1)

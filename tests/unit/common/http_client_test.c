@@ -90,8 +90,13 @@ static bool post(struct http_client *client, const struct peer *peer, bool again
 {
     char url[64];
     static const char *const headers[] = {"Content-Type: application/json", "X-Test: 1", NULL};
-    struct http_call call = {.method = "POST", .url = url, .headers = headers, .body = "{\"a\":1}", .length = 7,
-                             .timeout_ms = 5000, .again = again};
+    struct http_call call = {.method = "POST",
+                             .url = url,
+                             .headers = headers,
+                             .body = "{\"a\":1}",
+                             .length = 7,
+                             .timeout_ms = 5000,
+                             .again = again};
 
     snprintf(url, sizeof url, "http://127.0.0.1:%d/x", peer->port);
     return http_client_call(client, &call, reply, err);
@@ -107,7 +112,8 @@ static int setup(void **state)
 
 static void a_call_is_answered_and_the_connection_kept(void **state)
 {
-    static const char *const script[] = {OK_ANSWER, "HTTP/1.1 503 Wait\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"};
+    static const char *const script[] = {OK_ANSWER,
+                                         "HTTP/1.1 503 Wait\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"};
     struct http_client *client = http_client_create();
     struct http_reply reply;
     struct peer peer;

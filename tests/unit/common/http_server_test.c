@@ -1,4 +1,5 @@
-/* http_server_test.c: the server against a client of bare sockets. Long because each rule of HTTP that it keeps has a test. */
+/* http_server_test.c: the server against a client of bare sockets. Long because each rule of HTTP that it keeps has a
+ * test. */
 #include "common/http_server.h"
 #include "common/token.h"
 #include "tests/unit/check.h"
@@ -194,7 +195,8 @@ static const char *header_of(const struct answer *answer, const char *name)
     while ((line = strstr(line, "\r\n")) != NULL) {
         line += 2;
         if (strncasecmp(line, name, strlen(name)) == 0 && line[strlen(name)] == ':') {
-            snprintf(value, sizeof value, "%.*s", (int)strcspn(line + strlen(name) + 2, "\r"), line + strlen(name) + 2);
+            snprintf(value, sizeof value, "%.*s", (int)strcspn(line + strlen(name) + 2, "\r"),
+                     line + strlen(name) + 2);
             return value;
         }
     }
@@ -305,9 +307,15 @@ static int setup(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof *fixture);
     static const int ports[] = {0, 0};
-    struct http_settings settings = {.bind = "127.0.0.1", .ports = ports, .port_count = 2, .threads = 8,
-                                     .routes = routes, .route_count = sizeof routes / sizeof *routes,
-                                     .context = fixture, .authorize = authorize, .origin_allowed = origin_allowed,
+    struct http_settings settings = {.bind = "127.0.0.1",
+                                     .ports = ports,
+                                     .port_count = 2,
+                                     .threads = 8,
+                                     .routes = routes,
+                                     .route_count = sizeof routes / sizeof *routes,
+                                     .context = fixture,
+                                     .authorize = authorize,
+                                     .origin_allowed = origin_allowed,
                                      .static_headers = "Content-Security-Policy: default-src 'self'\r\nX-Two: 2\r\n"};
     struct err err = {0};
 
@@ -423,15 +431,21 @@ static void a_preflight_names_only_an_allowed_origin(void **state)
 {
     struct answer answer = {0};
 
-    assert_int_equal(ask(*state, "OPTIONS /hello HTTP/1.1\r\nHost: a\r\nOrigin: http://localhost:3000\r\n"
-                                 "Access-Control-Request-Method: POST\r\n\r\n", &answer), 204);
+    assert_int_equal(ask(*state,
+                         "OPTIONS /hello HTTP/1.1\r\nHost: a\r\nOrigin: http://localhost:3000\r\n"
+                         "Access-Control-Request-Method: POST\r\n\r\n",
+                         &answer),
+                     204);
     assert_string_equal(header_of(&answer, "Access-Control-Allow-Origin"), "http://localhost:3000");
     assert_string_equal(header_of(&answer, "Access-Control-Allow-Credentials"), "true");
     assert_string_equal(header_of(&answer, "Access-Control-Allow-Methods"), "GET, HEAD, POST, OPTIONS");
     assert_non_null(strstr(header_of(&answer, "Access-Control-Allow-Headers"), "X-API-Key"));
     assert_string_equal(header_of(&answer, "Vary"), "Origin");
-    assert_int_equal(ask(*state, "OPTIONS /hello HTTP/1.1\r\nHost: a\r\nOrigin: http://evil\r\n"
-                                 "Access-Control-Request-Method: POST\r\n\r\n", &answer), 204);
+    assert_int_equal(ask(*state,
+                         "OPTIONS /hello HTTP/1.1\r\nHost: a\r\nOrigin: http://evil\r\n"
+                         "Access-Control-Request-Method: POST\r\n\r\n",
+                         &answer),
+                     204);
     assert_null(header_of(&answer, "Access-Control-Allow-Origin"));
     assert_null(header_of(&answer, "Access-Control-Allow-Methods"));
     assert_int_equal(ask(*state, "OPTIONS /none HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 404);
@@ -544,11 +558,14 @@ static void a_chunked_body_is_counted_too(void **state)
     char *text = malloc(400000);
     size_t used = 0;
 
-    assert_int_equal(ask(fixture, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
-                                  "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n", &answer), 200);
+    assert_int_equal(ask(fixture,
+                         "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n",
+                         &answer),
+                     200);
     assert_string_equal(answer.body, "abcde");
-    assert_int_equal(ask(fixture, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n",
-                         &answer), 400);
+    assert_int_equal(
+        ask(fixture, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", &answer), 400);
     used += (size_t)sprintf(text, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
     for (int i = 0; i < 11; i++) {
         used += (size_t)sprintf(text + used, "%x\r\n", 10000);
@@ -776,9 +793,14 @@ static void a_socket_taken_away_lives_on_after_the_handler(void **state)
 static void a_hidden_route_is_not_there_on_the_static_port(void **state)
 {
     struct fixture *fixture = *state;
-    struct http_settings settings = {.bind = "127.0.0.1", .threads = 2, .routes = routes, .port_count = 2,
-                                     .route_count = sizeof routes / sizeof *routes, .context = fixture,
-                                     .static_dir = fixture->directory, .hide_on_static_port_webhook = true,
+    struct http_settings settings = {.bind = "127.0.0.1",
+                                     .threads = 2,
+                                     .routes = routes,
+                                     .port_count = 2,
+                                     .route_count = sizeof routes / sizeof *routes,
+                                     .context = fixture,
+                                     .static_dir = fixture->directory,
+                                     .hide_on_static_port_webhook = true,
                                      .hidden_role = ROLE_HIDDEN};
     struct answer answer = {0};
     struct http_server *server = NULL;

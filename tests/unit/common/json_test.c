@@ -30,8 +30,23 @@ static void check_bad(const char *text, size_t length, const char *said)
 static void what_the_rfc_allows_is_read(void **state)
 {
     static const char *const good[] = {
-        "{}", "[]", " [ ] ", "null", "true", "\"\"", "0", "-0", "1.5e+10", "1E5", "-1.0e-3", "\t{\n\"a\" :\r1 }",
-        "[1,[2,[3]]]", "\"\\u00e9\\n\\/\\\\\"", "\"\xf0\x9f\x98\x80\"", "\"\\ud83d\\ude00\"", "{\"a\":{\"a\":1}}",
+        "{}",
+        "[]",
+        " [ ] ",
+        "null",
+        "true",
+        "\"\"",
+        "0",
+        "-0",
+        "1.5e+10",
+        "1E5",
+        "-1.0e-3",
+        "\t{\n\"a\" :\r1 }",
+        "[1,[2,[3]]]",
+        "\"\\u00e9\\n\\/\\\\\"",
+        "\"\xf0\x9f\x98\x80\"",
+        "\"\\ud83d\\ude00\"",
+        "{\"a\":{\"a\":1}}",
     };
 
     (void)state;
@@ -44,17 +59,41 @@ static void what_it_does_not_allow_is_refused(void **state)
     static const struct {
         const char *text, *said;
     } bad[] = {
-        {"", "expected a value at byte 0"}, {" ", "expected a value"}, {"{", "expected a key"},
-        {"[1,]", "expected a number at byte 3"}, {"{\"a\":1,}", "expected a key at byte 7"}, {"01", "expected a number"},
-        {"+1", "expected a number"}, {"1.", "expected a digit"}, {".5", "expected a number"}, {"1e", "expected a digit"},
-        {"NaN", "expected a number"}, {"nul", "expected a value"}, {"1 2", "expected the end at byte 2"},
-        {"{} x", "expected the end"}, {"\"a", "without an end"}, {"\"a\nb\"", "control character"},
-        {"\"\\x\"", "unknown escape"}, {"\"\\u12g4\"", "four hexadecimal"}, {"\"\\u0000\"", "NUL"},
-        {"\"\xff\"", "UTF-8"}, {"\"\xc0\x80\"", "UTF-8"}, {"\xef\xbb\xbf{}", "expected a number"},
-        {"\"\\ud800\"", "surrogate"}, {"{\"a\" 1}", "expected ':'"}, {"{a:1}", "expected a key"},
-        {"[1 2]", "expected ','"}, {"{\"a\":1 \"b\":2}", "expected ','"}, {"1e400", "too large"}, {"[-1e999]", "too large"},
-        {"{\"a\":1,\"a\":2}", "\"a\" stands twice"}, {"[{\"x\":{\"b\":1,\"\\u0062\":2}}]", "\"b\" stands twice"},
-        {"'a'", "expected a number"}, {"[", "expected a value"}, {"\"\\", "unknown escape"}, {"\"\\u00", "four hex"},
+        {"", "expected a value at byte 0"},
+        {" ", "expected a value"},
+        {"{", "expected a key"},
+        {"[1,]", "expected a number at byte 3"},
+        {"{\"a\":1,}", "expected a key at byte 7"},
+        {"01", "expected a number"},
+        {"+1", "expected a number"},
+        {"1.", "expected a digit"},
+        {".5", "expected a number"},
+        {"1e", "expected a digit"},
+        {"NaN", "expected a number"},
+        {"nul", "expected a value"},
+        {"1 2", "expected the end at byte 2"},
+        {"{} x", "expected the end"},
+        {"\"a", "without an end"},
+        {"\"a\nb\"", "control character"},
+        {"\"\\x\"", "unknown escape"},
+        {"\"\\u12g4\"", "four hexadecimal"},
+        {"\"\\u0000\"", "NUL"},
+        {"\"\xff\"", "UTF-8"},
+        {"\"\xc0\x80\"", "UTF-8"},
+        {"\xef\xbb\xbf{}", "expected a number"},
+        {"\"\\ud800\"", "surrogate"},
+        {"{\"a\" 1}", "expected ':'"},
+        {"{a:1}", "expected a key"},
+        {"[1 2]", "expected ','"},
+        {"{\"a\":1 \"b\":2}", "expected ','"},
+        {"1e400", "too large"},
+        {"[-1e999]", "too large"},
+        {"{\"a\":1,\"a\":2}", "\"a\" stands twice"},
+        {"[{\"x\":{\"b\":1,\"\\u0062\":2}}]", "\"b\" stands twice"},
+        {"'a'", "expected a number"},
+        {"[", "expected a value"},
+        {"\"\\", "unknown escape"},
+        {"\"\\u00", "four hex"},
     };
     char number[80];
 
@@ -77,7 +116,8 @@ static void thirty_two_levels_and_no_more(void **state)
     (void)state;
     snprintf(text, sizeof text, "%.32s%.32s", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
     check_good(text);
-    snprintf(text, sizeof text, "[%.32s%.32s]", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
+    snprintf(text, sizeof text, "[%.32s%.32s]", "[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+             "]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]");
     check_bad(text, strlen(text), "more than 32 levels");
 }
 
@@ -145,12 +185,9 @@ static void what_was_read_is_printed_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_the_rfc_allows_is_read),
-        cmocka_unit_test(what_it_does_not_allow_is_refused),
-        cmocka_unit_test(thirty_two_levels_and_no_more),
-        cmocka_unit_test(a_key_twice_among_many_is_found),
-        cmocka_unit_test(members_are_read_or_named),
-        cmocka_unit_test(what_was_read_is_printed_again),
+        cmocka_unit_test(what_the_rfc_allows_is_read),   cmocka_unit_test(what_it_does_not_allow_is_refused),
+        cmocka_unit_test(thirty_two_levels_and_no_more), cmocka_unit_test(a_key_twice_among_many_is_found),
+        cmocka_unit_test(members_are_read_or_named),     cmocka_unit_test(what_was_read_is_printed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-#include "common/log.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "tests/unit/check.h"
 
 #include <errno.h>
@@ -72,7 +72,10 @@ static void a_value_cannot_pretend_to_be_another_pair(void **state)
     log_info("login", "user=\"%s\" ok=%d", "a b", 1);
     assert_string_equal(catch_end(), "level=info event=login user=\"a b\" ok=1");
     catch_begin();
-    log_info("login", "user=%s ok=%d", "a\x1e" "b", 1);
+    log_info("login", "user=%s ok=%d",
+             "a\x1e"
+             "b",
+             1);
     assert_string_equal(catch_end(), "level=info event=login message=\"user=a\\x1eb ok=1\"");
 }
 
@@ -80,7 +83,9 @@ static void control_bytes_and_broken_text_are_escaped(void **state)
 {
     (void)state;
     catch_begin();
-    log_info("e", "v=%s", "a\nb\x1b[31m\x7f\xff\xc2\x9b" "c");
+    log_info("e", "v=%s",
+             "a\nb\x1b[31m\x7f\xff\xc2\x9b"
+             "c");
     assert_string_equal(catch_end(), "level=info event=e v=\"a\\nb\\x1b[31m\\x7f\\xff\\x9bc\"");
     catch_begin();
     log_info("e", "v=%s", "\xc3\xa9");

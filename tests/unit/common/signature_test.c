@@ -139,8 +139,8 @@ static void a_file_has_a_secret_a_line(void **state)
     assert_false(read_keys("a/b whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", keys, 2, &count, &err));
     assert_false(read_keys("# none\n", keys, 2, &count, &err));
     assert_non_null(strstr(err.text, "no secret"));
-    assert_false(read_keys("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", keys, 1,
-                           &count, &err));
+    assert_false(read_keys("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nwhsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", keys,
+                           1, &count, &err));
     assert_false(signature_read_keys("/nowhere", keys, 2, &count, &err));
     assert_int_equal(err.code, ERR_NOT_FOUND);
     assert_int_equal(count, 2);

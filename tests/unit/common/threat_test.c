@@ -1,15 +1,15 @@
-#include "common/threat.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/threat.h"
 #include "tests/unit/check.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define REQUIRED                                                                                                       \
-    "\"threat_id\":\"t1\",\"threat_type\":\"web_attack\",\"severity\":\"low\",\"source_ip\":\"192.168.1.144\","        \
-    "\"destination_ip\":\"192.168.1.4\",\"protocol\":\"TCP\",\"confidence\":0.13,"                                     \
+#define REQUIRED                                                                                                     \
+    "\"threat_id\":\"t1\",\"threat_type\":\"web_attack\",\"severity\":\"low\",\"source_ip\":\"192.168.1.144\","      \
+    "\"destination_ip\":\"192.168.1.4\",\"protocol\":\"TCP\",\"confidence\":0.13,"                                   \
     "\"timestamp\":\"2025-10-21T12:24:37.482505\""
 
 static bool read_threat(const char *json_text, struct threat *out, struct threat_fault *faults, size_t *count)
@@ -89,7 +89,8 @@ static void what_is_missing_gets_its_default(void **state)
     struct threat threat = {0};
 
     (void)state;
-    assert_true(read_threat("{" REQUIRED ",\"source_port\":null,\"details\":null,\"sensor\":\"\"}", &threat, NULL, NULL));
+    assert_true(
+        read_threat("{" REQUIRED ",\"source_port\":null,\"details\":null,\"sensor\":\"\"}", &threat, NULL, NULL));
     assert_string_equal(threat.id, "t1");
     assert_int_equal(threat.revision, 1);
     assert_int_equal(threat.severity, SEVERITY_LOW);
@@ -147,10 +148,11 @@ static void check_address(const char *given, const char *written)
     struct threat threat = {0};
     char text[1024];
 
-    snprintf(text, sizeof text,
-             "{\"threat_id\":\"t1\",\"threat_type\":\"x\",\"severity\":\"low\",\"source_ip\":\"%s\","
-             "\"destination_ip\":\"::1\",\"protocol\":\"TCP\",\"confidence\":1,\"timestamp\":\"2025-10-21T12:24:37Z\"}",
-             given);
+    snprintf(
+        text, sizeof text,
+        "{\"threat_id\":\"t1\",\"threat_type\":\"x\",\"severity\":\"low\",\"source_ip\":\"%s\","
+        "\"destination_ip\":\"::1\",\"protocol\":\"TCP\",\"confidence\":1,\"timestamp\":\"2025-10-21T12:24:37Z\"}",
+        given);
     assert_int_equal(read_threat(text, &threat, NULL, NULL), written != NULL);
     if (written != NULL)
         assert_string_equal(threat.source_ip, written);

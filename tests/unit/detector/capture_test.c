@@ -218,14 +218,14 @@ static void damaged_pcapng_blocks_are_refused(void **state)
         size_t at;
         uint8_t value;
     } cases[] = {
-        {4, 13},              /* a section header too short */
-        {12, 9},              /* version 9 */
-        {28 + 4, 11},         /* an interface block too short for itself */
-        {28 + 7, 0x7f},       /* one of two gigabytes */
-        {28 + 16, 21},        /* lengths that differ */
-        {28 + 20 + 20, 99},   /* a resolution of 10^-99 */
-        {80 + 8, 7},          /* a packet of interface 7 */
-        {80 + 20, 200},       /* more bytes than the block holds */
+        {4, 13},            /* a section header too short */
+        {12, 9},            /* version 9 */
+        {28 + 4, 11},       /* an interface block too short for itself */
+        {28 + 7, 0x7f},     /* one of two gigabytes */
+        {28 + 16, 21},      /* lengths that differ */
+        {28 + 20 + 20, 99}, /* a resolution of 10^-99 */
+        {80 + 8, 7},        /* a packet of interface 7 */
+        {80 + 20, 200},     /* more bytes than the block holds */
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -340,7 +340,7 @@ static void seconds_count_on_after_2038(void **state)
     struct capture_frame last;
     enum capture_news news;
     (void)state;
-    b.at[24 + 3] = 0xf0; /* the first packet's seconds: the highest byte */
+    b.at[24 + 3] = 0xf0;                 /* the first packet's seconds: the highest byte */
     memset(&b.at[24 + 76 + 4], 0xff, 4); /* the second's fraction: more than a second */
     write_file(b.at, 24 + 76);
     assert_int_equal(read_all(&news, &last, NULL), 1);
@@ -356,7 +356,8 @@ static void seconds_count_on_after_2038(void **state)
 static void a_filter_lets_through_what_it_names(void **state)
 {
     struct bytes b = pcap(false, false);
-    struct capture_settings none = {.filter = "tcp port 80"}, longer = {.filter = "greater 1"}, wrong = {.filter = "no sense"};
+    struct capture_settings none = {.filter = "tcp port 80"}, longer = {.filter = "greater 1"},
+                            wrong = {.filter = "no sense"};
     struct capture_frame frame;
     struct err err;
     (void)state;

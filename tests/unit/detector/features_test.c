@@ -32,9 +32,10 @@ static struct flow one_packet(void)
 
 static void a_flow_of_one_packet_has_no_times_rates_or_spread(void **state)
 {
-    static const char *const zero[] = {"duration",     "flow_bytes_s", "flow_packets_s",         "flow_iat_mean",
-                                       "fwd_iat_mean", "bwd_iat_mean", "bwd_packet_length_mean", "fwd_packets_s",
-                                       "bwd_packets_s", "packet_length_std", "packet_length_variance"};
+    static const char *const zero[] = {
+        "duration",      "flow_bytes_s",      "flow_packets_s",         "flow_iat_mean",
+        "fwd_iat_mean",  "bwd_iat_mean",      "bwd_packet_length_mean", "fwd_packets_s",
+        "bwd_packets_s", "packet_length_std", "packet_length_variance"};
     struct flow flow = one_packet();
     (void)state;
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
@@ -69,10 +70,19 @@ static void no_flow_gives_nan_or_infinity(void **state)
 static void each_number_is_what_the_document_says(void **state)
 {
     /* Forward 0, 1.0 s, 3.0 s with 10, 20, 30 bytes; backward 0.5 s, 2.5 s with 100, 200 bytes. */
-    struct flow flow = {.packets = {3, 2}, .payload_bytes = {60, 300}, .header_bytes = {72, 40}, .psh = {2, 1}, .urg = {1, 0},
-                        .syn = 2, .rst = 1, .ack = 4, .fin = 3, .length_mean = 72, .length_m2 = 25480};
-    static const double expected[FEATURES] = {3,   3, 2, 120, 5 / 3.0, 20, 150, 0.75, 1.5, 2,   2,          1, 1,
-                                              0,   72, 40, 1, 2 / 3.0, 72, 0, 6370, 2, 1, 3, 4};
+    struct flow flow = {.packets = {3, 2},
+                        .payload_bytes = {60, 300},
+                        .header_bytes = {72, 40},
+                        .psh = {2, 1},
+                        .urg = {1, 0},
+                        .syn = 2,
+                        .rst = 1,
+                        .ack = 4,
+                        .fin = 3,
+                        .length_mean = 72,
+                        .length_m2 = 25480};
+    static const double expected[FEATURES] = {3, 3,  2,  120, 5 / 3.0, 20, 150, 0.75, 1.5, 2, 2, 1, 1,
+                                              0, 72, 40, 1,   2 / 3.0, 72, 0,   6370, 2,   1, 3, 4};
     double out[FEATURES];
     (void)state;
     flow.last_ns = flow.last_dir_ns[0] = 3000000000;
@@ -108,8 +118,9 @@ static void the_csv_has_a_name_for_each_value(void **state)
     assert_int_equal(commas(own), 34);
     assert_int_equal(commas(cic), 34);
     assert_int_equal(commas(row), 34);
-    assert_non_null(strstr(own, "source_ip,destination_ip,source_port,destination_port,protocol,first_seen,last_seen,end,"
-                                "packets,bytes,duration,total_fwd_packets,"));
+    assert_non_null(strstr(own,
+                           "source_ip,destination_ip,source_port,destination_port,protocol,first_seen,last_seen,end,"
+                           "packets,bytes,duration,total_fwd_packets,"));
     assert_non_null(strstr(cic, ",Flow Duration,Total Fwd Packets,Total Backward Packets,Flow Bytes/s,"));
 }
 
@@ -129,8 +140,9 @@ static void a_row_is_written_like_this(void **state)
     flow.address[0][12] = 10;
     flow.address[1][0] = 0x20;
     features_csv_row(&flow, row);
-    assert_string_equal(row, "10.0.0.0,2000::,53,65535,UDP,1970-01-01T00:00:05.000000000Z,1970-01-01T00:00:05.000000001Z,idle,"
-                             "2,128,1e-09,2,0,100000000000,2000000000,50,0,1e-09,0,0,0,0,0,0,20,0,2000000000,0,50,0,0,0,0,0,0\n");
+    assert_string_equal(
+        row, "10.0.0.0,2000::,53,65535,UDP,1970-01-01T00:00:05.000000000Z,1970-01-01T00:00:05.000000001Z,idle,"
+             "2,128,1e-09,2,0,100000000000,2000000000,50,0,1e-09,0,0,0,0,0,0,20,0,2000000000,0,50,0,0,0,0,0,0\n");
 }
 
 static void numbers_read_back_as_they_were(void **state)

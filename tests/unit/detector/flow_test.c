@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MS INT64_C(1000000)
+#define MS     INT64_C(1000000)
 #define SECOND (1000 * MS)
-#define START (1700000000 * SECOND)
+#define START  (1700000000 * SECOND)
 
 enum { SEEN_MAX = 4096 };
 
@@ -57,7 +57,8 @@ static void finish(struct fixture *f)
 }
 
 /* A packet from host a to host b; port 0 of a client is 1000 + client. */
-static struct packet packet(double seconds, int a, int b, uint16_t source, uint16_t destination, int protocol, int flags)
+static struct packet packet(double seconds, int a, int b, uint16_t source, uint16_t destination, int protocol,
+                            int flags)
 {
     struct packet p = {.time_ns = START + (int64_t)(seconds * 1e3) * MS,
                        .version = 4,
@@ -77,7 +78,8 @@ static struct packet packet(double seconds, int a, int b, uint16_t source, uint1
 /* TCP between client 1 (port 1025) and server 2 (port 80); 'c' and 's' say who sends. */
 static void tcp(struct fixture *f, double seconds, char who, int flags)
 {
-    struct packet p = who == 'c' ? packet(seconds, 1, 2, 1025, 80, 6, flags) : packet(seconds, 2, 1, 80, 1025, 6, flags);
+    struct packet p =
+        who == 'c' ? packet(seconds, 1, 2, 1025, 80, 6, flags) : packet(seconds, 2, 1, 80, 1025, 6, flags);
     flow_table_add(f->table, &p);
 }
 
@@ -562,7 +564,8 @@ static uint64_t digest_of_events(uint8_t key, bool ticks)
         flow_table_add(f->table, &p);
         for (size_t e = 0; e < f->count; e++) {
             const struct flow *flow = &f->seen[e].flow;
-            const uint64_t parts[] = {f->seen[e].event, flow->id, (uint64_t)flow->last_ns, flow->end, flow->packets[0]};
+            const uint64_t parts[] = {f->seen[e].event, flow->id, (uint64_t)flow->last_ns, flow->end,
+                                      flow->packets[0]};
             for (size_t k = 0; k < sizeof parts / sizeof *parts; k++)
                 digest = (digest ^ parts[k]) * 1099511628211u;
         }

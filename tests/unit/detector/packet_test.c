@@ -363,13 +363,13 @@ static void ipv6_extension_headers_are_walked(void **state)
     struct packet p;
     (void)state;
     put_ipv6(&f, 0, 8 + 16 + 12 + 8 + 25);
-    put32(&f, 43u << 24);             /* hop-by-hop, 8 bytes */
+    put32(&f, 43u << 24); /* hop-by-hop, 8 bytes */
     put32(&f, 0);
-    put32(&f, 51u << 24 | 1u << 16);  /* routing, 16 bytes */
+    put32(&f, 51u << 24 | 1u << 16); /* routing, 16 bytes */
     put_zeros(&f, 12);
-    put32(&f, 44u << 24 | 1u << 16);  /* AH, 12 bytes */
+    put32(&f, 44u << 24 | 1u << 16); /* AH, 12 bytes */
     put_zeros(&f, 8);
-    put32(&f, 6u << 24);              /* an atomic fragment */
+    put32(&f, 6u << 24); /* an atomic fragment */
     put32(&f, 99);
     put_tcp(&f, TCP_ACK, 5);
     put(&f, "hello", 5);
