@@ -2,7 +2,9 @@
  *
  * Everything happens in civetweb's begin_request callback: it comes before civetweb's own CORS answers, its handler
  * table (a lock per request) and its file code, none of which is used. URLs are not decoded by civetweb, since its
- * decoder lets %00 cut a path. No TLS: Debian's build crashes with OpenSSL 3, so TLS ends in a proxy. */
+ * decoder lets %00 cut a path. No TLS: Debian's build crashes with OpenSSL 3, so TLS ends in a proxy.
+ *
+ * Long because a request's whole life at the library stands in one place. */
 #include "common/http_server.h"
 #include "common/clock.h"
 #include "common/http_request.h"
