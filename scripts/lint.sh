@@ -22,7 +22,8 @@ for file in $sources $(find frontend-static models scripts -name '*.js' -o -name
     [ "$lines" -le 600 ] || head -20 "$file" | grep -q 'Long because' || bad "$file: $lines lines, and no reason told"
 done
 # shellcheck disable=SC2086
-clang-format --dry-run -Werror $sources 2>&1 | grep -E 'error:' | cut -d: -f1 | sort | uniq -c | head -20 | grep . && bad "make format"
+unformatted=$(clang-format --dry-run -Werror $sources 2>&1 | grep -E 'error:' | cut -d: -f1 | sort | uniq -c | head -20)
+[ -z "$unformatted" ] || bad "make format:" "$unformatted"
 cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr --suppress=missingIncludeSystem \
     --error-exitcode=1 -j 2 -I. common detector backend || bad "cppcheck"
 shellcheck -x scripts/*.sh .ci/run backend/entrypoint.sh || bad "shellcheck"

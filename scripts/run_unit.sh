@@ -7,6 +7,10 @@ runner=()
     runner=(valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes)
 passed=0 failed=0
 for program in "$@"; do
+    if [ "${VARIANT:-}" = valgrind ] && [ "${program##*/}" = privilege_test ]; then
+        echo "privilege_test is not run under valgrind: the filter it tests refuses valgrind's own calls"
+        continue
+    fi
     output=$("${runner[@]}" "$program" 2>&1)
     status=$?
     good=$(grep -c '^\[       OK \]' <<<"$output")

@@ -1,4 +1,6 @@
-/* sender_test.c: what becomes of a row for each kind of answer, against a scripted receiver on the loopback. Long because each answer has a test. */
+/* sender_test.c: what becomes of a row for each kind of answer, against a scripted receiver on the loopback.
+ *
+ * Long because each answer has a test. */
 #include "tests/unit/check.h"
 
 #include "common/clock.h"

@@ -1,4 +1,6 @@
-/* Tests of verdict.h: for each type, traffic just below its limit is silent, and just above it is one threat. Long because each kind of evidence has a test. */
+/* Tests of verdict.h: for each type, traffic just below its limit is silent, and just above it is one threat.
+ *
+ * Long because each kind of evidence has a test. */
 #include "tests/unit/check.h"
 
 #include "common/json.h"
