@@ -274,7 +274,7 @@ static bool cut_insert(struct store *store, int n, struct err *err)
 {
     struct threat threats[3];
     struct store_item items[3];
-    char id[3][16];
+    char id[3][32];
     bool ok;
 
     for (int i = 0; i < 3; i++) {
