@@ -1,7 +1,7 @@
 #!/bin/bash
 # Runs unit test programs one by one, prints the output of each that failed and a count at the end.
 set -u
-export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
+export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS="halt_on_error=1 suppressions=$PWD/scripts/tsan.supp"
 runner=()
 [ "${VARIANT:-}" != valgrind ] ||
     runner=(valgrind -q --error-exitcode=9 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes)

@@ -128,7 +128,10 @@ export const T = {
     mail_hosts: "Mail servers handed mail to", missing_names: "Domains that do not exist", missing_subnames: "Names that do not exist under few domains",
     odd_flag_probes: "Segments no TCP stack sends", one_way_packets_s: "Packets/s that nobody answers", pinged_hosts: "Hosts pinged", reflectors: "Servers that answer what nobody asked",
     refused_udp_ports: "UDP ports that refused", request_patterns: "Requests that hold an attack", request_sizes: "Sizes of web requests: a list of paths is tried",
-    short_sessions: "Short sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
+    amplified_answers: "Answers far larger than their question", half_open_flows: "Handshakes left open", impossible_sources: "Sources that cannot be",
+    missing_pages: "Pages that do not exist", pinging_sources: "Sources that ping", pings_s: "Pings/s", reflected_flows: "Answers to questions nobody asked",
+    reflected_packets_s: "Packets/s that answer nothing", silent_hosts: "Hosts that do not answer", stray_sources: "Sources of segments out of nowhere",
+    web_sessions: "Web sessions", short_sessions: "Short sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
   },
 
   suppress: {

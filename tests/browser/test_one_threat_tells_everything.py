@@ -52,7 +52,7 @@ def test_growth_is_a_curve_of_what_came_while_it_was_open(site, signed_in):
 
 def test_every_counter_of_a_window_has_a_name():
     root = pathlib.Path(__file__).resolve().parents[2]
-    counters = set(re.findall(r"= \{\"(\w+)\"", (root / "detector" / "limits.c").read_text()))
+    counters = set(re.findall(r"=\s*\{\"(\w+)\"", (root / "detector" / "limits.c").read_text()))
     texts = (root / "frontend-static" / "js" / "texts.js").read_text()
     named = set(re.findall(r"(\w+): \"", texts[texts.index("counters: {"):texts.index("suppress: {")]))
     assert len(counters) > 20 and counters == named
