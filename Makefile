@@ -189,7 +189,7 @@ deps: ## install what building needs (root or sudo)
 run: ## install, build and start everything; http://localhost:3000
 	@scripts/deps.sh run
 	@$(MAKE) --no-print-directory all
-	@scripts/run.sh
+	@env --default-signal=INT scripts/run.sh # a shell's background job has it ignored, and then nothing could be trapped
 
 .PHONY: test
 test: ## install, build and run all tests that need no privilege
