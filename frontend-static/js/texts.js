@@ -74,6 +74,7 @@ export const T = {
     acknowledge: "Acknowledge", escalate: "Escalate", close: "Close", reopen: "Reopen", help: "Keys",
     done: (n, status) => `${n} ${n === 1 ? "threat" : "threats"} ${status}`, undo: "Undo", undone: "Undone.",
     lost: (who) => `Not changed: ${who || "someone else"} was faster. The row now shows what they did.`,
+    left: "That threat has just left the list. Nothing was decided; j goes on.",
     partly: (n, all) => `${n} of ${all} changed.`,
     viewer: "Your role may read, but not decide.",
   },
