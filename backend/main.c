@@ -62,6 +62,8 @@ static const struct option_row rows[] = {
      ".mmdb file that tells where addresses are; may be repeated"},
     {"log-level", "BACKEND_LOG_LEVEL", OPT_TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"log-json", "BACKEND_LOG_JSON", OPT_FLAG, AT(log_json), 0, 0, NULL, "log lines as JSON"},
+    {"reverse-names", "BACKEND_REVERSE_NAMES", OPT_FLAG, AT(reverse_names), 0, 0, NULL,
+     "ask the system's name service for host names of public addresses"},
 };
 
 static const struct config_program program = {
