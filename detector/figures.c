@@ -131,6 +131,7 @@ static cJSON *counted(const struct pipeline_counters *c)
 {
     static const char *const ends[] = {"open", "fin", "rst", "idle", "active", "evicted", "input"};
     cJSON *o = cJSON_CreateObject(), *decode = cJSON_CreateObject(), *ended = cJSON_CreateObject();
+    cJSON *stages = cJSON_CreateObject();
 
     add_count(o, "packets", c->packets);
     add_count(o, "bytes", c->bytes);
@@ -148,6 +149,9 @@ static cJSON *counted(const struct pipeline_counters *c)
     add_count(o, "latePackets", c->flow.late);
     add_count(o, "astrayPackets", c->flow.astray);
     add_count(o, "clockJumps", c->flow.jumps);
+    for (int s = 0; s < PIPELINE_STAGES; s++)
+        cJSON_AddNumberToObject(stages, pipeline_stage_text((enum pipeline_stage)s), (double)c->stage_ns[s] / 1e9);
+    cJSON_AddItemToObject(o, "stageSeconds", stages);
     add_count(o, "judged", c->verdict.judged);
     add_count(o, "rfAttacks", c->verdict.rf_attacks);
     add_count(o, "isoAnomalies", c->verdict.iso_anomalies);
