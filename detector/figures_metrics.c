@@ -2,6 +2,7 @@
 #include "detector/figures.h"
 
 #include "common/clock.h"
+#include "detector/figures_parts.h"
 
 #include <string.h>
 
@@ -97,4 +98,5 @@ void figures_metrics(const struct figures *f, struct text *out)
         labelled(out, "monitoring", "state", monitor_state_text((enum monitor_state)s), s == (int)status.state);
     packets(out, &counters);
     delivery(out, f);
+    figures_tune_metrics(f, out);
 }

@@ -65,19 +65,15 @@ void model_contributions(const struct model *model, const float *row, double *ba
         out[i] /= (double)forest->trees;
 }
 
-double model_set_budget(struct model *model, double per_million)
+size_t model_budgets(const struct model *model)
 {
-    const struct model_budget *budget = &model->budget[0];
+    return model->budgets;
+}
 
-    for (size_t i = 1; i < model->budgets && model->budget[i].per_million <= per_million; i++)
-        budget = &model->budget[i];
-    model->rf_threshold = budget->rf;
-    model->iso_threshold = budget->iso;
-    if (model->rf_sure < budget->rf)
-        model->rf_sure = budget->rf;
-    if (model->iso_sure > budget->iso)
-        model->iso_sure = budget->iso;
-    return budget->per_million;
+void model_budget(const struct model *model, size_t index, struct model_budget *out)
+{
+    assert(index < model->budgets);
+    *out = model->budget[index];
 }
 
 size_t model_features(const struct model *model)
@@ -116,10 +112,16 @@ double model_iso_sure(const struct model *model)
     return model->iso_sure;
 }
 
-void model_quantiles(const struct model *model, size_t index, double out[7])
+void model_quantiles(const struct model *model, size_t index, double out[MODEL_QUANTILES])
 {
     assert(index < model->features);
     memcpy(out, model->quantile[index], sizeof model->quantile[index]);
+}
+
+void model_shares(const struct model *model, size_t index, double out[MODEL_QUANTILES + 1])
+{
+    assert(index < model->features);
+    memcpy(out, model->share[index], sizeof model->share[index]);
 }
 
 double model_iso_percentile(const struct model *model, double decision)

@@ -9,7 +9,6 @@
 enum {
     MODEL_TREES_MAX = 1000,
     MODEL_NODES_MAX = 4 * 1024 * 1024,
-    MODEL_QUANTILES = 7,
     MODEL_PERCENTILES = 101,
     MODEL_CALIBRATION_MAX = 64,
     MODEL_BUDGETS_MAX = 16,
@@ -39,16 +38,12 @@ forest_walker *forest_walk_best(void); /* for this machine */
 /* The same, and narrows (least, most] to the rows that take the same way. */
 double forest_walk_box(const struct forest *forest, const float *row, float *least, float *most);
 
-/* What a false-alarm budget costs: thresholds at so many alarms in a million benign flows. */
-struct model_budget {
-    double per_million, rf, iso;
-};
-
 struct model {
     char name[MODEL_NAME];
     size_t features;
     char feature[MODEL_FEATURES_MAX][MODEL_NAME];
     double quantile[MODEL_FEATURES_MAX][MODEL_QUANTILES];
+    double share[MODEL_FEATURES_MAX][MODEL_QUANTILES + 1];
     double rf_threshold, rf_sure, iso_threshold, iso_sure;
     double iso_scale, iso_offset;
     double percentile[MODEL_PERCENTILES];         /* benign isolation decisions, ascending: 0 %, 1 %, ... 100 % */

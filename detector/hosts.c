@@ -53,6 +53,7 @@ struct hosts *hosts_create(size_t max_hosts, struct err *err)
         if (hosts->scope[i] == NULL)
             goto failed;
     }
+    hosts_sample(hosts, 1);
     hosts->attempts = windows_create_rows(max_hosts * ATTEMPTS, ATTEMPT_WINDOWS);
     hosts->echo = calloc(ECHO_SLOTS, sizeof *hosts->echo);
     if (hosts->attempts == NULL || hosts->echo == NULL)
@@ -73,6 +74,12 @@ void hosts_free(struct hosts *hosts)
     windows_free(hosts->attempts);
     free(hosts->echo);
     free(hosts);
+}
+
+void hosts_sample(struct hosts *hosts, double share)
+{
+    for (int c = 0; c < COUNTERS; c++)
+        hosts->from[c] = limits[c].limit * share;
 }
 
 void hosts_greatest(const struct hosts *hosts, double out[COUNTERS])
@@ -124,6 +131,18 @@ static bool may_be_flood(const struct mark *mark, enum counter counter, const st
            window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
 }
 
+/* The next place for evidence; a mere sample gives way to what is more. NULL: none is free. */
+static struct evidence *place_for(struct mark *mark, bool sample)
+{
+    if (mark->count < HOSTS_EVIDENCE)
+        return &mark->out[mark->count++];
+    for (size_t i = 0; !sample && i < HOSTS_EVIDENCE; i++) {
+        if (mark->out[i].value < mark->out[i].limit)
+            return &mark->out[i];
+    }
+    return NULL;
+}
+
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     const struct limit *limit = &limits[counter];
@@ -131,12 +150,15 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
 
     if (value > mark->hosts->greatest[counter])
         mark->hosts->greatest[counter] = value;
-    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window))
+    if (value < mark->hosts->from[counter] || may_be_flood(mark, counter, window))
         return;
-    e = &mark->out[mark->count++];
+    e = place_for(mark, value < limit->limit);
+    if (e == NULL)
+        return;
     *e = (struct evidence){
         .type = limit->type,
         .counter = limit->counter,
+        .number = counter,
         .value = value,
         .limit = limit->limit,
         .benign_max = limit->benign_max,

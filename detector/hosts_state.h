@@ -20,6 +20,7 @@ struct hosts {
     struct windows *attempts;                 /* what each first packet counts for its pair: three windows in a row */
     struct echo *echo;
     double greatest[COUNTERS]; /* value of each counter so far */
+    double from[COUNTERS];     /* values that are raised: from the limit on, unless samples are wanted */
     uint8_t ends[2][16];       /* of the last event, and their hashes: it is often asked for twice */
     uint64_t ends_hash[2];
 };

@@ -157,6 +157,12 @@ export const T = {
     secrets: (n) => `${n} ${n === 1 ? "signing secret" : "signing secrets"}`, healthy: "answers", unhealthy: "does not answer", check: "Test connection",
   },
 
+  tune: {
+    wanted: "False alarms a day, wanted", expected: "Expected at most", reached: "Reached", own: "as the model has it", unknown: "not known yet", beyond: "no thresholds are strict enough",
+    drift: "Greatest drift", fewFlows: "too few flows to tell", learning: "Learning", shadow: "Shadow model", differs: "Differs on", of: (a, b) => `${a} of ${b} flows`,
+    learned: (over, hours, of, limits) => (over ? `over: ${limits} ${limits === "1" ? "limit" : "limits"} raised` : `${hours} of ${of} hours`),
+  },
+
   uploads: {
     title: "Uploads", lead: "Drop a capture file here, or choose one.", hint: ".pcap, .pcapng or .cap, also gzipped, up to 500 MB", choose: "Choose file",
     caption: "Capture files that were read", sending: (name, p) => `Sending ${name}: ${p}`, cancel: "Cancel", empty: "No file has been read yet.", error: "The list could not be loaded.",
