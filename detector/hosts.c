@@ -13,7 +13,7 @@ enum { TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 }; /* the ports tracero
 static const int64_t second_ns = 1000000000;
 
 /* Counts that only serve as features; they follow the counters in the keys. */
-enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE };
+enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE, CONTEXT_MAIL_SERVER };
 static const int64_t source_span_ns = 10000000000, pair_span_ns = 60000000000;
 
 const char *const hosts_context_names[HOSTS_CONTEXT] = {
@@ -124,6 +124,15 @@ static bool may_be_flood(const struct mark *mark, enum counter counter, const st
            window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
 }
 
+/* So much else goes on beside it that what fails is the usual share. */
+static bool is_usual_share(const struct limit *limit, double value, const struct window *window)
+{
+    enum { FAR_BEYOND = 8 };
+
+    return limit->share > 0 && window != NULL && value < FAR_BEYOND * limit->limit &&
+           window_sum(window) > limit->share * value;
+}
+
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     const struct limit *limit = &limits[counter];
@@ -131,7 +140,8 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
 
     if (value > mark->hosts->greatest[counter])
         mark->hosts->greatest[counter] = value;
-    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window))
+    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window) ||
+        is_usual_share(limit, value, window))
         return;
     e = &mark->out[mark->count++];
     *e = (struct evidence){
@@ -188,8 +198,25 @@ void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t
 {
     struct window *window = window_of(mark, counter, extra, false);
 
-    if (window != NULL)
+    if (window != NULL && limits[counter].kind == LIMIT_DISTINCT)
+        window_drop(window, item);
+    else if (window != NULL)
         window_take(window, item);
+}
+
+void mark_happen(struct mark *mark, enum counter counter, uint64_t extra)
+{
+    struct window *window = window_of(mark, counter, extra, false);
+
+    if (window != NULL)
+        window_happen(window);
+}
+
+bool mark_holds(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item)
+{
+    const struct window *window = window_of(mark, counter, extra, false);
+
+    return window != NULL && window_holds(window, item);
 }
 
 static void count_context(struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
@@ -235,9 +262,34 @@ static bool is_talk(const struct mark *mark, const struct packet *packet)
     return mark->protocol == PROTOCOL_UDP && mark->target_port >= PRIVILEGED && packet->payload_bytes > 0;
 }
 
+static uint64_t mail_server_key(uint64_t host_hash)
+{
+    return window_mix(CONTEXT_MAIL_SERVER + 1, host_hash) | 1;
+}
+
+/* A host that took mail in the last ten minutes hands it on: a mail server, no bot. */
+static void count_mail(struct mark *mark)
+{
+    struct window taken;
+
+    if (!windows_peek(mark->hosts->scope[LIMIT_SOURCE], mail_server_key(mark->source_hash), mark->now_ns,
+                      600 * second_ns, &taken) ||
+        window_sum(&taken) == 0)
+        mark_count(mark, COUNT_MAIL_HOSTS, 0, mark->target_hash, 1);
+}
+
+static void takes_mail(struct mark *mark)
+{
+    window_add(windows_at(mark->hosts->scope[LIMIT_SOURCE], mail_server_key(window_hash(1, mark->target, 16)),
+                          mark->now_ns, 600 * second_ns, true),
+               mark->source_hash);
+}
+
 /* A first packet that asks for an answer: it counts as failed until the answer comes. */
 static void attempt(struct mark *mark, const struct packet *packet)
 {
+    if (mark->protocol == PROTOCOL_UDP && port_is_collector(mark->target_port))
+        return;
     if (counts_as_scan(mark)) {
         uint64_t item = port_item(mark->target_port);
 
@@ -250,7 +302,7 @@ static void attempt(struct mark *mark, const struct packet *packet)
     }
     mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
     if (port_service(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
-        mark_count(mark, COUNT_MAIL_HOSTS, 0, mark->target_hash, 1);
+        count_mail(mark);
 }
 
 static void answered(struct mark *mark)
@@ -275,12 +327,15 @@ static void count_login(struct mark *mark)
 
     if (port_service(mark->target_port) == SERVICE_WEB)
         mark_count(mark, COUNT_WEB_SESSIONS, mark->target_port, item, 1);
+    else if (port_service(mark->target_port) == SERVICE_MAIL)
+        takes_mail(mark);
     count_context(mark, CONTEXT_SERVICE, LIMIT_PAIR, mark->target_port, pair_span_ns, item);
     switch (port_service(mark->target_port)) {
     case SERVICE_LOGIN:
         mark_count(mark, COUNT_LOGINS, mark->target_port, item, 1);
         mark_count(mark, COUNT_LOGINS_SLOW, mark->target_port, item, 1);
         break;
+    case SERVICE_BOX:
     case SERVICE_DATA:
         mark_count(mark, COUNT_LOGINS_DATA, mark->target_port, item, 1);
         break;
@@ -415,13 +470,15 @@ static double rate_of(uint64_t packets, int64_t time_ns)
  * TCP may have few acknowledgements; what counts there are segments that carry nothing. */
 static void count_rates(struct mark *mark, const struct flow *flow)
 {
-    enum { MANY = 2000, SOME = 1000 };
+    enum { MANY = 2000, SOME = 1000, COLLECTOR = 20 }; /* a collector is sent that much more */
     uint64_t packets = flow->packets[FLOW_FORWARD], data = flow->payload_bytes[FLOW_FORWARD];
     double rate = rate_of(packets, flow->last_ns - flow->first_ns);
     bool one_way = flow->packets[FLOW_BACKWARD] * 20 <= packets;
 
     if (packets < SOME || is_group_address(mark->target))
         return;
+    if (flow->protocol == PROTOCOL_UDP && port_is_collector(flow->port[1]))
+        rate /= COLLECTOR;
     if (packets >= MANY && one_way && (flow->protocol != PROTOCOL_TCP || data == 0))
         mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
     if ((flow->protocol == PROTOCOL_ICMP && flow->icmp_type == 8) ||
@@ -449,7 +506,7 @@ static bool is_short_session(const struct flow *flow)
     enum service service = port_service(flow->port[1]);
 
     return flow->protocol == PROTOCOL_TCP && service != SERVICE_WEB && service != SERVICE_DATA &&
-           service != SERVICE_MAIL && (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) != 0 &&
+           service != SERVICE_MAIL && service != SERVICE_BOX && (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) != 0 &&
            flow->payload_bytes[FLOW_FORWARD] > 0 && flow->payload_bytes[FLOW_BACKWARD] > 0 &&
            flow->payload_bytes[FLOW_FORWARD] + flow->payload_bytes[FLOW_BACKWARD] < SHORT_BYTES &&
            flow->last_ns - flow->first_ns < 30 * second_ns;
@@ -520,6 +577,14 @@ static void peek(const struct mark *mark, unsigned what, enum limit_scope scope,
         out[0] = window_distinct(&window);
         out[1] = window_sum(&window);
     }
+}
+
+uint32_t mark_pair_flows(const struct mark *mark)
+{
+    double got[2];
+
+    peek(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
+    return (uint32_t)got[1];
 }
 
 static void peek_counter(const struct mark *mark, enum counter counter, uint64_t extra, double out[2])

@@ -40,6 +40,11 @@ void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const ui
 /* Counts weight for item in the counter's window of this source, target or pair and extra (a port, a domain). */
 void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight);
 void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item); /* it was none after all */
+/* Something happened that belongs to the counter's window, if there is one, and is none of its items. */
+void mark_happen(struct mark *mark, enum counter counter, uint64_t extra);
+bool mark_holds(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item);
+/* Flows of the pair in the last minute. */
+uint32_t mark_pair_flows(const struct mark *mark);
 /* Raises evidence when value reaches the counter's limit. window: where it was counted, or NULL. */
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window);
 
