@@ -133,6 +133,25 @@ static bool is_usual_share(const struct limit *limit, double value, const struct
            window_sum(window) > limit->share * value;
 }
 
+static void peek(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
+                 double out[2]);
+
+/* Who is asked by others hands on what many people want: a proxy, an application's server. */
+static bool is_relayed(const struct mark *mark, enum counter counter, double value)
+{
+    enum { ASKED = 3, FAR_BEYOND = 8 };
+    struct mark served = *mark;
+    double got[2];
+
+    if ((counter != COUNT_REQUEST_SIZES && counter != COUNT_PAGES_MISSING && counter != COUNT_WEB_SESSIONS &&
+         counter != COUNT_LOGINS_DATA) ||
+        value >= FAR_BEYOND * limits[counter].limit)
+        return false;
+    served.target_hash = window_hash(2, mark->source, 16);
+    peek(&served, COUNT_SOURCES_UNANSWERED, LIMIT_TARGET, 0, source_span_ns, got);
+    return got[1] - got[0] >= ASKED;
+}
+
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     const struct limit *limit = &limits[counter];
@@ -141,7 +160,7 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
     if (value > mark->hosts->greatest[counter])
         mark->hosts->greatest[counter] = value;
     if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window) ||
-        is_usual_share(limit, value, window))
+        is_usual_share(limit, value, window) || is_relayed(mark, counter, value))
         return;
     e = &mark->out[mark->count++];
     *e = (struct evidence){
@@ -500,18 +519,6 @@ static void on_step(struct mark *mark, const struct flow *flow)
     count_rates(mark, flow);
 }
 
-static bool is_short_session(const struct flow *flow)
-{
-    enum { SHORT_BYTES = 8192 };
-    enum service service = port_service(flow->port[1]);
-
-    return flow->protocol == PROTOCOL_TCP && service != SERVICE_WEB && service != SERVICE_DATA &&
-           service != SERVICE_MAIL && service != SERVICE_BOX && (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) != 0 &&
-           flow->payload_bytes[FLOW_FORWARD] > 0 && flow->payload_bytes[FLOW_BACKWARD] > 0 &&
-           flow->payload_bytes[FLOW_FORWARD] + flow->payload_bytes[FLOW_BACKWARD] < SHORT_BYTES &&
-           flow->last_ns - flow->first_ns < 30 * second_ns;
-}
-
 /* Whoever said nothing did not guess: a check whether the port is open. */
 static void forget_login(struct mark *mark, const struct flow *flow)
 {
@@ -534,8 +541,6 @@ static void on_ended(struct mark *mark, const struct flow *flow)
 
     on_step(mark, flow);
     forget_login(mark, flow);
-    if (is_short_session(flow))
-        mark_count(mark, COUNT_SHORT_SESSIONS, flow->port[1], flow->port[0], 1);
     if (flow->protocol == PROTOCOL_TCP && port_service(flow->port[1]) == SERVICE_WEB && request > 0 &&
         request < REQUEST_MAX)
         mark_count(mark, COUNT_REQUEST_SIZES, flow->port[1], window_mix(4, request), 1);

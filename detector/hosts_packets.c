@@ -43,9 +43,8 @@ static bool is_lookup(const struct dns *dns)
     return ends_with(dns->name, dns->name_length, ".arpa");
 }
 
-/* Names that fail in honest numbers: block lists of mail servers (4.3.2.1.list.example) and search lists of local
- * nets. */
-static bool is_list_or_local(const struct dns *dns)
+/* Names that no server outside answers for: search lists of local nets. */
+static bool is_local(const struct dns *dns)
 {
     static const char *const local[] = {".local", ".internal", ".lan", ".home", ".localdomain", ".intranet", ".corp"};
 
@@ -53,6 +52,12 @@ static bool is_list_or_local(const struct dns *dns)
         if (ends_with(dns->name, dns->name_length, local[i]))
             return true;
     }
+    return false;
+}
+
+/* Names of block lists of mail servers: 4.3.2.1.list.example. */
+static bool is_list(const struct dns *dns)
+{
     return dns->name[strspn(dns->name, "0123456789")] == '.';
 }
 
@@ -83,7 +88,7 @@ static void count_question(struct mark *mark, const struct dns *dns)
     bool rare = dns->type == DNS_TYPE_TXT || dns->type == DNS_TYPE_NULL;
     size_t before = mark->count;
 
-    if (is_lookup(dns))
+    if (is_lookup(dns) || is_local(dns))
         return;
     mark_check(mark, COUNT_DNS_NAME_LENGTH, (double)dns->name_length, NULL);
     if (is_encoded(dns))
@@ -92,8 +97,7 @@ static void count_question(struct mark *mark, const struct dns *dns)
         return;
     if (dns->domain > 0) {
         mark_count(mark, COUNT_DNS_SUBNAMES, extra, name, 1);
-        if (!is_list_or_local(dns))
-            mark_count(mark, COUNT_DNS_UNANSWERED, extra, name, 1);
+        mark_count(mark, COUNT_DNS_UNANSWERED, extra, name, 1);
     }
     if (dns->domain >= LONG_PART || (rare && dns->domain > 0)) {
         bool known = mark_holds(mark, COUNT_DNS_NAMES, extra, name);
@@ -113,11 +117,11 @@ static uint64_t first_label(const struct dns *dns)
 
 static void count_missing(struct mark *mark, const struct dns *dns)
 {
-    if (strchr(dns->name, '.') == NULL || ends_with(dns->name, dns->name_length, ".arpa"))
+    if (strchr(dns->name, '.') == NULL || is_lookup(dns))
         return;
     mark_count(mark, COUNT_NAMES_MISSING, 0, window_hash(7, dns->name + dns->domain, dns->name_length - dns->domain),
                1);
-    if (!is_list_or_local(dns))
+    if (!is_local(dns) && !is_list(dns))
         mark_count(mark, COUNT_SUBNAMES_MISSING, 0, first_label(dns), 1);
 }
 

@@ -14,9 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many flows of a pair the forests have to find, if none is sure: a flood or a scan is told by its window before.
- */
-enum { AGREE = 100, AGREE_SLOTS = 16384 };
+/* So many flows of a pair the forests have to find, if none is sure. Of flows without a byte of payload more: what
+ * they are, a scan or a flood, shows by then. */
+enum { AGREE = 5, AGREE_EMPTY = 10, AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
 
 struct verdict {
@@ -315,7 +315,7 @@ static bool agreed(struct verdict *verdict, const struct flow *flow)
     struct window *window = windows_at(verdict->agree, key, flow->last_ns, agree_ns, true);
 
     window_add(window, window_mix((uint64_t)flow->first_ns, (uint64_t)flow->port[0] << 16 | flow->port[1]));
-    return window_distinct(window) >= AGREE;
+    return window_distinct(window) >= (flow->payload_bytes[0] + flow->payload_bytes[1] > 0 ? AGREE : AGREE_EMPTY);
 }
 
 /* The type of what only forests found: by the port, as the contract has it, unless the flows say more. Without a byte
