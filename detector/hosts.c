@@ -13,7 +13,7 @@ enum { TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 }; /* the ports tracero
 static const int64_t second_ns = 1000000000;
 
 /* Counts that only serve as features; they follow the counters in the keys. */
-enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE, CONTEXT_MAIL_SERVER };
+enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE };
 static const int64_t source_span_ns = 10000000000, pair_span_ns = 60000000000;
 
 const char *const hosts_context_names[HOSTS_CONTEXT] = {
@@ -117,41 +117,6 @@ static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope 
     return key | (key == 0);
 }
 
-/* Datagrams to ever other ports are a scan or a flood; within half a second a flood has shown itself as one. */
-static bool may_be_flood(const struct mark *mark, enum counter counter, const struct window *window)
-{
-    return (counter == COUNT_PORTS_FAILED || counter == COUNT_PORTS_FAILED_SLOW) && mark->protocol == PROTOCOL_UDP &&
-           window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
-}
-
-/* So much else goes on beside it that what fails is the usual share. */
-static bool is_usual_share(const struct limit *limit, double value, const struct window *window)
-{
-    enum { FAR_BEYOND = 8 };
-
-    return limit->share > 0 && window != NULL && value < FAR_BEYOND * limit->limit &&
-           window_sum(window) > limit->share * value;
-}
-
-static void peek(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
-                 double out[2]);
-
-/* Who is asked by others hands on what many people want: a proxy, an application's server. */
-static bool is_relayed(const struct mark *mark, enum counter counter, double value)
-{
-    enum { ASKED = 3, FAR_BEYOND = 8 };
-    struct mark served = *mark;
-    double got[2];
-
-    if ((counter != COUNT_REQUEST_SIZES && counter != COUNT_PAGES_MISSING && counter != COUNT_WEB_SESSIONS &&
-         counter != COUNT_LOGINS_DATA) ||
-        value >= FAR_BEYOND * limits[counter].limit)
-        return false;
-    served.target_hash = window_hash(2, mark->source, 16);
-    peek(&served, COUNT_SOURCES_UNANSWERED, LIMIT_TARGET, 0, source_span_ns, got);
-    return got[1] - got[0] >= ASKED;
-}
-
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     const struct limit *limit = &limits[counter];
@@ -159,8 +124,7 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
 
     if (value > mark->hosts->greatest[counter])
         mark->hosts->greatest[counter] = value;
-    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window) ||
-        is_usual_share(limit, value, window) || is_relayed(mark, counter, value))
+    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || mark_is_usual(mark, counter, value, window))
         return;
     e = &mark->out[mark->count++];
     *e = (struct evidence){
@@ -281,29 +245,6 @@ static bool is_talk(const struct mark *mark, const struct packet *packet)
     return mark->protocol == PROTOCOL_UDP && mark->target_port >= PRIVILEGED && packet->payload_bytes > 0;
 }
 
-static uint64_t mail_server_key(uint64_t host_hash)
-{
-    return window_mix(CONTEXT_MAIL_SERVER + 1, host_hash) | 1;
-}
-
-/* A host that took mail in the last ten minutes hands it on: a mail server, no bot. */
-static void count_mail(struct mark *mark)
-{
-    struct window taken;
-
-    if (!windows_peek(mark->hosts->scope[LIMIT_SOURCE], mail_server_key(mark->source_hash), mark->now_ns,
-                      600 * second_ns, &taken) ||
-        window_sum(&taken) == 0)
-        mark_count(mark, COUNT_MAIL_HOSTS, 0, mark->target_hash, 1);
-}
-
-static void takes_mail(struct mark *mark)
-{
-    window_add(windows_at(mark->hosts->scope[LIMIT_SOURCE], mail_server_key(window_hash(1, mark->target, 16)),
-                          mark->now_ns, 600 * second_ns, true),
-               mark->source_hash);
-}
-
 /* A first packet that asks for an answer: it counts as failed until the answer comes. */
 static void attempt(struct mark *mark, const struct packet *packet)
 {
@@ -321,7 +262,7 @@ static void attempt(struct mark *mark, const struct packet *packet)
     }
     mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
     if (port_service(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
-        count_mail(mark);
+        mark_mail(mark);
 }
 
 static void answered(struct mark *mark)
@@ -347,7 +288,7 @@ static void count_login(struct mark *mark)
     if (port_service(mark->target_port) == SERVICE_WEB)
         mark_count(mark, COUNT_WEB_SESSIONS, mark->target_port, item, 1);
     else if (port_service(mark->target_port) == SERVICE_MAIL)
-        takes_mail(mark);
+        mark_mail_taken(mark);
     count_context(mark, CONTEXT_SERVICE, LIMIT_PAIR, mark->target_port, pair_span_ns, item);
     switch (port_service(mark->target_port)) {
     case SERVICE_LOGIN:
@@ -584,17 +525,17 @@ static void peek(const struct mark *mark, unsigned what, enum limit_scope scope,
     }
 }
 
+void mark_peek(const struct mark *mark, enum counter counter, uint64_t extra, double out[2])
+{
+    peek(mark, counter, limits[counter].scope, extra, limits[counter].window_s * second_ns, out);
+}
+
 uint32_t mark_pair_flows(const struct mark *mark)
 {
     double got[2];
 
     peek(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
     return (uint32_t)got[1];
-}
-
-static void peek_counter(const struct mark *mark, enum counter counter, uint64_t extra, double out[2])
-{
-    peek(mark, counter, limits[counter].scope, extra, limits[counter].window_s * second_ns, out);
 }
 
 static void peek_attempts(const struct mark *mark, double out[HOSTS_CONTEXT])
@@ -623,7 +564,7 @@ void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOST
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
     peek_attempts(&mark, out);
-    peek_counter(&mark, hosts_counter(&mark), flow_extra(&mark), got);
+    mark_peek(&mark, hosts_counter(&mark), flow_extra(&mark), got);
     out[2] = got[0];
     peek(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, got);
     out[3] = got[1];
@@ -631,12 +572,12 @@ void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOST
     peek(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
     out[5] = got[1];
     out[6] = got[0];
-    peek_counter(&mark, COUNT_SOURCES_UNANSWERED, 0, got);
+    mark_peek(&mark, COUNT_SOURCES_UNANSWERED, 0, got);
     out[8] = got[0];
     peek(&mark, CONTEXT_SERVICE, LIMIT_PAIR, flow->port[1], pair_span_ns, got);
     out[9] = got[1];
-    peek_counter(&mark, COUNT_REQUEST_SIZES, flow->port[1], got);
+    mark_peek(&mark, COUNT_REQUEST_SIZES, flow->port[1], got);
     out[10] = got[0];
-    peek_counter(&mark, COUNT_NAMES_MISSING, 0, got);
+    mark_peek(&mark, COUNT_NAMES_MISSING, 0, got);
     out[11] = got[0];
 }

@@ -32,9 +32,10 @@ static bool ends_with(const char *name, size_t length, const char *tail)
 /* Names that carry data with their owner's will: reputation look-ups of mail filters and virus scanners. */
 static bool is_lookup(const struct dns *dns)
 {
-    static const char *const known[] = {"mcafee.com",    "sophosxl.net", "e5.sk",       "trendmicro.com", "spamhaus.net",
-                                        "spamhaus.org",  "surbl.org",    "uribl.com",   "rspamd.com",     "cymru.com",
-                                        "senderbase.org", "barracudacentral.org", "eset.com", "webroot.com"};
+    static const char *const known[] = {"mcafee.com",   "sophosxl.net", "e5.sk",          "trendmicro.com",
+                                        "spamhaus.net", "spamhaus.org", "surbl.org",      "uribl.com",
+                                        "rspamd.com",   "cymru.com",    "senderbase.org", "barracudacentral.org",
+                                        "eset.com",     "webroot.com"};
 
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
         if (strcmp(dns->name + dns->domain, known[i]) == 0)
@@ -128,8 +129,7 @@ static void count_missing(struct mark *mark, const struct dns *dns)
 static void count_answer(struct mark *mark, const struct dns *dns)
 {
     if (dns->domain > 0)
-        mark_take(mark, COUNT_DNS_UNANSWERED,
-                  window_hash(5, dns->name + dns->domain, dns->name_length - dns->domain),
+        mark_take(mark, COUNT_DNS_UNANSWERED, window_hash(5, dns->name + dns->domain, dns->name_length - dns->domain),
                   window_hash(6, dns->name, dns->name_length));
     if (dns->code == DNS_NO_SUCH_NAME) {
         count_missing(mark, dns);
@@ -269,9 +269,9 @@ static void count_refused(struct mark *mark)
 
 static void count_talk(struct mark *mark, const struct packet *packet, enum talk talk)
 {
-    static const enum counter counter[] = {[TALK_MISSING] = COUNT_PAGES_MISSING, [TALK_CHAT] = COUNT_CHAT,
-                                           [TALK_CONTROL] = COUNT_CONTROL,       [TALK_BANNER] = COUNT_BANNERS,
-                                           [TALK_FILLER] = COUNT_FILLERS,        [TALK_KEYED] = COUNT_KEYED};
+    static const enum counter counter[] = {
+        [TALK_MISSING] = COUNT_PAGES_MISSING, [TALK_CHAT] = COUNT_CHAT,      [TALK_CONTROL] = COUNT_CONTROL,
+        [TALK_BANNER] = COUNT_BANNERS,        [TALK_FILLER] = COUNT_FILLERS, [TALK_KEYED] = COUNT_KEYED};
 
     if (talk == TALK_REQUEST)
         count_request(mark, packet);
@@ -317,8 +317,8 @@ size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evi
 {
     struct mark mark = {.out = out};
     bool icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMP6;
-    bool dns = packet->protocol == PROTOCOL_UDP &&
-               (packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS);
+    bool dns =
+        packet->protocol == PROTOCOL_UDP && (packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS);
     enum talk talk = packet->protocol == PROTOCOL_TCP && !packet->arp ? talk_of(packet) : TALK_NOTHING;
     bool answer = dns ? packet->source_port == PORT_DNS : is_answer(packet, talk);
 

@@ -31,8 +31,9 @@ const struct limit limits[COUNTERS] = {
     [COUNT_LOGINS] = {"login_sessions", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 30, 12,
                       "sessions to one port that asks for a password in which the client says something"},
     [COUNT_LOGINS_SLOW] = {"login_sessions", "brute_force", LIMIT_PAIR, LIMIT_SUM, 600, 80, 12, "the same, slower"},
-    [COUNT_LOGINS_DATA] = {"login_sessions", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 1200, 101,
-                           "sessions to a database, directory, mailbox or file server, which honest programs open often"},
+    [COUNT_LOGINS_DATA] =
+        {"login_sessions", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 1200, 101,
+         "sessions to a database, directory, mailbox or file server, which honest programs open often"},
     [COUNT_LOGINS_REFUSED] = {"refused_logins", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 20, 4,
                               "answers in clear text that name or password are wrong, also within one session"},
     [COUNT_LOGINS_REFUSED_SLOW] = {"refused_logins", "brute_force", LIMIT_PAIR, LIMIT_SUM, 600, 50, 4,

@@ -87,8 +87,8 @@ struct limit {
     double limit;      /* at this value it is an attack */
     double benign_max; /* the most that benign traffic showed */
     const char *reason;
-    /* For what fails now and then wherever much is done (a proxy's or a resolver's): no attack while more than so many
-     * events stand beside each item counted, unless it is far beyond the limit. 0: not looked at. */
+    /* For what fails now and then wherever much is done (a proxy's or a resolver's): no attack while more than so
+     * many events stand beside each item counted, unless it is far beyond the limit. 0: not looked at. */
     double share;
 };
 

@@ -17,9 +17,9 @@ enum service port_service(uint16_t port)
 {
     static const uint8_t services[UINT16_MAX + 1] = {
         [25] = SERVICE_MAIL,    [465] = SERVICE_MAIL,   [587] = SERVICE_MAIL,   [21] = SERVICE_LOGIN,
-        [22] = SERVICE_LOGIN,   [23] = SERVICE_LOGIN,   [110] = SERVICE_BOX,  [143] = SERVICE_BOX,
+        [22] = SERVICE_LOGIN,   [23] = SERVICE_LOGIN,   [110] = SERVICE_BOX,    [143] = SERVICE_BOX,
         [512] = SERVICE_LOGIN,  [513] = SERVICE_LOGIN,  [514] = SERVICE_LOGIN,  [990] = SERVICE_LOGIN,
-        [992] = SERVICE_LOGIN,  [993] = SERVICE_BOX,  [995] = SERVICE_BOX,  [2222] = SERVICE_LOGIN,
+        [992] = SERVICE_LOGIN,  [993] = SERVICE_BOX,    [995] = SERVICE_BOX,    [2222] = SERVICE_LOGIN,
         [2323] = SERVICE_LOGIN, [3389] = SERVICE_LOGIN, [5900] = SERVICE_LOGIN, [5901] = SERVICE_LOGIN,
         [5985] = SERVICE_LOGIN, [5986] = SERVICE_LOGIN, [88] = SERVICE_DATA,    [135] = SERVICE_DATA,
         [139] = SERVICE_DATA,   [389] = SERVICE_DATA,   [445] = SERVICE_DATA,   [636] = SERVICE_DATA,
@@ -65,8 +65,8 @@ bool port_is_chat(uint16_t port)
 
 bool port_is_collector(uint16_t port)
 {
-    static const uint16_t ports[] = {     138,  162,  514,  601,  1514, 2055, 2056, 4739, 4789,  5140,
-                                     6081, 6343, 6514, 8125, 8126, 8472, 9555, 9995, 9996, 10514, 12201, 25826};
+    static const uint16_t ports[] = {138,  162,  514,  601,  1514, 2055, 2056, 4739, 4789,  5140,  6081,
+                                     6343, 6514, 8125, 8126, 8472, 9555, 9995, 9996, 10514, 12201, 25826};
 
     return IS_ONE_OF(port, ports);
 }

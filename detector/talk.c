@@ -12,7 +12,10 @@ struct words {
     const char *text;
     size_t length;
 };
-#define WORDS(text) {text, sizeof(text) - 1}
+#define WORDS(text)                                                                                                  \
+    {                                                                                                                \
+        text, sizeof(text) - 1                                                                                       \
+    }
 
 static uint32_t le32(const uint8_t *p)
 {
@@ -45,9 +48,9 @@ static bool holds(const struct packet *packet, const char *text)
 
 static bool is_chat(const struct packet *packet)
 {
-    static const struct words commands[] = {WORDS("NICK "),   WORDS("JOIN #"), WORDS("JOIN &"),  WORDS("PRIVMSG "),
-                                            WORDS("PING :"),  WORDS("PONG :"), WORDS("NOTICE "), WORDS("USERHOST "),
-                                            WORDS("MODE #")};
+    static const struct words commands[] = {WORDS("NICK "),    WORDS("JOIN #"),    WORDS("JOIN &"),
+                                            WORDS("PRIVMSG "), WORDS("PING :"),    WORDS("PONG :"),
+                                            WORDS("NOTICE "),  WORDS("USERHOST "), WORDS("MODE #")};
 
     return !port_is_chat(packet->source_port) && !port_is_chat(packet->destination_port) &&
            BEGINS_WITH_ONE_OF(packet, commands);
@@ -171,8 +174,8 @@ static bool is_refused(const struct packet *packet)
     case 512:
     case 513:
     case 514:
-        return holds(packet, "ogin incorrect") || holds(packet, "ogin failed") || holds(packet, "uthentication failed") ||
-               holds(packet, "ccess denied");
+        return holds(packet, "ogin incorrect") || holds(packet, "ogin failed") ||
+               holds(packet, "uthentication failed") || holds(packet, "ccess denied");
     case 139:
     case 445:
         return smb_refused(packet);
@@ -195,19 +198,20 @@ static size_t period_of(const struct packet *packet)
     return 0;
 }
 
-/* Four letters or more that are not all alike: what a program's zeroes look like under a key. */
+/* Four letters or more: what a program's zeroes look like under a key. Four of mixed case may be base64. */
 static bool is_key(const uint8_t *p, size_t period)
 {
-    bool letters = false;
+    size_t letters = 0, capitals = 0;
 
     for (size_t i = 0; i < period; i++) {
         bool letter = (p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'z';
 
         if (!letter && (p[i] < '0' || p[i] > '9'))
             return false;
-        letters |= letter;
+        letters += letter;
+        capitals += letter && p[i] < 'a';
     }
-    return letters && period >= 4 && memchr(p, 'A', period) == NULL; /* A: base64 of nothing */
+    return letters > 0 && (period > 4 || (period == 4 && letters == 4 && capitals == 0));
 }
 
 static bool is_plain_web(uint16_t port)
