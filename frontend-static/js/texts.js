@@ -132,7 +132,10 @@ export const T = {
     amplified_answers: "Answers far larger than their question", half_open_flows: "Handshakes left open", impossible_sources: "Sources that cannot be",
     missing_pages: "Pages that do not exist", pinging_sources: "Sources that ping", pings_s: "Pings/s", reflected_flows: "Answers to questions nobody asked",
     reflected_packets_s: "Packets/s that answer nothing", silent_hosts: "Hosts that do not answer", stray_sources: "Sources of segments out of nowhere",
-    web_sessions: "Web sessions", short_sessions: "Short sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
+    web_sessions: "Web sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
+    bot_requests: "Requests of a known bot", chat_commands: "IRC commands on a port that is not IRC's", echo_contents: "Contents of echo requests", encoded_names: "Encoded DNS names",
+    filler_segments: "Segments of filler: an overflow", keyed_segments: "Segments that repeat a key", login_banners: "Greetings of a sign-in service", refused_logins: "Refused sign-ins",
+    remote_control: "Remote-control frames or a shell", unanswered_names: "Names nobody answered",
   },
 
   suppress: {
