@@ -347,15 +347,6 @@ static bool is_impossible(const uint8_t source[16])
     return source[0] == 0xff;
 }
 
-static bool is_common_protocol(uint8_t protocol)
-{
-    static const uint8_t common[] = {
-        0,  PROTOCOL_ICMP, 2,   PROTOCOL_TCP, PROTOCOL_UDP, 41, 47, 50, 51, PROTOCOL_ICMP6, 59, 60, 88,
-        89, 103,           112, 115,          132};
-
-    return memchr(common, protocol, sizeof common) != NULL;
-}
-
 static void on_new(struct mark *mark, const struct packet *packet)
 {
     uint8_t flags = packet->tcp_flags & 0x3f;
@@ -392,7 +383,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         mark_count(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), flow_item, 1);
         break;
     default:
-        if (!is_common_protocol(mark->protocol))
+        if (!protocol_is_common(mark->protocol))
             mark_count(mark, COUNT_PROTOCOLS, 0, window_mix(10, mark->protocol), 1);
     }
 }

@@ -1,6 +1,8 @@
 /* ports.c: see ports.h. */
 #include "detector/ports.h"
 
+#include <string.h>
+
 #include <stddef.h>
 
 static bool is_one_of(uint16_t port, const uint16_t *ports, size_t count)
@@ -76,4 +78,11 @@ bool port_asks_password(uint16_t port)
     enum service service = port_service(port);
 
     return service == SERVICE_LOGIN || service == SERVICE_BOX || (port >= 5631 && port <= 5632); /* pcAnywhere */
+}
+
+bool protocol_is_common(uint8_t protocol)
+{
+    static const uint8_t common[] = {0, 1, 2, 6, 17, 41, 47, 50, 51, 58, 59, 60, 88, 89, 103, 112, 115, 132};
+
+    return memchr(common, protocol, sizeof common) != NULL;
 }

@@ -19,8 +19,8 @@ bool port_is_admin(uint16_t port); /* machines are taken over by it; honest clie
 bool port_is_amplifier(uint16_t port); /* answers small questions of anybody with large packets */
 bool port_is_server(uint16_t port);    /* above 1023 and yet a server's, not a client's */
 bool port_is_chat(uint16_t port);      /* IRC's */
-bool port_is_collector(
-    uint16_t port); /* takes datagrams and never answers: logs, flow records, traps, tunnels' ends */
+bool port_is_collector(uint16_t port); /* takes datagrams, never answers: logs, flow records, traps, tunnels' ends */
 bool port_asks_password(uint16_t port);
+bool protocol_is_common(uint8_t protocol); /* above IP, on honest networks */
 
 #endif

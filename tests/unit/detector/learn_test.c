@@ -56,19 +56,25 @@ static void wait_s(struct scene *scene, int seconds)
         scene->over |= learn_tick(scene->learn, scene->now += second, suspect, scene);
 }
 
-static void value(struct scene *scene, const uint8_t *source, double value)
+static double floor_now(void)
 {
-    learn_value(scene->learn, COUNT_HOSTS_PINGED, value, source, server, scene->now, suspect, scene);
+    return limits[COUNT_HOSTS_PINGED].limit;
+}
+
+/* Values are told in parts of which the floor has 24. */
+static double parts(double count)
+{
+    return count * floor_now() / 24;
+}
+
+static void value(struct scene *scene, const uint8_t *source, double count)
+{
+    learn_value(scene->learn, COUNT_HOSTS_PINGED, parts(count), source, server, scene->now, suspect, scene);
 }
 
 static double limit_now(const struct scene *scene)
 {
     return scene->learn->limit[COUNT_HOSTS_PINGED];
-}
-
-static double floor_now(void)
-{
-    return limits[COUNT_HOSTS_PINGED].limit;
 }
 
 static void a_limit_becomes_twice_what_is_usual_here_once_the_time_is_over(void **state)
@@ -82,11 +88,11 @@ static void a_limit_becomes_twice_what_is_usual_here_once_the_time_is_over(void 
     assert_true(limit_now(scene) == floor_now());
     wait_s(scene, 60);
     assert_true(scene->over);
-    assert_true(limit_now(scene) == 40);
+    assert_true(limit_now(scene) == parts(40));
     assert_true(scene->learn->limit[COUNT_LOGINS] == limits[COUNT_LOGINS].limit); /* the others stay */
     value(scene, monitor, 23);
     wait_s(scene, HOUR);
-    assert_true(limit_now(scene) == 40); /* nor does it go on learning */
+    assert_true(limit_now(scene) == parts(40)); /* nor does it go on learning */
 }
 
 static void a_steady_habit_is_learned_while_it_goes_on(void **state)
@@ -97,7 +103,7 @@ static void a_steady_habit_is_learned_while_it_goes_on(void **state)
         value(scene, monitor, 20);
         wait_s(scene, 1);
     }
-    assert_true(scene->over && limit_now(scene) == 40);
+    assert_true(scene->over && limit_now(scene) == parts(40));
 }
 
 static void no_limit_falls_below_its_floor(void **state)
@@ -113,7 +119,7 @@ static void what_leads_to_a_threat_teaches_nothing(void **state)
 {
     struct scene *scene = *state;
 
-    for (int count = 13; count < (int)floor_now(); count++) /* the way up to the limit of a scan */
+    for (int count = 13; count < 24; count++) /* the way up to the limit of a scan */
         value(scene, attacker, count);
     wait_s(scene, 1);
     scene->bad = attacker; /* the limit was reached: an incident, which stays open for ten quiet minutes */
@@ -140,7 +146,7 @@ static void an_attacker_cannot_raise_a_limit_without_bound(void **state)
 
     for (int step = 1; step < HOUR; step++) { /* ever more, for all the time, and never caught */
         value(scene, attacker, 12 + step * 0.01);
-        value(scene, attacker, floor_now() * 100); /* what is over the limit is not for learning */
+        value(scene, attacker, 2400); /* what is over the limit is not for learning */
         wait_s(scene, 1);
     }
     wait_s(scene, 2);
@@ -155,10 +161,10 @@ static void a_crowd_of_invented_sources_teaches_at_most_nothing(void **state)
 
     for (int i = 0; i < LEARN_CANDIDATES * 4; i++) {
         memcpy(invented, &i, sizeof i);
-        learn_value(scene->learn, COUNT_HOSTS_PINGED, 13, invented, server, scene->now, suspect, scene);
+        learn_value(scene->learn, COUNT_HOSTS_PINGED, parts(13), invented, server, scene->now, suspect, scene);
     }
     wait_s(scene, HOUR + 1);
-    assert_true(limit_now(scene) == 26);
+    assert_true(limit_now(scene) == parts(26));
 }
 
 static void feed(struct scene *scene, float size, int times)
@@ -221,12 +227,12 @@ static void a_restart_goes_on_where_it_was(void **state)
         fail_msg("%s", err.text);
     assert_memory_equal(again->bucket, scene->learn->bucket, sizeof again->bucket);
     assert_memory_equal(again->greatest, scene->learn->greatest, sizeof again->greatest);
-    assert_true(again->greatest[COUNT_HOSTS_PINGED] == 20.5);
+    assert_true(again->greatest[COUNT_HOSTS_PINGED] == parts(20.5));
     assert_int_equal(again->seen_ns / second, scene->learn->seen_ns / second);
     free(scene->learn);
     scene->learn = again;
     wait_s(scene, HOUR - 697);
-    assert_true(scene->over && limit_now(scene) == 41 && scene->learn->quantile[0][6] > 80);
+    assert_true(scene->over && limit_now(scene) == parts(41) && scene->learn->quantile[0][6] > 80);
     unlink(path);
 }
 
@@ -259,11 +265,12 @@ static char *changed(const char *text, const char *from, const char *to)
 
 static void a_file_that_does_not_fit_is_refused(void **state)
 {
-    static const char *const wrong[][3] = {
-        {"20.5", "2000", "limits"}, /* above the floor: nobody's honest figure */
-        {"20.5", "nan", "limits"},
-        {"20.5", "20.5 1", "limits"},
-        {" 24 20.5", " 25 20.5", "limits"}, /* another floor than this program's */
+    char greatest[32], more[40], with_floor[64];
+    const char *const wrong[][3] = {
+        {greatest, " 20000", "limits"}, /* above the floor: nobody's honest figure */
+        {greatest, " nan", "limits"},
+        {greatest, more, "limits"},
+        {with_floor, " 25 20.5", "limits"}, /* another floor than this program's */
         {"counter ", "counter 9", "limits"},
         {" of 3600", " of 7200", "3600 are wanted"},
         {"model ", "model x", "with model x"},
@@ -277,6 +284,9 @@ static void a_file_that_does_not_fit_is_refused(void **state)
     struct scene *scene = *state;
     char *text, *copy;
 
+    snprintf(greatest, sizeof greatest, " %.17g", parts(20.5));
+    snprintf(more, sizeof more, "%s 1", greatest);
+    snprintf(with_floor, sizeof with_floor, " %.17g%s", floor_now(), greatest);
     fill(scene);
     text = learn_text(scene->learn);
     assert_non_null(text);

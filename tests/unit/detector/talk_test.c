@@ -119,8 +119,8 @@ static void a_key_is_four_letters_or_more_that_come_again(void **state)
     static const struct {
         const char *block;
         enum talk talk;
-    } rows[] = {{"pbsi", TALK_KEYED},       {"m3S4V", TALK_KEYED},   {"abc", TALK_NOTHING},     {"0123456789", TALK_NOTHING},
-                {"QUFB", TALK_NOTHING},     {"ab-c", TALK_NOTHING},  {"aaaa", TALK_NOTHING},    {"kolacoca", TALK_KEYED}};
+    } rows[] = {{"pbsi", TALK_KEYED},   {"m3S4V", TALK_KEYED},  {"abc", TALK_NOTHING},  {"0123456789", TALK_NOTHING},
+                {"QUFB", TALK_NOTHING}, {"ab-c", TALK_NOTHING}, {"aaaa", TALK_NOTHING}, {"kolacoca", TALK_KEYED}};
     uint8_t bytes[100];
 
     (void)state;
