@@ -178,7 +178,7 @@ evaluate: all tools ## judge THREATLINE_CAPTURES by all the card holds; writes m
 
 .PHONY: bench
 bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here
-	@scripts/deps.sh test
+	@scripts/deps.sh live
 	@scripts/bench.sh
 
 .PHONY: deps
@@ -204,11 +204,9 @@ behaviour: all ## run the behaviour tests (pytest, the real programs)
 # The main ways are walked on both stores.
 BROWSER_MAIN := $(addprefix tests/browser/test_,a_threat_is_on_the_page_the_moment_it_is_stored.py the_inbox_is_worked_by_keyboard.py \
                   history_is_searched_and_the_address_remembers.py)
-# A whole shift of an analyst takes a minute: it belongs to the long checks (LONG=1).
-BROWSER_LONG := test_a_shift_is_worked_by_keyboard_alone.py
 .PHONY: browser
 browser: all ## run the browser tests (Chromium, the real programs)
-	@venv=$$(scripts/venv.sh) && scripts/with_mongo.sh "$$venv/bin/python" -m pytest -q tests/browser $(if $(LONG),,--ignore=tests/browser/$(BROWSER_LONG)) $(PYTEST)
+	@venv=$$(scripts/venv.sh) && scripts/with_mongo.sh "$$venv/bin/python" -m pytest -q tests/browser $(PYTEST)
 	@venv=$$(scripts/venv.sh) && BROWSER_STORE=mongodb scripts/with_mongo.sh "$$venv/bin/python" -m pytest -q $(BROWSER_MAIN) $(PYTEST)
 
 .PHONY: test-live

@@ -20,7 +20,6 @@ part tsan make --no-print-directory tsan
 part valgrind make --no-print-directory valgrind
 part fuzz make --no-print-directory fuzz FUZZ_SECONDS=60
 part crashes env CRASHES="${CRASHES:-200}" make --no-print-directory behaviour PYTEST="-k crash"
-part shift make --no-print-directory browser LONG=1 PYTEST="-k shift"
 part soak env SOAK_SECONDS="${SOAK_SECONDS:-1800}" make --no-print-directory behaviour PYTEST="-k grow"
 if [ -n "${PARTS:-}" ] && [ -f docs/check-long.md ]; then
     sed 1,4d "$report" >>docs/check-long.md

@@ -52,7 +52,8 @@ export const T = {
     timeline: "Threats over time", last: "24 hours", byType: "By type", bySeverity: "By severity", topSources: "Top sources",
     topDestinations: "Top destinations", none: "Nothing to draw yet.", asTable: "Table", asChart: "Chart",
     from: "From", until: "until", count: "Threats", address: "Address", search: "Show these threats in History",
-    brush: "Drag over the chart to see a span in History.",
+    brush: "Drag over the chart to see a span in History.", show: "Show in History",
+    most: (n) => `max ${n}`, slot: (from, to, n) => `${from} – ${to}: ${n}`,
   },
   sensorsStrip: { none: "No sensor", ok: (n) => `${n} ${n === 1 ? "sensor" : "sensors"} ok`, bad: (n, all) => `${n} of ${all} sensors not ok` },
 
@@ -74,6 +75,7 @@ export const T = {
     acknowledge: "Acknowledge", escalate: "Escalate", close: "Close", reopen: "Reopen", help: "Keys",
     done: (n, status) => `${n} ${n === 1 ? "threat" : "threats"} ${status}`, undo: "Undo", undone: "Undone.",
     lost: (who) => `Not changed: ${who || "someone else"} was faster. The row now shows what they did.`,
+    newer: (n) => `${n} newer above`,
     left: "That threat has just left the list. Nothing was decided; j goes on.",
     partly: (n, all) => `${n} of ${all} changed.`,
     viewer: "Your role may read, but not decide.",
@@ -87,13 +89,22 @@ export const T = {
     ],
   },
 
+  // MITRE ATT&CK techniques that the detector names.
+  techniques: {
+    T1046: "Network Service Discovery", T1048: "Exfiltration Over Alternative Protocol", T1071: "Application Layer Protocol", "T1071.004": "DNS",
+    T1095: "Non-Application Layer Protocol", T1110: "Brute Force", T1190: "Exploit Public-Facing Application", "T1498.001": "Direct Network Flood",
+    "T1498.002": "Reflection Amplification", "T1499.002": "Service Exhaustion Flood", "T1568.002": "Domain Generation Algorithms",
+    "T1595.001": "Scanning IP Blocks", "T1595.003": "Wordlist Scanning",
+  },
+
   history: {
-    title: "History", caption: "Threats that fit the search, by arrival, newest first", query: "Search",
+    title: "History", search: "Search, such as type:port_scan", caption: "Threats that fit the search, by arrival, newest first", query: "Search",
     placeholder: "type:port_scan source:10.0.0.0/8 -status:closed", go: "Search",
     range: "Time range", ranges: { "": "All time", "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", custom: "Between…" },
     from: "From", to: "To", more: "Load more", loading: "Loading…", end: "That is all.", cut: "Only the first 1,000 are kept here. Narrow the search or export it.",
     empty: "No threat fits this search.", emptyAll: "No threats are stored yet.", error: "The search failed.",
     at: (n) => `at character ${n + 1}`, total: (n) => `${n} ${n === "1" ? "threat" : "threats"}`,
+    order: "latest arrival first",
     fresh: (n) => `${n} arrived since this search`, again: "Search again", export: "Export", columns: "Columns",
     save: "Save search", saved: "Saved searches", saveName: "Name", remove: "Remove", facets: "Narrow by",
   },
@@ -107,7 +118,7 @@ export const T = {
     forest: "Random forest", attack: "attack", below: "below its threshold", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
     within_: (s, most, limit) => `within ${s} s · harmless up to ${most} · limit ${limit}`,
     usual: "usual", share: "share of the verdict", outside: "outside the usual range", within: "within the usual range",
-    grew: (flows, packets, time) => [flows && `${flows} ${flows === "1" ? "flow" : "flows"}`, packets && `${packets} packets`, time && `in ${time}`].filter(Boolean).join(", "),
+    grew: (flows, packets, time) => [flows && `${flows} ${flows === "1" ? "flow" : "flows"}`, packets && `${packets} ${packets === "1" ? "packet" : "packets"}`, time && `in ${time}`].filter(Boolean).join(", "),
     growthChart: "Flows over the time this was open", growthAt: "Seen until",
     noFeatures: "The sender gave no features.", noExplanation: "The sender gave no explanation.",
     comment: "Comment", addComment: "Add comment", assignee: "Assignee", nobody: "Nobody", assignMe: "Assign to me", verdict: "Verdict",

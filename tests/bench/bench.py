@@ -1,6 +1,6 @@
 """`make bench`: figures of this machine, each beside the bare limit or a peer measured in the same run.
 
-    bench.py [PART...]     parts: store webhook streams flow forest latency page (default: all); --write adds the tables to docs/performance.md
+    bench.py [PART...]     parts: store webhook streams flow forest latency page lighthouse (default: all); --write adds the tables to docs/performance.md
 
 Environment: LOADS (folder of the three captures, made when missing; about 3.4 GB), THREATLINE_CAPTURES (for the mixed load),
 ROUNDS (3). CPU time is user + system of the process and its children; commands take turns within a round, the figure is the
@@ -128,6 +128,16 @@ def page():
                  "software rendering.")
 
 
+def lighthouse():
+    if not shutil.which("nginx"):
+        return table("Lighthouse", ["view"], [["not measured: nginx is not installed"]])
+    out = subprocess.run([sys.executable, ROOT / "tests/bench/lighthouse.py"], capture_output=True, text=True, timeout=900, check=True).stdout
+    rows = [[view, f"**{got['performance']}**", f"**{got['accessibility']}**", f"**{got['best-practices']}**", f"{got['paint_ms']:.0f}", f"{got['interactive_ms']:.0f}",
+             f"{got['transferred'] / 1000:.0f}"] for view, got in json.loads(out.splitlines()[-1]).items()]
+    return table("Lighthouse, desktop preset, through nginx (wanted: 95)", ["view", "performance", "accessibility", "best practices", "first paint ms", "interactive ms",
+                                                                             "transferred kB"], rows, "With 100 threats stored, signed in but for the first.")
+
+
 def pairs(*command, timeout=280):
     """The figures of a tool that prints "name value unit" a line."""
     out = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=True).stdout
@@ -196,7 +206,7 @@ def streams():
     return table("Streams, 10 events/s", ["streams", "opened in s", "delivered", "median ms", "last ms", "POST ms", "KiB a stream"], with_backend(run))
 
 
-PARTS = {"store": store, "webhook": webhook, "streams": streams, "flow": flow, "forest": forest, "latency": latency, "page": page}
+PARTS = {"store": store, "webhook": webhook, "streams": streams, "flow": flow, "forest": forest, "latency": latency, "page": page, "lighthouse": lighthouse}
 
 
 def main():

@@ -9,7 +9,7 @@ from sites import PASSWORD
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync"]
-expect.set_options(timeout=8000)
+expect.set_options(timeout=30000)  # a ceiling for a machine that others use, too
 
 
 def fill_in(page, user="admin", password=PASSWORD):

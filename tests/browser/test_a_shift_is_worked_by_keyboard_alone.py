@@ -30,7 +30,7 @@ def arrive(site, done):
     done.set()
 
 
-def work(page, done, seconds=90):
+def work(page, done, seconds=240):
     """j to the next, X for all like it, then the decision; now and then one alone, and one mistake that is taken back."""
     pressed, mistaken = 0, False
     end = time.monotonic() + seconds
@@ -88,7 +88,7 @@ def test_all_threats_of_a_shift_end_in_the_right_state_and_another_browser_sees_
     wanted = {"new": "0"} | {name: f"{sum(s == name for s in states.values()):,}" for name in KEYS}
     for browser in (page, other):
         expect(browser.get_by_text("Inbox is empty. Well done.")).to_be_visible()
-        expect(browser.locator(".tabs a", has_text="Closed").locator(".num")).to_have_text(wanted["closed"], timeout=15000)
-        expect(browser.locator(".tabs a", has_text="Escalated").locator(".num")).to_have_text(wanted["escalated"], timeout=15000)
+        expect(browser.locator(".tabs a", has_text="Closed").locator(".num")).to_have_text(wanted["closed"], timeout=60000)
+        expect(browser.locator(".tabs a", has_text="Escalated").locator(".num")).to_have_text(wanted["escalated"], timeout=60000)
         assert counts(browser) == wanted
     context.close()

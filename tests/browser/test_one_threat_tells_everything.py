@@ -58,6 +58,34 @@ def test_every_counter_of_a_window_has_a_name():
     assert len(counters) > 20 and counters == named
 
 
+def test_every_technique_of_the_detector_has_a_name():
+    root = pathlib.Path(__file__).resolve().parents[2]
+    named = (root / "frontend-static" / "js" / "texts.js").read_text()
+    named = set(re.findall(r'"?(T\d{4}(?:\.\d{3})?)"?: "', named[named.index("techniques: {"):]))
+    assert named == set(re.findall(r'\\"(T\d{4}(?:\.\d{3})?)\\"', (root / "detector" / "classify.c").read_text()))
+
+
+def test_a_technique_leads_to_its_page_and_other_text_stays_text(site, signed_in):
+    site.send(threat(1, mitre=["T1595.001", "T1046<b>", "javascript:alert(1)"]))
+    page = signed_in("live?t=threat_000001")
+    link = panel(page).get_by_role("link", name="T1595.001")
+    expect(link).to_have_attribute("href", "https://attack.mitre.org/techniques/T1595/001/")
+    expect(panel(page)).to_contain_text("Scanning IP Blocks")
+    for text in ("T1046<b>", "javascript:alert(1)"):
+        expect(panel(page).locator(".facts").get_by_text(text)).to_be_visible()
+        expect(panel(page).get_by_role("link", name=text)).to_have_count(0)
+
+
+def test_a_growing_threat_leaves_an_open_field_alone(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("live?t=threat_000001", user="analyst")
+    menu = panel(page).get_by_label("Assignee")
+    menu.focus()
+    site.send(threat(1, revision=2, details={"flow_count": 77}))
+    expect(panel(page)).to_contain_text("77 flows")
+    expect(menu).to_be_focused()
+
+
 def test_comment_assignee_and_verdict_are_kept(site, signed_in):
     site.send(threat(1))
     page = signed_in("inbox?t=threat_000001")

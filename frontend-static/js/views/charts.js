@@ -9,7 +9,8 @@ const HIGH = 96;
 
 // A stack a slot of time; dragging over it gives a span. Gives {node, draw(statistics)}.
 export function timeline({ onSpan }) {
-  const plot = s("svg", { class: "timeline", viewBox: `0 0 ${WIDE} ${HIGH + 16}`, preserveAspectRatio: "none", "aria-hidden": "true" });
+  const plot = s("svg", { class: "timeline", viewBox: `0 0 ${WIDE} ${HIGH + 16}`, preserveAspectRatio: "none", "aria-hidden": "true" }, s("title", {}, T.charts.brush));
+  const mark = s("rect", { class: "mark", y: 0, height: HIGH, width: 0 });
   const brush = s("rect", { class: "brush", y: 0, height: HIGH, width: 0 });
   const axis = h("div", { class: "axis num", "aria-hidden": "true" });
   const peak = h("span", { class: "muted num" });
@@ -20,7 +21,18 @@ export function timeline({ onSpan }) {
     body, table.node);
   let span = null;
   let from = null;
+  let slots = [];
+  let most = "";
+  const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
+  // What stands under the pointer is read out in the head of the chart.
+  const readOut = (at) => {
+    const i = at === null ? -1 : Math.min(slots.length - 1, Math.floor(at * slots.length));
+    const width = WIDE / (slots.length || 1);
+    mark.setAttribute("x", Math.max(0, i) * width);
+    mark.setAttribute("width", i < 0 ? 0 : width);
+    setText(peak, i < 0 ? most : T.charts.slot(clock.format(slots[i].t), clock.format(slots[i].t + slots[i].wide), f.count(slots[i].total)));
+  };
   const place = (e) => {
     const box = plot.getBoundingClientRect();
     return Math.min(1, Math.max(0, (e.clientX - box.left) / box.width));
@@ -31,10 +43,16 @@ export function timeline({ onSpan }) {
     plot.setPointerCapture(e.pointerId);
   });
   plot.addEventListener("pointermove", (e) => {
+    readOut(place(e));
     if (from === null) return;
     const to = place(e);
     brush.setAttribute("x", Math.min(from, to) * WIDE);
     brush.setAttribute("width", Math.abs(to - from) * WIDE);
+  });
+  plot.addEventListener("pointerleave", () => readOut(null));
+  plot.addEventListener("pointercancel", () => {
+    from = null;
+    brush.setAttribute("width", 0);
   });
   plot.addEventListener("pointerup", (e) => {
     if (from === null) return;
@@ -49,23 +67,24 @@ export function timeline({ onSpan }) {
     node,
     draw(value) {
       span = { from: value.from, to: value.to };
-      const slots = slotted(value.timeline ?? [], span, 48);
-      const most = Math.max(1, ...slots.map((x) => x.total));
+      slots = slotted(value.timeline ?? [], span, 48);
+      const top = Math.max(1, ...slots.map((x) => x.total));
       const width = WIDE / slots.length;
       const rects = slots.flatMap((slot, i) => {
         let y = HIGH;
         return STACK.filter((name) => slot[name] > 0).map((name) => {
-          const tall = Math.max(2, (slot[name] / most) * (HIGH - 6));
+          const tall = Math.max(2, (slot[name] / top) * (HIGH - 6));
           y -= tall;
           return s("rect", { class: `fill-${name}`, x: (i * width + 0.75).toFixed(2), y: Math.max(0, y).toFixed(2), width: (width - 1.5).toFixed(2), height: tall.toFixed(2) });
         });
       });
-      put(plot, s("line", { class: "base", x1: 0, x2: WIDE, y1: HIGH, y2: HIGH }), ...rects, brush);
-      setText(peak, slots.some((x) => x.total) ? `max ${f.compact(most)}` : "");
-      const hour = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
-      put(axis, [0, 0.25, 0.5, 0.75, 1].map((p) => h("span", {}, hour.format(span.from + p * (span.to - span.from)))));
+      put(plot, s("line", { class: "base", x1: 0, x2: WIDE, y1: HIGH, y2: HIGH }), mark, ...rects, brush);
+      most = slots.some((x) => x.total) ? T.charts.most(f.compact(top)) : "";
+      readOut(null);
+      put(axis, [0, 0.25, 0.5, 0.75, 1].map((p) => h("span", {}, clock.format(span.from + p * (span.to - span.from)))));
       table.draw([T.charts.from, ...f.SEVERITIES.map((n) => T.severity[n])],
-        slots.filter((x) => x.total).map((x) => [f.fullTime(new Date(x.t).toISOString()), ...f.SEVERITIES.map((n) => f.count(x[n]))]));
+        slots.filter((x) => x.total).map((x) => [h("button", { type: "button", class: "link", title: T.charts.show,
+          onclick: () => onSpan(new Date(x.t).toISOString(), new Date(x.t + x.wide).toISOString()) }, f.fullTime(new Date(x.t).toISOString())), ...f.SEVERITIES.map((n) => f.count(x[n]))]));
     },
   };
 }
@@ -73,7 +92,7 @@ export function timeline({ onSpan }) {
 // The server chooses its buckets; they are put into so many equal slots of the span.
 function slotted(list, { from, to }, many) {
   const width = (to - from) / many;
-  const slots = Array.from({ length: many }, (_, i) => ({ t: from + i * width, total: 0, critical: 0, high: 0, medium: 0, low: 0 }));
+  const slots = Array.from({ length: many }, (_, i) => ({ t: from + i * width, wide: width, total: 0, critical: 0, high: 0, medium: 0, low: 0 }));
   for (const bucket of list) {
     const t = typeof bucket.t === "number" ? bucket.t : Date.parse(bucket.t);
     const slot = slots[Math.min(many - 1, Math.floor((t - from) / width))];

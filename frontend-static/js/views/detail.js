@@ -9,6 +9,7 @@ import { mayDecide } from "./cursor.js";
 import { blockDialog, nameDialog, suppressDialog } from "./rules.js";
 
 const MOVES = { new: ["acknowledged", "escalated", "closed"], acknowledged: ["escalated", "closed", "new"], escalated: ["acknowledged", "closed", "new"], closed: ["new"] };
+const KEYS = { acknowledged: "a", escalated: "e", closed: "c", new: "n" };
 const WORDS = { acknowledged: "acknowledge", escalated: "escalate", closed: "close", new: "reopen" };
 
 export function mount(root, store, actions, { id, onClose = null }) {
@@ -19,6 +20,7 @@ export function mount(root, store, actions, { id, onClose = null }) {
   if (!store.get().users.length) actions.loadUsers();
   let shown = null;
   let around = "";
+  let decided = "";
   const grown = []; // what was known of it, revision by revision, since it was opened
 
   const draw = (state, before) => {
@@ -38,7 +40,10 @@ export function mount(root, store, actions, { id, onClose = null }) {
     shown = t;
     if (first) put(body, ...Object.values(parts));
     drawHead(parts.head, t, actions, onClose, state);
-    drawTriage(parts.triage, t, actions, state);
+    // A menu that is open, a field that is being written in: they are drawn anew only when the decision itself changed.
+    const decision = JSON.stringify([t.triage, state.users]);
+    if (first || decision !== decided) drawTriage(parts.triage, t, actions, state);
+    decided = decision;
     drawFacts(parts.facts, t);
     drawGrowth(parts.growth, t, grown);
     if (first || before?.detail.record?.details !== t.details) {
@@ -111,7 +116,8 @@ function drawTriage(root, t, actions, state) {
     }
   } }, field(T.detail.comment, text), h("button", { class: "button small", type: "submit" }, T.detail.addComment));
   put(root, head(T.detail.triage, statusChip(triage.status), triage.verdict ? h("span", { class: "chip" }, T.verdict[triage.verdict] ?? triage.verdict) : null),
-    decide ? h("div", { class: "decide" }, MOVES[triage.status]?.map((status) => button(T.inbox[WORDS[status]], () => actions.setStatus([t], status), { kind: "small" }))) : null,
+    decide ? h("div", { class: "decide" }, MOVES[triage.status]?.map((status) => h("button", { type: "button", class: "button", onclick: () => actions.setStatus([t], status) }, T.inbox[WORDS[status]],
+      h("kbd", { "aria-hidden": "true" }, KEYS[status])))) : null,
     decide ? h("div", { class: "two" },
       field(T.detail.assignee, select(names.map((n) => [n, n || T.detail.nobody]), triage.assignee ?? "", (v) => change({ assignee: v }))),
       field(T.detail.verdict, select(["", "true_positive", "false_positive"].map((v) => [v, T.verdict[v]]), triage.verdict ?? "", (v) => change({ verdict: v || null })))) : null,
@@ -133,6 +139,13 @@ function logLine({ at, by, status, verdict, assignee, comment }) {
     comment ? h("p", { class: "said" }, comment) : null);
 }
 
+// What looks like a technique leads to its page; whatever else a sender wrote stays text.
+function technique(id) {
+  const parts = /^(T\d{4})(?:\.(\d{3}))?$/.exec(id);
+  const name = T.techniques[id];
+  return h("li", {}, parts ? h("a", { href: `https://attack.mitre.org/techniques/${parts.slice(1).filter(Boolean).join("/")}/`, target: "_blank", rel: "noreferrer" }, id) : String(id), name ? ` ${name}` : "");
+}
+
 function drawFacts(root, t) {
   const d = t.details ?? {};
   const rows = [
@@ -147,7 +160,7 @@ function drawFacts(root, t) {
     [T.detail.packets, d.packet_count !== undefined && f.count(d.packet_count)],
     [T.detail.bytes, d.byte_count !== undefined && f.bytes(d.byte_count)],
     [T.detail.revision, t.revision > 1 && f.count(t.revision)],
-    [T.detail.mitre, Array.isArray(t.mitre) && t.mitre.length ? t.mitre.join(", ") : null],
+    [T.detail.mitre, Array.isArray(t.mitre) && t.mitre.length ? h("ul", {}, t.mitre.map(technique)) : null],
     [T.detail.file, d.file ?? d.file_name],
     [T.detail.community, t.community_id && h("span", { class: "mono" }, t.community_id)],
     [T.detail.model, d.model],

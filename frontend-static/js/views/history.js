@@ -122,7 +122,8 @@ export function mount(root, store, actions) {
     const list = now.lists.history;
     if (list !== before?.lists.history) {
       cursor.keep();
-      setText(total, list.loaded && !list.error ? (Number.isInteger(list.total) && list.total >= 0 ? T.history.total(f.count(list.total)) : T.history.total(`${f.count(list.items.length)}${list.next ? "+" : ""}`)) : "");
+      const many = Number.isInteger(list.total) && list.total >= 0 ? f.count(list.total) : `${f.count(list.items.length)}${list.next ? "+" : ""}`;
+      setText(total, list.loaded && !list.error && list.items.length ? `${T.history.total(many)} · ${T.history.order}` : "");
       fresh.hidden = !list.fresh;
       setText(fresh, `${T.history.fresh(f.count(list.fresh))} · ${T.history.again}`);
       more.hidden = !list.next;

@@ -9,7 +9,8 @@ import { listCursor, mayDecide, showKeys, toggleDetail } from "./cursor.js";
 
 const TABS = [...f.STATUSES, "all"];
 const PAGE = 100;
-const STEP = 100; // rows drawn at first, and more as the end or the cursor comes near: a thousand rows are slow to paint
+const STEP = 100; // rows drawn at first, and more as the end comes near: a thousand rows are slow to paint
+const AROUND = 30; // rows drawn before the cursor, where it has run far from the top
 const FEW = 30; // so many rows left, and the next page comes by itself
 
 export function mount(root, store, actions) {
@@ -47,8 +48,14 @@ export function mount(root, store, actions) {
     button(T.inbox.close, act("closed"), { kind: "small", image: "close" }), button(T.inbox.none, () => choose([]), { kind: "small" }));
   const hint = h("p", { class: "key-hint small muted", "aria-hidden": "true" }, ["j", "k"].map((k) => h("kbd", {}, k)), " move ", h("kbd", {}, "o"), " open ", h("kbd", {}, "a"), " acknowledge ",
     h("kbd", {}, "e"), " escalate ", h("kbd", {}, "c"), " close");
+  const newer = button("", () => {
+    first = Math.max(0, first - STEP);
+    drawn += STEP;
+    cursor.set(null);
+    redraw();
+  }, { kind: "wide small", hidden: true });
   const further = () => {
-    if (drawn < items().length) {
+    if (first + drawn < items().length) {
       drawn += STEP;
       redraw();
     } else if (store.get().lists.inbox.next) load(true);
@@ -57,7 +64,7 @@ export function mount(root, store, actions) {
   const state = h("div");
   const view = h("div", { class: "view view-inbox" },
     h("header", { class: "view-head" }, h("h1", {}, T.inbox.title), tabs, h("span", { class: "spacer" }), button(T.inbox.help, showKeys, { kind: "small" })),
-    h("section", { class: "panel list" }, h("header", { class: "panel-head" }, tools, hint), table.node, state, h("footer", { class: "more" }, more)));
+    h("section", { class: "panel list" }, h("header", { class: "panel-head decide-head" }, tools, hint), newer, table.node, state, h("footer", { class: "more" }, more)));
   put(root, view);
 
   const status = () => route.current().query.status || "new";
@@ -67,6 +74,16 @@ export function mount(root, store, actions) {
   };
   let shownStatus = null;
   let drawn = STEP;
+  let first = 0; // the rows that are drawn: so many, from here on
+
+  // Far from the top only the rows around the cursor are drawn.
+  function follow(length) {
+    const at = cursor.index();
+    if (length <= STEP || at < 0) first = 0;
+    else if (at < first + AROUND / 2) first = Math.max(0, at - AROUND);
+    else if (at >= first + drawn - AROUND / 2) [first, drawn] = [Math.max(0, at - AROUND), STEP];
+    first = Math.min(first, Math.max(0, length - drawn));
+  }
 
   function draw(now, before) {
     if (status() !== shownStatus && now.route.view === "inbox") {
@@ -87,13 +104,15 @@ export function mount(root, store, actions) {
     // Rows that fell out of a full list lie before its cursor: then the list begins anew.
     if (list.loaded && !list.loading && !list.error && list.items.length < FEW && (list.cut || list.next)) load(!list.cut);
     if (list.items.length < STEP) drawn = STEP;
-    while (cursor.index() >= drawn - 10 && drawn < list.items.length) drawn += STEP;
-    table.draw(list.items.slice(0, drawn), { open: now.route.query.t, cursor: cursor.id(), chosen: now.chosen });
+    follow(list.items.length);
+    newer.hidden = first === 0;
+    setText(newer, T.inbox.newer(f.count(first)));
+    table.draw(list.items.slice(first, first + drawn), { open: now.route.query.t, cursor: cursor.id(), chosen: now.chosen });
     table.node.hidden = !list.items.length;
     tools.hidden = !now.chosen.size || !mayDecide(now);
     hint.hidden = !tools.hidden;
     setText(word, T.inbox.chosen(f.count(now.chosen.size)));
-    more.hidden = !list.next && drawn >= list.items.length;
+    more.hidden = !list.next && first + drawn >= list.items.length;
     more.disabled = list.loading;
     const shows = list.error ? `error ${list.error.message}` : list.items.length ? "" : list.loaded ? "empty" : "loading";
     if (state.dataset.shows !== shows) {

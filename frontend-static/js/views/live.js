@@ -34,10 +34,10 @@ export function mount(root, store, actions) {
   });
   const cursor = listCursor({ store, actions, items: () => store.get().live.shown, table, redraw: () => drawList(store.get()) });
   const state = h("div");
+  const older = h("footer", { class: "panel-foot", hidden: true }, h("a", { href: "#/history" }, T.live.more));
   const list = h("section", { class: "panel list", "aria-labelledby": "latest" },
     h("header", { class: "panel-head" }, h("h2", { id: "latest" }, T.live.latest), h("span", { class: "spacer" }), held, pause),
-    table.node, state,
-    h("footer", { class: "panel-foot" }, h("a", { href: "#/history" }, T.live.more)));
+    table.node, state, older);
 
   const monitor = monitorBar(store, actions);
   const charts = chartColumn();
@@ -70,6 +70,7 @@ export function mount(root, store, actions) {
       if (now.route !== before?.route || !live.shown.length) drawList(now);
       else drawArrivals(now);
       table.node.hidden = live.shown.length === 0;
+      older.hidden = !live.loaded;
       setText(pause, live.paused ? T.live.resume : T.live.pause);
       setAttr(pause, "aria-pressed", String(live.paused));
       setText(held, live.paused && live.held ? T.live.held(f.count(live.held)) : "");
@@ -98,9 +99,11 @@ function chartColumn() {
   const type = bars({ title: T.charts.byType, onPick: find("type"), label: f.typeName });
   const sources = bars({ title: T.charts.topSources, onPick: find("source"), mono: true });
   const targets = bars({ title: T.charts.topDestinations, onPick: find("destination"), mono: true });
+  const node = h("div", { class: "charts", hidden: true }, line.node, severity.node, type.node, sources.node, targets.node);
   return {
-    node: h("div", { class: "charts" }, line.node, severity.node, type.node, sources.node, targets.node),
+    node,
     draw(now, before) {
+      node.hidden = !now.charts.value || !now.statistics.value; // all at once, so that nothing moves about
       if (now.charts !== before?.charts && now.charts.value) {
         const { value } = now.charts;
         line.draw(value);

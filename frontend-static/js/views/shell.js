@@ -19,7 +19,7 @@ export function mount(root, store, actions) {
       return h("li", {}, link);
     })));
 
-  const query = h("input", { type: "search", name: "q", "aria-label": T.history.query, placeholder: T.history.query, autocomplete: "off", spellcheck: "false" });
+  const query = h("input", { type: "search", name: "q", "aria-label": T.history.query, placeholder: T.history.search, autocomplete: "off", spellcheck: "false" });
   const search = h("form", { class: "top-search", role: "search", onsubmit: (e) => {
     e.preventDefault();
     route.go({ view: "history", query: { q: query.value.trim() } });

@@ -18,6 +18,9 @@ const CELLS = {
   assignee: (t) => t.triage?.assignee || "–",
   id: (t) => h("span", { class: "mono" }, t.threat_id),
 };
+// A new row is tinted for a moment. No animation: it would style and paint the list again in every frame.
+const MARKED_MS = 1500;
+const MARKED_MAX = 10;
 const NUMERIC = new Set(["confidence", "time", "flows"]);
 
 // A name of two parts is cut to the first where room is short; a screen reader hears all of it.
@@ -70,6 +73,7 @@ export function threatTable({ caption, columns, onOpen, onChoose, chooseAll }) {
       const had = new Set(rows.keys());
       keyed(body, items, (t) => t.threat_id, make);
       const ids = new Set(items.map((t) => t.threat_id));
+      const arrived = [];
       for (const [id, { row, box }] of rows) {
         if (!ids.has(id)) {
           rows.delete(id);
@@ -77,7 +81,7 @@ export function threatTable({ caption, columns, onOpen, onChoose, chooseAll }) {
         }
         setAttr(row, "aria-current", id === open ? "true" : null);
         row.classList.toggle("cursor", id === cursor);
-        if (!first && !had.has(id)) row.classList.add("arrived");
+        if (!first && !had.has(id)) arrived.push(row);
         if (box) {
           box.checked = chosen.has(id);
           row.classList.toggle("chosen", box.checked);
@@ -88,6 +92,8 @@ export function threatTable({ caption, columns, onOpen, onChoose, chooseAll }) {
         all.indeterminate = chosen.size > 0 && !all.checked;
       }
       if (items.length) first = false;
+      if (arrived.length <= MARKED_MAX) for (const row of arrived) row.classList.add("arrived");
+      if (arrived.length) setTimeout(() => arrived.forEach((row) => row.classList.remove("arrived")), MARKED_MS);
       return items.reduce((n, t) => n + !had.has(t.threat_id), 0);
     },
   };
