@@ -155,6 +155,7 @@ static int run(const struct settings *settings)
     block_signals(&signals);
     mallopt(M_ARENA_MAX, 2);              /* else each of the many workers keeps an arena of its own */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024); /* large bodies and pages go back to the system at once */
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);   /* but what each request needs anew stays */
     if (!token_setup() || !http_client_setup()) {
         fprintf(stderr, "threatline-backend: a library does not start\n");
         return EXIT_FAILED;
