@@ -211,20 +211,40 @@ static void add_visible(void *context, const struct rollup_row *row)
     *(int64_t *)context += row->count;
 }
 
-/* Without a search the counts know it; with one only when few rows are to be looked at. */
+/* Everything: what the counts know, and the few threats that are in none of them yet. */
+static bool count_without_search(struct finding *f, int64_t *total, struct err *err)
+{
+    static const char all[] = "SELECT count(*) FROM threat WHERE seq > ?1";
+    static const char visible[] = "SELECT count(*) FROM threat WHERE seq > ?1 AND suppressed_by IS NULL";
+    struct sqlite_counts counts = {.connection = f->reader};
+    bool with = f->query->with_suppressed, ok;
+    int64_t counted = 0;
+    sqlite3_stmt *count = NULL;
+
+    *total = 0;
+    ok = sqlite_get_meta(f->reader, "counted_seq", &counted, err) &&
+         sqlite_counts_read(&counts, ROLLUP_EVER, ROLLUP_SEVERITY, INT64_MIN, INT64_MAX, add_visible, total, err) &&
+         (!with || sqlite_counts_read(&counts, ROLLUP_EVER, ROLLUP_SUPPRESSED, INT64_MIN, INT64_MAX, add_visible,
+                                      total, err)) &&
+         (count = sqlite_statement(f->reader, with ? all : visible, err)) != NULL;
+    if (ok) {
+        sqlite3_bind_int64(count, 1, counted);
+        ok = sqlite3_step(count) == SQLITE_ROW || sqlite_failed(f->reader, "search", err);
+        *total += ok ? sqlite3_column_int64(count, 0) : 0;
+        sqlite3_reset(count);
+    }
+    return ok;
+}
+
+/* With a search only when few rows are to be looked at. */
 static bool count_all(struct finding *f, int64_t *total, struct err *err)
 {
     sqlite3_stmt *count;
     bool ok;
 
+    if (f->driver.count == 0 && (f->query->search == NULL || f->query->search->kind == SEARCH_ALL))
+        return count_without_search(f, total, err);
     *total = -1;
-    if (f->driver.count == 0 && (f->query->search == NULL || f->query->search->kind == SEARCH_ALL)) {
-        *total = 0;
-        return sqlite_rollup_read(f->reader, ROLLUP_EVER, ROLLUP_SEVERITY, INT64_MIN, INT64_MAX, add_visible, total,
-                                  err) &&
-               (!f->query->with_suppressed || sqlite_rollup_read(f->reader, ROLLUP_EVER, ROLLUP_SUPPRESSED, INT64_MIN,
-                                                                 INT64_MAX, add_visible, total, err));
-    }
     if (f->driver.count == 0 || f->driver.hits >= FEW)
         return true;
     sql_clear(&f->sql);

@@ -275,6 +275,107 @@ static void words_come_and_go_in_any_order(void **state)
     assert_int_equal(sqlite3_changes(s->writer.db), 0); /* no empty row stays */
 }
 
+/* --- counts --- */
+
+static int64_t number_of(struct store *store, const char *sql)
+{
+    sqlite3_stmt *get;
+    int64_t number;
+
+    assert_int_equal(sqlite3_prepare_v2(SQLITE_STORE(store)->writer.db, sql, -1, &get, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(get), SQLITE_ROW);
+    number = sqlite3_column_int64(get, 0);
+    sqlite3_finalize(get);
+    return number;
+}
+
+static void counts_agree(struct store *store, struct store_span span)
+{
+    cJSON *statistics = statistics_of(store, span);
+    cJSON *statuses = cJSON_GetObjectItemCaseSensitive(statistics, "byStatus");
+    struct found found = {0};
+    int64_t total = 0, closed = 0, wanted = number_of(store, "SELECT count(*) FROM threat");
+
+    assert_int_equal(number_at(statistics, "total"), wanted);
+    if (cJSON_GetObjectItemCaseSensitive(statuses, "closed") != NULL)
+        closed = (int64_t)number_at(statuses, "closed");
+    assert_int_equal(closed, number_of(store, "SELECT count(*) FROM threat WHERE status = 'closed'"));
+    assert_true(store_find(store, &(struct store_query){.limit = 1}, collect, &found, &total, NULL));
+    assert_int_equal(total, wanted);
+    cJSON_Delete(statistics);
+    cJSON_Delete(found.last);
+}
+
+static void put_batch(struct store *store, int first, int count)
+{
+    struct threat threats[100];
+    struct store_item items[100];
+    char id[32];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "c%06d", first + i);
+        threats[i] = make_threat(id);
+        items[i] = item_of(&threats[i]);
+    }
+    assert_true(store_insert(store, items, (size_t)count, NULL));
+    for (int i = 0; i < count; i++) {
+        assert_int_equal(items[i].result, STORE_STORED);
+        free(items[i].json);
+    }
+}
+
+/* New threats are counted some hundreds at a time; nobody who asks may notice. */
+static void counts_agree_while_threats_come_change_and_go(void **state)
+{
+    uint32_t random = 3;
+    int64_t removed, seq;
+    char id[32], *json;
+    int stored = 0;
+
+    for (int round = 0; round < 60; round++) {
+        int more = 1 + (int)(random >> 8) % 90;
+
+        put_batch(*state, stored, more);
+        stored += more;
+        random = random * 1664525u + 1013904223u;
+        seq = number_of(*state, "SELECT max(seq) FROM threat") - (int64_t)(random >> 16) % 50;
+        if (round % 3 == 0) {
+            sqlite3_stmt *get;
+
+            assert_int_equal(sqlite3_prepare_v2(SQLITE_STORE(*state)->writer.db,
+                                                "SELECT threat_id FROM threat WHERE seq >= ?1 LIMIT 1", -1, &get,
+                                                NULL),
+                             SQLITE_OK);
+            sqlite3_bind_int64(get, 1, seq);
+            assert_int_equal(sqlite3_step(get), SQLITE_ROW);
+            snprintf(id, sizeof id, "%s", (const char *)sqlite3_column_text(get, 0));
+            sqlite3_finalize(get);
+            assert_true(store_triage(*state, id,
+                                     &(struct store_change){.version = -1, .status = "closed", .actor = "a"}, &seq,
+                                     &json, NULL));
+            free(json);
+        }
+        if (round % 5 == 0)
+            assert_true(store_remove(*state, NULL, 0, false, 7, NULL, NULL, &removed, NULL));
+        if (round % 7 == 0) { /* a transaction that fails takes its counts along */
+            struct sqlite_store *s = SQLITE_STORE(*state);
+            struct rollup_fact fact = {
+                .type = "t", .status = "new", .verdict = "", .sensor = "s", .source = "a", .destination = "b"};
+
+            assert_true(sqlite_begin(s, NULL));
+            assert_true(sqlite_rollup_count(s, &fact, 1, NULL));
+            sqlite_rollback(s);
+        }
+        if (round % 20 == 0)
+            *state = conformance_reopen(*state);
+        counts_agree(*state, (struct store_span){0});
+        if (round % 10 == 0)
+            counts_agree(*state, (struct store_span){1, INT64_MAX / 4, 0});
+    }
+    assert_true(number_of(*state, "SELECT value FROM meta WHERE key = 'counted_seq'") > 1000);
+    assert_true(number_of(*state, "SELECT sum(count) FROM rollup WHERE span = 3 AND dimension = 0") > 1000);
+}
+
 static void a_backup_is_a_whole_store(void **state)
 {
     char copy[80];
@@ -509,6 +610,7 @@ int main(void)
         STORE_TEST(a_file_of_schema_1_keeps_its_words),
         STORE_TEST(a_list_reads_as_it_was_written),
         STORE_TEST(words_come_and_go_in_any_order),
+        STORE_TEST(counts_agree_while_threats_come_change_and_go),
         STORE_TEST(a_backup_is_a_whole_store),
         STORE_TEST(a_full_disk_is_told_and_healed),
         STORE_TEST(every_search_uses_an_index),
