@@ -299,11 +299,11 @@ void sqlite_counts_close(struct sqlite_counts *counts)
     rollup_free(counts->above);
 }
 
-bool sqlite_counts_read(void *context, enum rollup_span span, enum rollup_dimension dimension, int64_t from,
-                        int64_t to, rollup_visit *visit, void *visitor, struct err *err)
+bool sqlite_counts_read(void *counts, enum rollup_span span, enum rollup_dimension dimension, int64_t from,
+                        int64_t to, rollup_visit *visit, void *context, struct err *err)
 {
-    struct sqlite_counts *counts = context;
-    struct sqlite_connection *c = counts->connection;
+    const struct rollup *above = ((struct sqlite_counts *)counts)->above;
+    struct sqlite_connection *c = ((struct sqlite_counts *)counts)->connection;
     sqlite3_stmt *read = sqlite_statement(c,
                                           "SELECT bucket, simulated, value, count FROM rollup WHERE span = ?1 AND "
                                           "dimension = ?2 AND bucket >= ?3 AND bucket < ?4",
@@ -322,15 +322,15 @@ bool sqlite_counts_read(void *context, enum rollup_span span, enum rollup_dimens
         row.simulated = sqlite3_column_int(read, 1) != 0;
         row.value = (const char *)sqlite3_column_text(read, 2);
         row.count = sqlite3_column_int64(read, 3);
-        visit(visitor, &row);
+        visit(context, &row);
     }
     if (step != SQLITE_DONE)
         sqlite_failed(c, "statistics", err);
     sqlite3_reset(read);
-    for (size_t i = 0; counts->above != NULL && i < rollup_count(counts->above); i++) {
-        row = rollup_row(counts->above, i);
+    for (size_t i = 0; above != NULL && i < rollup_count(above); i++) {
+        row = rollup_row(above, i);
         if (row.span == span && row.dimension == dimension && row.bucket >= from && row.bucket < to)
-            visit(visitor, &row);
+            visit(context, &row);
     }
     return step == SQLITE_DONE;
 }
