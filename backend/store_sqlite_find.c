@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW_LEAST = 2000, FEW_MOST = 20000, DRIVER_PARTS = 24 };
+enum { FEW_LEAST = 2000, FEW_MOST = 20000, STEPS = 8, DRIVER_PARTS = 24 };
 
 /* The part of a search that says which rows to look at: the entries of a few indexes, taken together. */
 struct driver {
@@ -31,15 +31,15 @@ struct finding {
     struct sql sql;
 };
 
-/* Looking at all hits costs as many steps; walking to enough of them, where they are spread evenly, as many as there
- * are rows for each hit, times what is wanted. Where both cost the same lies the measure. */
+/* Looking at all hits costs eight steps each; walking to enough of them, where they are spread evenly, a step for
+ * each row on the way. Where both cost the same lies the measure. */
 static bool measure(struct finding *f, struct err *err)
 {
     int64_t rows = 0;
 
     if (!sqlite_get_meta(f->reader, "last_seq", &rows, err))
         return false;
-    f->few = (int64_t)sqrt((double)rows * (double)(f->query->limit + f->query->offset));
+    f->few = (int64_t)sqrt((double)rows * (double)(f->query->limit + f->query->offset) / STEPS);
     f->few = f->few < FEW_LEAST ? FEW_LEAST : f->few > FEW_MOST ? FEW_MOST : f->few;
     f->driver.hits = f->few;
     return true;
