@@ -62,7 +62,8 @@ static const char schema_2[] =
     " WITHOUT ROWID;"
     "INSERT INTO posting (word, first, seqs) SELECT word, min(seq), word_list(seq) FROM (SELECT word, seq,"
     " (row_number() OVER (PARTITION BY word ORDER BY seq) - 1) / 90 AS part FROM word) GROUP BY word, part;"
-    "DROP TABLE word;";
+    "DROP TABLE word;"
+    "INSERT INTO meta (key, value) SELECT 'counted_seq', value FROM meta WHERE key = 'last_seq';";
 
 /* schemas[n] brings version n to n + 1. */
 static const char *const schemas[SCHEMA_VERSION] = {schema_1, schema_2};
@@ -309,6 +310,7 @@ bool sqlite_begin(struct sqlite_store *store, struct err *err)
     pthread_mutex_lock(&store->write_lock);
     begin = sqlite_statement(&store->writer, "BEGIN IMMEDIATE", err);
     store->seq_before = store->last_seq;
+    store->counted_before = store->counted_seq;
     if (begin != NULL && sqlite_run(&store->writer, begin, err))
         return true;
     pthread_mutex_unlock(&store->write_lock);
@@ -322,6 +324,7 @@ void sqlite_rollback(struct sqlite_store *store)
     sqlite_rollup_forget(store);
     words_forget(store->words);
     store->last_seq = store->seq_before;
+    store->counted_seq = store->counted_before;
     pthread_mutex_unlock(&store->write_lock);
 }
 
@@ -433,7 +436,8 @@ struct store *store_open_sqlite(const char *path, struct err *err)
         ok = false;
     } else {
         ok = connect_to(&store->writer, path, true, err) && sqlite_migrate(store, schemas, SCHEMA_VERSION, err) &&
-             read_name(store, err) && sqlite_get_meta(&store->writer, "last_seq", &store->last_seq, err);
+             read_name(store, err) && sqlite_get_meta(&store->writer, "last_seq", &store->last_seq, err) &&
+             sqlite_get_meta(&store->writer, "counted_seq", &store->counted_seq, err);
     }
     for (size_t i = 0; ok && i < SQLITE_READERS; i++)
         ok = connect_to(&store->readers[i], path, false, err);

@@ -37,10 +37,11 @@ struct sqlite_store {
     /* write_lock guards writer and what follows, for one transaction. */
     pthread_mutex_t write_lock;
     struct sqlite_connection writer;
-    int64_t last_seq, seq_before;     /* seq_before: at the start of the transaction */
-    struct rollup *rollup, *overflow; /* overflow: what counts as "", summed */
-    struct words *words;              /* changes of this transaction */
-    struct sqlite_known *known;       /* SQLITE_KNOWN of them */
+    int64_t last_seq, seq_before;        /* seq_before: at the start of the transaction */
+    int64_t counted_seq, counted_before; /* threats above it are in no count yet */
+    struct rollup *rollup, *overflow;    /* overflow: what counts as "", summed */
+    struct words *words;                 /* changes of this transaction */
+    struct sqlite_known *known;          /* SQLITE_KNOWN of them */
     size_t known_next;
     int64_t pruned_minute;
     /* pool_lock guards the lent flags of readers; never held over a query. */
@@ -76,10 +77,23 @@ bool sqlite_get_meta(struct sqlite_connection *connection, const char *key, int6
  * something is copied first. False: it is as it was, or as the last step that went well left it. */
 bool sqlite_migrate(struct sqlite_store *store, const char *const *steps, int newest, struct err *err);
 
-/* store_sqlite_rollup.c */
-bool sqlite_rollup_flush(struct sqlite_store *store, struct err *err); /* within a transaction */
+/* store_sqlite_rollup.c
+ *
+ * New threats are counted some hundreds at a time, by the transaction that fills the measure; meta holds the seq up
+ * to which all are, and whoever reads counts adds the few threats above it. What changes or removes a threat counts
+ * all of them first. */
+bool sqlite_rollup_count(struct sqlite_store *store, const struct rollup_fact *fact, int delta, struct err *err);
+bool sqlite_rollup_flush(struct sqlite_store *store, struct err *err); /* before the commit */
 void sqlite_rollup_forget(struct sqlite_store *store);                 /* after a rollback */
-bool sqlite_rollup_read(void *connection, enum rollup_span span, enum rollup_dimension dimension, int64_t from,
+
+/* The counts as of one read transaction of the connection. */
+struct sqlite_counts {
+    struct sqlite_connection *connection;
+    struct rollup *above; /* of the threats that are in no row; NULL: they are left out */
+};
+bool sqlite_counts_open(struct sqlite_counts *counts, struct sqlite_connection *connection, struct err *err);
+void sqlite_counts_close(struct sqlite_counts *counts);
+bool sqlite_counts_read(void *counts, enum rollup_span span, enum rollup_dimension dimension, int64_t from,
                         int64_t to, rollup_visit *visit, void *context, struct err *err);
 
 /* store_sqlite_threats.c */

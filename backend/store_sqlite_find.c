@@ -6,10 +6,11 @@
  * with that many hits, enough of them are near. */
 #include "backend/store_sqlite_search.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW = 20000, DRIVER_PARTS = 24 };
+enum { FEW_LEAST = 2000, FEW_MOST = 20000, STEPS = 8, DRIVER_PARTS = 24 };
 
 /* The part of a search that says which rows to look at: the entries of a few indexes, taken together. */
 struct driver {
@@ -18,18 +19,33 @@ struct driver {
         bool either; /* the second column of "either end" */
     } parts[DRIVER_PARTS];
     size_t count; /* 0: all rows */
-    int64_t hits; /* FEW: that many or more */
+    int64_t hits; /* few of the finding: that many or more */
     bool ordered;
 };
 
 struct finding {
     struct sqlite_connection *reader;
+    int64_t few; /* so many hits are all looked at */
     const struct store_query *query;
     struct driver driver;
     struct sql sql;
 };
 
-static bool count_hits(struct sqlite_connection *reader, const struct search *leaf, bool either, int64_t *hits,
+/* Looking at all hits costs eight steps each; walking to enough of them, where they are spread evenly, a step for
+ * each row on the way. Where both cost the same lies the measure. */
+static bool measure(struct finding *f, struct err *err)
+{
+    int64_t rows = 0;
+
+    if (!sqlite_get_meta(f->reader, "last_seq", &rows, err))
+        return false;
+    f->few = (int64_t)sqrt((double)rows * (double)(f->query->limit + f->query->offset) / STEPS);
+    f->few = f->few < FEW_LEAST ? FEW_LEAST : f->few > FEW_MOST ? FEW_MOST : f->few;
+    f->driver.hits = f->few;
+    return true;
+}
+
+static bool count_hits(const struct finding *f, const struct search *leaf, bool either, int64_t *hits,
                        struct err *err)
 {
     struct sql *sql = calloc(1, sizeof *sql);
@@ -42,11 +58,11 @@ static bool count_hits(struct sqlite_connection *reader, const struct search *le
     sql_add(sql, "SELECT count(*) FROM (");
     sql_from_index(sql, leaf, either, 0, false);
     sql_add(sql, " LIMIT ");
-    sql_integer(sql, FEW);
+    sql_integer(sql, f->few);
     sql_add(sql, ")");
-    count = sql_prepare(sql, reader, err);
+    count = sql_prepare(sql, f->reader, err);
     if (count != NULL) {
-        ok = sqlite3_step(count) == SQLITE_ROW || sqlite_failed(reader, "search", err);
+        ok = sqlite3_step(count) == SQLITE_ROW || sqlite_failed(f->reader, "search", err);
         *hits = ok ? sqlite3_column_int64(count, 0) : 0;
     }
     sqlite3_finalize(count);
@@ -55,10 +71,9 @@ static bool count_hits(struct sqlite_connection *reader, const struct search *le
     return ok;
 }
 
-static bool choose(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err);
+static bool choose(const struct finding *f, const struct search *s, struct driver *driver, struct err *err);
 
-static bool choose_leaf(struct sqlite_connection *reader, const struct search *s, struct driver *driver,
-                        struct err *err)
+static bool choose_leaf(const struct finding *f, const struct search *s, struct driver *driver, struct err *err)
 {
     size_t columns = sql_has_either(s) ? 2 : 1;
     int64_t hits = 0;
@@ -69,23 +84,22 @@ static bool choose_leaf(struct sqlite_connection *reader, const struct search *s
     for (driver->count = 0; driver->count < columns; driver->count++) {
         driver->parts[driver->count].leaf = s;
         driver->parts[driver->count].either = driver->count > 0;
-        if (!count_hits(reader, s, driver->count > 0, &hits, err))
+        if (!count_hits(f, s, driver->count > 0, &hits, err))
             return false;
         driver->hits += hits;
     }
-    driver->hits = driver->hits < FEW ? driver->hits : FEW;
+    driver->hits = driver->hits < f->few ? driver->hits : f->few;
     driver->ordered = sql_is_ordered(s);
     return true;
 }
 
 /* All of an OR must be known by their index, or none helps. */
-static bool choose_or(struct sqlite_connection *reader, const struct search *s, struct driver *driver,
-                      struct err *err)
+static bool choose_or(const struct finding *f, const struct search *s, struct driver *driver, struct err *err)
 {
     struct driver child, all = {.ordered = true};
 
     for (size_t i = 0; i < s->count; i++) {
-        if (!choose(reader, s->children[i], &child, err))
+        if (!choose(f, s->children[i], &child, err))
             return false;
         if (child.count == 0 || all.count + child.count > DRIVER_PARTS)
             return true;
@@ -94,7 +108,7 @@ static bool choose_or(struct sqlite_connection *reader, const struct search *s, 
         all.hits += child.hits;
         all.ordered = all.ordered && child.ordered;
     }
-    all.hits = all.hits < FEW ? all.hits : FEW;
+    all.hits = all.hits < f->few ? all.hits : f->few;
     *driver = all;
     return true;
 }
@@ -106,19 +120,19 @@ static bool is_better(const struct driver *a, const struct driver *b)
     return a->hits != b->hits ? a->hits < b->hits : a->ordered && !b->ordered;
 }
 
-static bool choose(struct sqlite_connection *reader, const struct search *s, struct driver *driver, struct err *err)
+static bool choose(const struct finding *f, const struct search *s, struct driver *driver, struct err *err)
 {
     driver->count = 0;
-    driver->hits = FEW;
+    driver->hits = f->few;
     driver->ordered = false;
     if (s->kind == SEARCH_OR)
-        return choose_or(reader, s, driver, err);
+        return choose_or(f, s, driver, err);
     if (s->kind != SEARCH_AND)
-        return choose_leaf(reader, s, driver, err);
+        return choose_leaf(f, s, driver, err);
     for (size_t i = 0; i < s->count; i++) {
         struct driver child;
 
-        if (!choose(reader, s->children[i], &child, err))
+        if (!choose(f, s->children[i], &child, err))
             return false;
         if (is_better(&child, driver))
             *driver = child;
@@ -151,7 +165,7 @@ static void write_find(struct finding *f)
     const char *order = f->query->oldest_first ? "" : " DESC";
 
     sql_add(&f->sql, "SELECT " STORED_COLUMNS " FROM ");
-    if (f->driver.count > 0 && f->driver.hits >= FEW && f->driver.ordered) {
+    if (f->driver.count > 0 && f->driver.hits >= f->few && f->driver.ordered) {
         sql_add(&f->sql, "(");
         add_driver(&f->sql, &f->driver, f->query->before_seq, f->query->oldest_first);
         sql_add(&f->sql, " ORDER BY 1");
@@ -167,7 +181,7 @@ static void write_find(struct finding *f)
             sql_add(&f->sql, f->query->oldest_first ? " AND threat.seq > " : " AND threat.seq < ");
             sql_integer(&f->sql, f->query->before_seq);
         }
-        if (f->driver.count > 0 && f->driver.hits < FEW) {
+        if (f->driver.count > 0 && f->driver.hits < f->few) {
             sql_add(&f->sql, " AND threat.seq IN (");
             add_driver(&f->sql, &f->driver, 0, false);
             sql_add(&f->sql, ")");
@@ -211,21 +225,41 @@ static void add_visible(void *context, const struct rollup_row *row)
     *(int64_t *)context += row->count;
 }
 
-/* Without a search the counts know it; with one only when few rows are to be looked at. */
+/* Everything: what the counts know, and the few threats that are in none of them yet. */
+static bool count_without_search(struct finding *f, int64_t *total, struct err *err)
+{
+    static const char all[] = "SELECT count(*) FROM threat WHERE seq > ?1";
+    static const char visible[] = "SELECT count(*) FROM threat WHERE seq > ?1 AND suppressed_by IS NULL";
+    struct sqlite_counts counts = {.connection = f->reader};
+    bool with = f->query->with_suppressed, ok;
+    int64_t counted = 0;
+    sqlite3_stmt *count = NULL;
+
+    *total = 0;
+    ok = sqlite_get_meta(f->reader, "counted_seq", &counted, err) &&
+         sqlite_counts_read(&counts, ROLLUP_EVER, ROLLUP_SEVERITY, INT64_MIN, INT64_MAX, add_visible, total, err) &&
+         (!with || sqlite_counts_read(&counts, ROLLUP_EVER, ROLLUP_SUPPRESSED, INT64_MIN, INT64_MAX, add_visible,
+                                      total, err)) &&
+         (count = sqlite_statement(f->reader, with ? all : visible, err)) != NULL;
+    if (ok) {
+        sqlite3_bind_int64(count, 1, counted);
+        ok = sqlite3_step(count) == SQLITE_ROW || sqlite_failed(f->reader, "search", err);
+        *total += ok ? sqlite3_column_int64(count, 0) : 0;
+        sqlite3_reset(count);
+    }
+    return ok;
+}
+
+/* With a search only when few rows are to be looked at. */
 static bool count_all(struct finding *f, int64_t *total, struct err *err)
 {
     sqlite3_stmt *count;
     bool ok;
 
+    if (f->driver.count == 0 && (f->query->search == NULL || f->query->search->kind == SEARCH_ALL))
+        return count_without_search(f, total, err);
     *total = -1;
-    if (f->driver.count == 0 && (f->query->search == NULL || f->query->search->kind == SEARCH_ALL)) {
-        *total = 0;
-        return sqlite_rollup_read(f->reader, ROLLUP_EVER, ROLLUP_SEVERITY, INT64_MIN, INT64_MAX, add_visible, total,
-                                  err) &&
-               (!f->query->with_suppressed || sqlite_rollup_read(f->reader, ROLLUP_EVER, ROLLUP_SUPPRESSED, INT64_MIN,
-                                                                 INT64_MAX, add_visible, total, err));
-    }
-    if (f->driver.count == 0 || f->driver.hits >= FEW)
+    if (f->driver.count == 0 || f->driver.hits >= f->few)
         return true;
     sql_clear(&f->sql);
     f->sql.text.max = SQL_TEXT_MAX;
@@ -256,10 +290,9 @@ bool sqlite_find(struct store *store, const struct store_query *query, store_eac
         return false;
     }
     f->query = query;
-    f->driver.hits = FEW;
     f->sql.text.max = SQL_TEXT_MAX;
-    ok = sqlite_text(f->reader, "BEGIN", err) &&
-         (query->search == NULL || choose(f->reader, query->search, &f->driver, err));
+    ok = sqlite_text(f->reader, "BEGIN", err) && measure(f, err) &&
+         (query->search == NULL || choose(f, query->search, &f->driver, err));
     if (ok) {
         write_find(f);
         ok = give_all(f, each, context, err) && (total == NULL || count_all(f, total, err));
@@ -283,9 +316,8 @@ char *sqlite_find_plan(struct store *store, const struct store_query *query, str
         return NULL;
     }
     f->query = query;
-    f->driver.hits = FEW;
     f->sql.text.max = SQL_TEXT_MAX;
-    if (query->search == NULL || choose(f->reader, query->search, &f->driver, err)) {
+    if (measure(f, err) && (query->search == NULL || choose(f, query->search, &f->driver, err))) {
         sql_add(&f->sql, "EXPLAIN QUERY PLAN ");
         write_find(f);
         rows = sql_prepare(&f->sql, f->reader, err);

@@ -308,6 +308,114 @@ static void word_has(sqlite3_context *context, int argc, sqlite3_value **argv)
     sqlite3_result_int(context, low < looked->count && looked->seqs[low] == seq);
 }
 
+/* --- word_begins --- */
+
+enum { WINDOW = 1 << 16 };
+
+/* Which threats of one stretch of seq have a word of the range; lives as struct looked does. */
+struct window {
+    sqlite3_stmt *next, *lists;
+    int64_t start; /* -1: none yet */
+    uint8_t bits[WINDOW / 8];
+};
+
+static void window_free(void *context)
+{
+    struct window *window = context;
+
+    sqlite3_finalize(window->next);
+    sqlite3_finalize(window->lists);
+    sqlite3_free(window);
+}
+
+static struct window *window_of(sqlite3_context *context)
+{
+    static const char next[] = "SELECT word FROM posting WHERE word > ?1 AND word < ?2 ORDER BY word LIMIT 1";
+    static const char lists[] = "SELECT first, seqs FROM posting WHERE word = ?1 AND first < ?3 AND first >= "
+                                "coalesce((SELECT max(first) FROM posting WHERE word = ?1 AND first <= ?2), ?2)";
+    struct window *window = sqlite3_get_auxdata(context, 0);
+    sqlite3 *db = sqlite3_context_db_handle(context);
+
+    if (window != NULL)
+        return window;
+    window = sqlite3_malloc(sizeof *window);
+    if (window == NULL)
+        return NULL;
+    *window = (struct window){.start = -1};
+    if (sqlite3_prepare_v2(db, next, -1, &window->next, NULL) != SQLITE_OK ||
+        sqlite3_prepare_v2(db, lists, -1, &window->lists, NULL) != SQLITE_OK) {
+        window_free(window);
+        return NULL;
+    }
+    sqlite3_set_auxdata(context, 0, window, window_free);
+    return sqlite3_get_auxdata(context, 0);
+}
+
+/* Marks the threats of one word. */
+static bool mark_word(struct window *window, sqlite3_value *word)
+{
+    int64_t seqs[LIST_SEQS];
+    int step;
+
+    sqlite3_bind_value(window->lists, 1, word);
+    sqlite3_bind_int64(window->lists, 2, window->start);
+    sqlite3_bind_int64(window->lists, 3, window->start + WINDOW);
+    while ((step = sqlite3_step(window->lists)) == SQLITE_ROW) {
+        size_t count = list_read(sqlite3_column_int64(window->lists, 0), sqlite3_column_blob(window->lists, 1),
+                                 (size_t)sqlite3_column_bytes(window->lists, 1), seqs, LIST_SEQS);
+
+        for (size_t i = 0; i < count; i++) {
+            int64_t at = seqs[i] - window->start;
+
+            if (at >= 0 && at < WINDOW)
+                window->bits[at / 8] |= (uint8_t)(1u << at % 8);
+        }
+    }
+    sqlite3_reset(window->lists);
+    return step == SQLITE_DONE;
+}
+
+/* From word to word, so that the lists outside the window are not read. */
+static bool fill_window(struct window *window, sqlite3_value *from, sqlite3_value *to, int64_t start)
+{
+    sqlite3_value *word = sqlite3_value_dup(from);
+    bool ok = word != NULL;
+    int step = SQLITE_ROW;
+
+    window->start = start;
+    memset(window->bits, 0, sizeof window->bits);
+    ok = ok && mark_word(window, word); /* the beginning may be a word itself */
+    while (ok && step == SQLITE_ROW) {
+        sqlite3_bind_value(window->next, 1, word);
+        sqlite3_bind_value(window->next, 2, to);
+        step = sqlite3_step(window->next);
+        if (step == SQLITE_ROW) {
+            sqlite3_value_free(word);
+            word = sqlite3_value_dup(sqlite3_column_value(window->next, 0));
+        }
+        sqlite3_reset(window->next);
+        ok = (step == SQLITE_ROW && word != NULL && mark_word(window, word)) || step == SQLITE_DONE;
+    }
+    sqlite3_value_free(word);
+    if (!ok)
+        window->start = -1;
+    return ok;
+}
+
+static void word_begins(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    struct window *window = window_of(context);
+    int64_t seq = sqlite3_value_int64(argv[2]), start = seq / WINDOW * WINDOW;
+
+    (void)argc;
+    if (window == NULL)
+        sqlite3_result_error_nomem(context);
+    else if (seq < 0 || (window->start != start && !fill_window(window, argv[0], argv[1], start)))
+        sqlite3_result_error(context, "words cannot be read", -1);
+    else
+        sqlite3_result_int(context, window->bits[(seq - start) / 8] >> (seq - start) % 8 & 1);
+}
+
 /* --- word_list --- */
 
 struct summed {
@@ -368,6 +476,8 @@ bool words_register(struct sqlite_connection *connection, struct err *err)
 
     return (sqlite3_create_module(connection->db, "hits", &hits, NULL) == SQLITE_OK &&
             sqlite3_create_function(connection->db, "word_has", 2, flags, NULL, word_has, NULL, NULL) == SQLITE_OK &&
+            sqlite3_create_function(connection->db, "word_begins", 3, flags, NULL, word_begins, NULL, NULL) ==
+                SQLITE_OK &&
             sqlite3_create_function(connection->db, "word_list", 1, flags, NULL, NULL, list_step, list_final) ==
                 SQLITE_OK) ||
            sqlite_failed(connection, "words", err);

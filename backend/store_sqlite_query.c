@@ -187,13 +187,16 @@ bool sqlite_first_seq(struct store *store, int64_t *seq, struct err *err)
 bool sqlite_statistics(struct store *store, const struct store_span *span, char **json, struct err *err)
 {
     struct sqlite_connection *reader = sqlite_lend(SQLITE_STORE(store), err);
+    struct sqlite_counts counts = {0};
     bool ok;
 
     *json = NULL;
     if (reader == NULL)
         return false;
-    ok = sqlite_text(reader, "BEGIN", err); /* one moment for all sums */
-    ok = ok && rollup_statistics(span, clock_now_us(), sqlite_rollup_read, reader, json, err);
+    ok = sqlite_text(reader, "BEGIN", err) /* one moment for all sums */ &&
+         sqlite_counts_open(&counts, reader, err) &&
+         rollup_statistics(span, clock_now_us(), sqlite_counts_read, &counts, json, err);
+    sqlite_counts_close(&counts);
     if (sqlite3_get_autocommit(reader->db) == 0)
         sqlite3_exec(reader->db, "COMMIT", NULL, NULL, NULL);
     sqlite_return(SQLITE_STORE(store), reader);

@@ -83,13 +83,12 @@ static bool take_out(struct sqlite_store *store, sqlite3_stmt *row, struct err *
                                .sensor = (const char *)sqlite3_column_text(row, 12),
                                .source = cJSON_IsString(source) ? source->valuestring : "",
                                .destination = cJSON_IsString(destination) ? destination->valuestring : ""};
-    bool ok = json != NULL && rollup_add(store->rollup, &fact, -1, clock_now_us());
+    bool ok = (json != NULL || err_set(err, ERR_MEMORY, "store: out of memory")) &&
+              sqlite_rollup_count(store, &fact, -1, err);
 
     cJSON_Delete(object);
-    if (!ok)
-        return err_set(err, ERR_MEMORY, "store: out of memory");
-    return sqlite_remove_words(store, sqlite3_column_int64(row, 0), json, fact.sensor,
-                               (const char *)sqlite3_column_text(row, 4), err);
+    return ok && sqlite_remove_words(store, sqlite3_column_int64(row, 0), json, fact.sensor,
+                                     (const char *)sqlite3_column_text(row, 4), err);
 }
 
 /* received_ms follows seq closely, so the first seq that is not old enough is found by halving. */

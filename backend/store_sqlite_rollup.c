@@ -2,7 +2,77 @@
 #include "backend/store_sqlite.h"
 #include "common/clock.h"
 
+#include <arpa/inet.h>
 #include <string.h>
+
+enum { UNCOUNTED = 512 }; /* so many new threats are counted together */
+
+/* --- threats that are in no count yet --- */
+
+static const char *address_text(const uint8_t *bytes, char out[INET6_ADDRSTRLEN])
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+    out[0] = '\0';
+    if (bytes == NULL)
+        return out;
+    if (memcmp(bytes, mapped, sizeof mapped) == 0)
+        inet_ntop(AF_INET, bytes + sizeof mapped, out, INET6_ADDRSTRLEN);
+    else
+        inet_ntop(AF_INET6, bytes, out, INET6_ADDRSTRLEN);
+    return out;
+}
+
+static bool add_above(struct sqlite_connection *connection, int64_t seq, struct rollup *rollup, struct err *err)
+{
+    static const char sql[] = "SELECT timestamp_us, simulated, suppressed_by IS NOT NULL, severity, type, status, "
+                              "verdict, sensor, source, destination FROM threat WHERE seq > ?1";
+    sqlite3_stmt *rows = sqlite_statement(connection, sql, err);
+    int64_t now_us = clock_now_us();
+    bool ok = true;
+    int step = SQLITE_DONE;
+
+    if (rows == NULL)
+        return false;
+    sqlite3_bind_int64(rows, 1, seq);
+    while (ok && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        char source[INET6_ADDRSTRLEN], destination[INET6_ADDRSTRLEN];
+        const struct rollup_fact fact = {.timestamp_us = sqlite3_column_int64(rows, 0),
+                                         .simulated = sqlite3_column_int(rows, 1) != 0,
+                                         .suppressed = sqlite3_column_int(rows, 2) != 0,
+                                         .severity = (enum severity)sqlite3_column_int(rows, 3),
+                                         .type = (const char *)sqlite3_column_text(rows, 4),
+                                         .status = (const char *)sqlite3_column_text(rows, 5),
+                                         .verdict = (const char *)sqlite3_column_text(rows, 6),
+                                         .sensor = (const char *)sqlite3_column_text(rows, 7),
+                                         .source = address_text(sqlite3_column_blob(rows, 8), source),
+                                         .destination = address_text(sqlite3_column_blob(rows, 9), destination)};
+
+        ok = rollup_add(rollup, &fact, 1, now_us) || err_set(err, ERR_MEMORY, "store: out of memory");
+    }
+    if (ok && step != SQLITE_DONE)
+        ok = sqlite_failed(connection, "counts", err);
+    sqlite3_reset(rows);
+    return ok;
+}
+
+static bool count_all_in(struct sqlite_store *store, struct err *err)
+{
+    if (store->counted_seq == store->last_seq)
+        return true;
+    if (!add_above(&store->writer, store->counted_seq, store->rollup, err))
+        return false;
+    store->counted_seq = store->last_seq;
+    return true;
+}
+
+bool sqlite_rollup_count(struct sqlite_store *store, const struct rollup_fact *fact, int delta, struct err *err)
+{
+    return count_all_in(store, err) && (rollup_add(store->rollup, fact, delta, clock_now_us()) ||
+                                        err_set(err, ERR_MEMORY, "store: out of memory"));
+}
+
+/* --- writing --- */
 
 static uint32_t bit_of(bool simulated, const char *value)
 {
@@ -184,9 +254,12 @@ static bool prune_minutes(struct sqlite_store *store, struct err *err)
 
 bool sqlite_rollup_flush(struct sqlite_store *store, struct err *err)
 {
+    bool ok = store->last_seq - store->counted_seq < UNCOUNTED || count_all_in(store, err);
     size_t count = rollup_count(store->rollup);
-    bool ok = count == 0 || prune_minutes(store, err);
 
+    ok = ok && (count == 0 || prune_minutes(store, err)) &&
+         (store->counted_seq == store->counted_before ||
+          sqlite_set_meta(&store->writer, "counted_seq", store->counted_seq, err));
     for (size_t i = 0; ok && i < count; i++) {
         struct rollup_row row = rollup_row(store->rollup, i);
 
@@ -207,10 +280,30 @@ void sqlite_rollup_forget(struct sqlite_store *store)
     store->pruned_minute = 0;
 }
 
-bool sqlite_rollup_read(void *connection, enum rollup_span span, enum rollup_dimension dimension, int64_t from,
+/* --- reading --- */
+
+bool sqlite_counts_open(struct sqlite_counts *counts, struct sqlite_connection *connection, struct err *err)
+{
+    int64_t counted = 0;
+
+    counts->connection = connection;
+    counts->above = rollup_create();
+    if (counts->above == NULL)
+        return err_set(err, ERR_MEMORY, "store: out of memory");
+    return sqlite_get_meta(connection, "counted_seq", &counted, err) &&
+           add_above(connection, counted, counts->above, err);
+}
+
+void sqlite_counts_close(struct sqlite_counts *counts)
+{
+    rollup_free(counts->above);
+}
+
+bool sqlite_counts_read(void *counts, enum rollup_span span, enum rollup_dimension dimension, int64_t from,
                         int64_t to, rollup_visit *visit, void *context, struct err *err)
 {
-    struct sqlite_connection *c = connection;
+    const struct rollup *above = ((struct sqlite_counts *)counts)->above;
+    struct sqlite_connection *c = ((struct sqlite_counts *)counts)->connection;
     sqlite3_stmt *read = sqlite_statement(c,
                                           "SELECT bucket, simulated, value, count FROM rollup WHERE span = ?1 AND "
                                           "dimension = ?2 AND bucket >= ?3 AND bucket < ?4",
@@ -234,5 +327,10 @@ bool sqlite_rollup_read(void *connection, enum rollup_span span, enum rollup_dim
     if (step != SQLITE_DONE)
         sqlite_failed(c, "statistics", err);
     sqlite3_reset(read);
+    for (size_t i = 0; above != NULL && i < rollup_count(above); i++) {
+        row = rollup_row(above, i);
+        if (row.span == span && row.dimension == dimension && row.bucket >= from && row.bucket < to)
+            visit(context, &row);
+    }
     return step == SQLITE_DONE;
 }

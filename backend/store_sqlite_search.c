@@ -276,9 +276,11 @@ static void leaf_condition(struct sql *sql, const struct search *s)
 static void word_condition(struct sql *sql, const struct search *s)
 {
     if (s->prefix) {
-        sql_add(sql, "threat.seq IN (SELECT seq FROM hits WHERE ");
-        word_test(sql, s);
-        sql_add(sql, ")");
+        sql_add(sql, "word_begins(");
+        sql_text(sql, lowered(s->text));
+        sql_add(sql, ", ");
+        sql_text(sql, above(lowered(s->text)));
+        sql_add(sql, ", threat.seq)");
         return;
     }
     sql_add(sql, "word_has(");

@@ -1,6 +1,5 @@
 /* store_sqlite_threats.c: everything that changes threats, each in one transaction with its counts and its event. */
 #include "backend/store_sqlite_words.h"
-#include "common/clock.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -127,11 +126,6 @@ static struct store_envelope envelope_of(const struct known_threat *known)
                                    .history = known->history};
 }
 
-static bool count_change(struct sqlite_store *store, const struct rollup_fact *fact, int delta, struct err *err)
-{
-    return rollup_add(store->rollup, fact, delta, clock_now_us()) || err_set(err, ERR_MEMORY, "store: out of memory");
-}
-
 static bool add_words(struct sqlite_store *store, int64_t seq, const struct store_record *record, struct err *err)
 {
     bool ok = true;
@@ -211,16 +205,6 @@ static bool add_new(struct sqlite_store *store, struct store_item *item, struct 
                                       .received_ms = item->received_ms,
                                       .suppressed_by = item->suppressed_by,
                                       .triage = {.status = "new", .version = 1}};
-    struct rollup_fact fact = {.timestamp_us = item->threat->timestamp_us,
-                               .simulated = record->simulated,
-                               .suppressed = item->suppressed_by != NULL,
-                               .severity = item->threat->severity,
-                               .type = item->threat->type,
-                               .status = "new",
-                               .verdict = "",
-                               .sensor = sensor_of(item),
-                               .source = item->threat->source_ip,
-                               .destination = item->threat->destination_ip};
     sqlite3_stmt *add = sqlite_statement(&store->writer, sql, err);
 
     if (add == NULL)
@@ -236,8 +220,7 @@ static bool add_new(struct sqlite_store *store, struct store_item *item, struct 
         return err_set(err, ERR_MEMORY, "threat %s: out of memory", item->threat->id);
     store->last_seq = item->seq = envelope.seq;
     item->result = STORE_STORED;
-    return add_body(store, item, record->json, envelope.seq, err) && add_words(store, envelope.seq, record, err) &&
-           count_change(store, &fact, 1, err);
+    return add_body(store, item, record->json, envelope.seq, err) && add_words(store, envelope.seq, record, err);
 }
 
 static bool write_revision(struct sqlite_store *store, const struct known_threat *known, const struct threat *merged,
@@ -274,7 +257,7 @@ static bool update(struct sqlite_store *store, struct store_item *item, struct k
     struct store_envelope envelope;
     bool ok;
 
-    if (!count_change(store, &before, -1, err) ||
+    if (!sqlite_rollup_count(store, &before, -1, err) ||
         !sqlite_remove_words(store, known->seq, known->json, NULL, NULL, err) ||
         !store_record_merge(&merged, known->json, item->threat, err))
         return false;
@@ -288,7 +271,7 @@ static bool update(struct sqlite_store *store, struct store_item *item, struct k
     after = fact_of(known);
     envelope = envelope_of(known);
     ok = ok && write_revision(store, known, &merged, &record, store->last_seq + 1, err) &&
-         add_words(store, known->seq, &record, err) && count_change(store, &after, 1, err);
+         add_words(store, known->seq, &record, err) && sqlite_rollup_count(store, &after, 1, err);
     if (ok) {
         item->json = store_record_given(record.json, &envelope);
         item->seq = ++store->last_seq;
@@ -422,12 +405,12 @@ static bool triage_known(struct sqlite_store *store, struct known_threat *known,
     char *history = NULL;
     bool ok = words != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
 
-    ok = ok && count_change(store, &before, -1, err) &&
+    ok = ok && sqlite_rollup_count(store, &before, -1, err) &&
          store_record_change(&known->triage, known->history, change, &history, err);
     if (ok && change->comment != NULL)
         store_record_add_words(words, change->comment);
     after = fact_of(known);
-    ok = ok && count_change(store, &after, 1, err) &&
+    ok = ok && sqlite_rollup_count(store, &after, 1, err) &&
          write_triage(store, known, change->comment != NULL, history, err) &&
          add_words(store, known->seq, words, err) && sqlite_rollup_flush(store, err) && words_flush(store, err) &&
          sqlite_set_meta(&store->writer, "last_seq", store->last_seq + 1, err);

@@ -16,10 +16,10 @@ void words_forget(struct words *words); /* what was gathered, after a rollback *
 bool words_change(struct words *words, const char *word, int64_t seq, bool has, struct err *err);
 bool words_flush(struct sqlite_store *store, struct err *err);
 
-/* What SQL knows on this connection from now on:
- *   hits                  a table (word, seq), one row for each threat of a word; asked with "word = ?" it gives seq
- * in the order wanted, with "word >= ? AND word < ?" in any word_has(word, seq)   1 or 0 word_list(seq)        the
- * sum of rows as a row of posting keeps them */
+/* What SQL knows on this connection from now on: a table hits (word, seq) with a row for each threat of a word, which
+ * "word = ?" gives by seq in the order wanted and "word >= ? AND word < ?" in any; word_has(word, seq) and
+ * word_begins(from, to, seq), which are 1 when the threat has the word, or one with from <= word < to; and the sum
+ * word_list(seq), which is rows as one row of posting keeps them. */
 bool words_register(struct sqlite_connection *connection, struct err *err);
 
 #endif
