@@ -240,8 +240,9 @@ static void reopen_device(struct monitor *monitor, struct run *run, struct devic
         say_state(monitor, MONITOR_LIVE, "");
 }
 
-/* Takes what a device has, at most BURST frames; how many. */
-static int drain(struct monitor *monitor, struct run *run, struct device *device, int wait_ms)
+/* Takes what a device has, at most BURST frames; how many. Moves *reached to the latest of them: only what is on its
+ * way (LAG_NS) may still come from before it. */
+static int drain(struct monitor *monitor, struct run *run, struct device *device, int wait_ms, int64_t *reached)
 {
     struct capture_frame frame;
     struct err err = {0};
@@ -258,6 +259,7 @@ static int drain(struct monitor *monitor, struct run *run, struct device *device
             break;
         }
         pipeline_frame(run->pipeline, &frame);
+        *reached = frame.time_ns;
         if (taken++ == 0)
             first_ns = frame.time_ns;
         if (frame.time_ns - first_ns > WAIT_MS * MS) /* a trickle without a pause: others want a look, too */
@@ -287,9 +289,11 @@ static void read_drops(struct run *run)
 static void watch(struct monitor *monitor, struct run *run)
 {
     int wait_ms = run->device_count == 1 ? WAIT_MS : WAIT_EACH_MS;
+    int64_t ticked = 0;
     bool quiet = true;
 
     while (go_on(monitor, run)) {
+        int64_t reached = clock_now_ns();
         int taken = 0, open = 0;
 
         for (size_t i = 0; i < run->device_count; i++) {
@@ -298,14 +302,18 @@ static void watch(struct monitor *monitor, struct run *run)
             if (device->capture == NULL)
                 reopen_device(monitor, run, device);
             if (device->capture != NULL) {
-                taken += drain(monitor, run, device, quiet || run->device_count == 1 ? wait_ms : 0);
+                int64_t here = reached;
+                taken += drain(monitor, run, device, quiet || run->device_count == 1 ? wait_ms : 0, &here);
+                reached = here < reached ? here : reached;
                 open++;
             }
         }
         quiet = taken == 0;
         read_drops(run);
-        if (quiet)
-            pipeline_tick(run->pipeline, clock_now_ns() - LAG_NS);
+        if (quiet || reached >= ticked + WAIT_MS * MS) { /* what is no IP moves no flow's clock */
+            ticked = reached;
+            pipeline_tick(run->pipeline, reached - LAG_NS);
+        }
         if (open == 0)
             nap(monitor, WAIT_MS);
     }
