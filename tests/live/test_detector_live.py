@@ -238,7 +238,7 @@ def test_flows_end_in_time_though_only_frames_without_ip_come(net, watch):
 def test_a_file_of_the_same_packets_gives_the_same_flows(net, watch, tmp_path):
     """What tcpdump wrote beside it."""
     detector, capture = watch(arguments=["--filter", f"host {ATTACKER}"]), tmp_path / "beside.pcap"
-    beside = subprocess.Popen([*net.prefix(net.target), "tcpdump", "-i", net.device, "-U", "--immediate-mode", "-Z", "root", "-w", str(capture), "--nano",
+    beside = subprocess.Popen([*net.prefix(net.target), "tcpdump", "-i", net.device, "-U", "-s", "2048", "-B", "16384", "-Z", "root", "-w", str(capture), "--nano",
                                f"host {ATTACKER}"], stderr=subprocess.PIPE, text=True)
     try:
         assert "listening on" in beside.stderr.readline()
@@ -257,7 +257,7 @@ def test_a_file_of_the_same_packets_gives_the_same_flows(net, watch, tmp_path):
             done = read(capture, "--features", "--quiet", check=False)
             return int(re.search(r"packets=(\d+)", done.stderr.splitlines()[-1])[1])
 
-        wait_for(lambda: written() == detector.counter("packets") > 250, 30, 0.5, why=f"{written()} and {detector.counters()}")
+        wait_for(lambda: written() == detector.counter("packets") > 250, 30, 0.5, why="another number of packets")
         assert detector.call("POST", "/api/stop-capture").status_code == 200
     finally:
         beside.send_signal(signal.SIGTERM)
