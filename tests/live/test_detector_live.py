@@ -100,15 +100,19 @@ def test_every_packet_is_counted_and_none_is_lost(net, watch):
     assert detector.counter("drops") == 0 and detector.counter("flows") == 100
 
 
-def test_the_traffic_to_the_webhook_is_left_out(net, watch, receiver):
-    port = receiver.server.server_port
-    detector = watch(f"live:lo,{net.device}", ["--filter", f"tcp and (port {port} or host {ATTACKER})"])
-    attack(net)
-    wait_for(lambda: receiver.heard and receiver.beats, 30)
-    attack(net, [4000])
-    wait_for(lambda: detector.counter("packets") >= 122, 30)
-    time.sleep(0.5)
-    assert detector.counter("packets") == 122
+def test_the_products_own_traffic_is_left_out(net, watch, receiver):
+    """To the webhook, and to a database that is named."""
+    port, database = receiver.server.server_port, inside(net.target, lambda: socket.create_server(("127.0.0.1", 0)))
+    with database:
+        name, other = "localhost", database.getsockname()[1]
+        detector = watch(f"live:lo,{net.device}", ["--filter", f"tcp and (port {port} or port {other} or host {ATTACKER})", "--own-traffic", f"{name}:{other}"])
+        inside(net.target, lambda: socket.create_connection((name, other), 10).close())
+        attack(net)
+        wait_for(lambda: receiver.heard and receiver.beats, 30)
+        attack(net, [4000])
+        wait_for(lambda: detector.counter("packets") >= 122, 30)
+        time.sleep(0.5)
+        assert detector.counter("packets") == 122
 
 
 def test_an_interface_that_goes_away_is_told_and_watched_again_when_it_is_back(net, watch, receiver):
