@@ -195,7 +195,7 @@ static void tell_undecoded(const struct pipeline_counters *counters)
             text_addf(&text, "%s%s=%llu", text.length > 0 ? " " : "", packet_reason_text((enum packet_reason)r),
                       (unsigned long long)counters->decode[r]);
     if (text.length > 0 && !text.failed)
-        log_info("read.undecoded", "%s", text.bytes);
+        log_info("read.undecoded", "reasons=\"%s\"", text.bytes);
     free(text.bytes);
 }
 

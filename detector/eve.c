@@ -37,25 +37,33 @@ static void eve_time(int64_t us, char out[CLOCK_TEXT + 8])
     snprintf(out, CLOCK_TEXT + 8, "%s+0000", text);
 }
 
-/* A number that a reader may join events by; from the id, so that revisions share it. Below 2^53. */
-static double flow_id(const char *id)
+/* A number that a reader may join events by; from the id, so that revisions share it. Below 2^53, and in digits:
+ * cJSON would write one of this size with an exponent. */
+static void flow_id(const char *id, char out[24])
 {
     char hash[TOKEN_HASH];
 
     token_hash(id, strlen(id), hash);
     hash[13] = '\0';
-    return (double)strtoull(hash, NULL, 16);
+    snprintf(out, 24, "%llu", strtoull(hash, NULL, 16));
+}
+
+/* As Suricata writes it. */
+static const char *eve_protocol(const char *protocol)
+{
+    return strcmp(protocol, "ICMPV6") == 0 ? "IPv6-ICMP" : protocol;
 }
 
 char *eve_alert(const struct threat *t, const char *file)
 {
     cJSON *o = cJSON_CreateObject(), *alert = cJSON_CreateObject();
-    char time[CLOCK_TEXT + 8], signature[THREAT_TYPE + 16], *text;
+    char time[CLOCK_TEXT + 8], signature[THREAT_TYPE + 16], id[24], *text;
 
     eve_time(t->timestamp_us, time);
     snprintf(signature, sizeof signature, "THREATLINE %s", t->type);
     cJSON_AddStringToObject(o, "timestamp", time);
-    cJSON_AddNumberToObject(o, "flow_id", flow_id(t->id));
+    flow_id(t->id, id);
+    cJSON_AddRawToObject(o, "flow_id", id);
     if (t->sensor[0] != '\0')
         cJSON_AddStringToObject(o, "host", t->sensor);
     if (file != NULL)
@@ -67,7 +75,7 @@ char *eve_alert(const struct threat *t, const char *file)
     cJSON_AddStringToObject(o, "dest_ip", t->destination_ip);
     if (t->destination_port >= 0)
         cJSON_AddNumberToObject(o, "dest_port", t->destination_port);
-    cJSON_AddStringToObject(o, "proto", t->protocol);
+    cJSON_AddStringToObject(o, "proto", eve_protocol(t->protocol));
     if (t->community_id[0] != '\0')
         cJSON_AddStringToObject(o, "community_id", t->community_id);
     cJSON_AddStringToObject(alert, "action", "allowed");

@@ -183,6 +183,7 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
         const struct monitor_settings monitor = {
             .pipeline = p->pipeline,
             .webhook = s->webhook,
+            .own_traffic = s->own_traffic,
             .simulator_seed = (uint64_t)s->simulator_seed,
             .outlet = p->outlet,
             .capture = {.filter = s->filter, .ring_bytes = (size_t)s->ring_mib << 20, .promiscuous = s->promiscuous}};

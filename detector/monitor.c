@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/token.h"
+#include "detector/own_traffic.h"
 #include "detector/privilege.h"
 #include "detector/simulator.h"
 
@@ -12,7 +13,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAIT_MS = 100, WAIT_EACH_MS = 20, REOPEN_MS = 1000, DROPS_MS = 1000, BURST = 512, LIST_MAX = 64 };
+enum {
+    WAIT_MS = 100,
+    WAIT_EACH_MS = 20,
+    REOPEN_MS = 1000,
+    DROPS_MS = 1000,
+    BURST = 512,
+    LIST_MAX = 64,
+    FILTER_ROOM = 4096
+};
 #define MS     INT64_C(1000000)
 /* A capture hands packets over in blocks: the clock may only run on past those that are on their way. */
 #define LAG_NS (500 * MS)
@@ -31,7 +40,7 @@ struct run {
     size_t device_count;
     struct simulator *simulator; /* NULL: live */
     struct pipeline *pipeline;
-    char filter[MONITOR_FILTER];
+    char filter[FILTER_ROOM];
     int64_t deadline; /* monotonic ms, 0: none */
     int64_t next_drops;
 };
@@ -126,43 +135,20 @@ static bool open_devices(const struct monitor *monitor, struct run *run, char *s
     return true;
 }
 
-/* host and port of "http://host:port/..."; false: no such thing in it. */
-static bool url_target(const char *url, char *host, size_t size, int *port)
-{
-    const char *start = url ? strstr(url, "://") : NULL, *end;
-    size_t length;
-
-    if (start == NULL)
-        return false;
-    start += 3;
-    end = start + strcspn(start, ":/?#");
-    length = (size_t)(end - start);
-    if (length == 0 || length >= size || start[0] == '[') /* a name, or IPv4 */
-        return false;
-    memcpy(host, start, length);
-    host[length] = '\0';
-    *port = *end == ':' ? (int)strtol(end + 1, NULL, 10) : strncmp(url, "https", 5) == 0 ? 443 : 80;
-    return *port > 0 && *port < 65536 && host[strspn(host, "0123456789.")] == '\0';
-}
-
-/* (settings' filter) and (the run's filter) and not the webhook's own traffic. Only an address can be left out: a
- * name might be another address by the time of the next call. */
+/* (settings' filter) and (the run's filter) and not what is our own. */
 static bool make_filter(const struct monitor *monitor, const char *filter, char *out, size_t size, struct err *err)
 {
     const char *parts[2] = {monitor->settings.capture.filter, filter};
-    char host[64];
-    int port;
     struct text text = {.max = size - 1};
 
     for (int i = 0; i < 2; i++)
         if (parts[i] != NULL && parts[i][0] != '\0')
             text_addf(&text, "%s(%s)", text.length ? " and " : "", parts[i]);
-    if (url_target(monitor->settings.webhook, host, sizeof host, &port))
-        text_addf(&text, "%snot (tcp port %d and host %s)", text.length ? " and " : "", port, host);
+    own_traffic_filter(monitor->settings.webhook, monitor->settings.own_traffic, &text);
     if (!text.failed)
         snprintf(out, size, "%s", text.bytes ? text.bytes : "");
     free(text.bytes);
-    return !text.failed || err_set(err, ERR_INVALID, "filter: expected at most %zu characters", size / 2);
+    return !text.failed || err_set(err, ERR_INVALID, "filter: expected at most %d characters", MONITOR_FILTER / 2);
 }
 
 /* --- the run --- */
@@ -240,8 +226,9 @@ static void reopen_device(struct monitor *monitor, struct run *run, struct devic
         say_state(monitor, MONITOR_LIVE, "");
 }
 
-/* Takes what a device has, at most BURST frames; how many. */
-static int drain(struct monitor *monitor, struct run *run, struct device *device, int wait_ms)
+/* Takes what a device has, at most BURST frames; how many. Moves *reached to the latest of them: only what is on its
+ * way (LAG_NS) may still come from before it. */
+static int drain(struct monitor *monitor, struct run *run, struct device *device, int wait_ms, int64_t *reached)
 {
     struct capture_frame frame;
     struct err err = {0};
@@ -258,6 +245,7 @@ static int drain(struct monitor *monitor, struct run *run, struct device *device
             break;
         }
         pipeline_frame(run->pipeline, &frame);
+        *reached = frame.time_ns;
         if (taken++ == 0)
             first_ns = frame.time_ns;
         if (frame.time_ns - first_ns > WAIT_MS * MS) /* a trickle without a pause: others want a look, too */
@@ -287,9 +275,11 @@ static void read_drops(struct run *run)
 static void watch(struct monitor *monitor, struct run *run)
 {
     int wait_ms = run->device_count == 1 ? WAIT_MS : WAIT_EACH_MS;
+    int64_t ticked = 0;
     bool quiet = true;
 
     while (go_on(monitor, run)) {
+        int64_t reached = clock_now_ns();
         int taken = 0, open = 0;
 
         for (size_t i = 0; i < run->device_count; i++) {
@@ -298,14 +288,18 @@ static void watch(struct monitor *monitor, struct run *run)
             if (device->capture == NULL)
                 reopen_device(monitor, run, device);
             if (device->capture != NULL) {
-                taken += drain(monitor, run, device, quiet || run->device_count == 1 ? wait_ms : 0);
+                int64_t here = reached;
+                taken += drain(monitor, run, device, quiet || run->device_count == 1 ? wait_ms : 0, &here);
+                reached = here < reached ? here : reached;
                 open++;
             }
         }
         quiet = taken == 0;
         read_drops(run);
-        if (quiet)
-            pipeline_tick(run->pipeline, clock_now_ns() - LAG_NS);
+        if (quiet || reached >= ticked + WAIT_MS * MS) { /* what is no IP moves no flow's clock */
+            ticked = reached;
+            pipeline_tick(run->pipeline, reached - LAG_NS);
+        }
         if (open == 0)
             nap(monitor, WAIT_MS);
     }

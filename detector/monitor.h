@@ -19,6 +19,7 @@ struct monitor_settings {              /* texts are borrowed and outlive the mon
     struct pipeline_settings pipeline; /* sink, context, source and origin of the verdict are the monitor's own */
     struct capture_settings capture;
     const char *webhook;     /* traffic to it is left out of captures; NULL: none */
+    const char *own_traffic; /* so is that to these: "host:port,..."; NULL: none */
     uint64_t simulator_seed; /* 0: a random one */
     struct outlet *outlet;
 };

@@ -2,6 +2,7 @@
 #include "detector/settings.h"
 
 #include "common/log.h"
+#include "detector/own_traffic.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -30,6 +31,8 @@ static const struct option_row rows[] = {
     {"duration", "DETECTOR_DURATION", OPT_NUMBER, AT(duration), 0, 31536000, "0",
      "seconds after which the source of the start ends; 0: never"},
     {"filter", "DETECTOR_FILTER", OPT_TEXT, AT(filter), 1, 480, NULL, "BPF filter for captures and files"},
+    {"own-traffic", "DETECTOR_OWN_TRAFFIC", OPT_TEXT, AT(own_traffic), 3, 1000, NULL,
+     "HOST:PORT[,HOST:PORT...] left out of captures as the webhook is: the backend's database, for one"},
     {"promiscuous", "DETECTOR_PROMISCUOUS", OPT_FLAG, AT(promiscuous), 0, 0, NULL,
      "take packets meant for others as well"},
     {"ring-mib", "DETECTOR_RING_MIB", OPT_NUMBER, AT(ring_mib), 1, 1024, "16", "size of a capture's ring"},
@@ -180,6 +183,8 @@ static bool fits_together(struct settings *s, const struct config_list *files, s
         return err_set(err, ERR_INVALID, "log-level: expected error, warn, info or debug");
     if (strncmp(s->webhook, "http://", 7) != 0 && strncmp(s->webhook, "https://", 8) != 0)
         return err_set(err, ERR_INVALID, "webhook: expected a URL with http or https");
+    if (s->own_traffic != NULL && !own_traffic_check(s->own_traffic, err))
+        return false;
     if (s->read && files->count == 0)
         return err_set(err, ERR_INVALID, "read: expected a file or a folder behind it");
     if (!s->read && files->count > 0)

@@ -18,7 +18,7 @@ struct settings {
     const char *data_dir, *webhook, *webhook_secret_file, *sensor;
     long spool_mib;
     /* detection */
-    const char *model, *shadow, *source, *filter, *false_alarms, *learn;
+    const char *model, *shadow, *source, *filter, *own_traffic, *false_alarms, *learn;
     long duration, max_flows, workers, ring_mib, simulator_seed, idle_timeout, active_timeout;
     long evidence_packets, evidence_bytes, evidence_mib;
     bool promiscuous, inner_flows;

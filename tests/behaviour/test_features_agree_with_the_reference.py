@@ -29,9 +29,9 @@ def nanoseconds(text):
     return seconds * 10**9 + int(fraction)
 
 
-def detector_rows(path):
+def detector_rows(path, inner):
     """The flows, and how many frames were refused, by reason."""
-    run = subprocess.run([DETECTOR, "--read", str(path), "--features"], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([DETECTOR, "--read", str(path), "--features", *(["--inner-flows"] if inner else [])], capture_output=True, text=True, timeout=120)
     assert run.returncode in (0, 3), run.stderr
     rows = []
     for line in csv.DictReader(io.StringIO(run.stdout)):
@@ -49,9 +49,10 @@ def in_order(rows):
     return sorted(rows, key=lambda row: [row[name] for name in KEY] + [row[name] for name in flows.NAMES])
 
 
-def assert_alike(path):
-    expected, refused = flows.flows_of(captures.read(path))
-    found, said = detector_rows(path)
+def assert_alike(path, inner=False):
+    """Also once more with inner flows, where there are any. How many flows there are."""
+    expected, refused, tunnels = flows.flows_of(captures.read(path), inner)
+    found, said = detector_rows(path, inner)
     assert said == refused, path
     assert len(found) == len(expected), f"{path}: {len(found)} flows, the reference has {len(expected)}"
     for ours, theirs in zip(in_order(found), in_order(expected)):
@@ -59,6 +60,8 @@ def assert_alike(path):
             assert ours[name] == theirs[name], f"{path}: {name} of {theirs}"
         for name in flows.NAMES:
             assert ours[name] == pytest.approx(theirs[name], rel=1e-9, abs=1e-12), f"{path}: {name} of {theirs}"
+    if tunnels > 0 and not inner:
+        assert_alike(path, True)
     return len(expected)
 
 

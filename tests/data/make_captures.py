@@ -13,6 +13,7 @@ START = 1_700_000_000
 CLIENT, SERVER = bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2])
 CLIENT6, SERVER6 = b"\x20\x01\x0d\xb8" + bytes(11) + b"\x01", b"\x20\x01\x0d\xb8" + bytes(11) + b"\x02"
 ETHERNET, LOOPBACK, RAW, SLL2 = 1, 0, 101, 276
+LOOP, PPP, SLL, IPV4, IPV6 = 108, 9, 113, 228, 229
 
 
 def tcp_header(sport, dport, flags, options=b""):
@@ -43,6 +44,10 @@ def tcp(who, flags, payload=b"", options=b"", port=1025):
 def udp(payload=b"", port=1025, back=False):
     ends, ports = ((SERVER, CLIENT), (53, port)) if back else ((CLIENT, SERVER), (port, 53))
     return ipv4(*ends, 17, udp_header(*ports, len(payload)) + payload)
+
+
+def vxlan(frame):
+    return ipv4(CLIENT, SERVER, 17, udp_header(50000, 4789, 8 + len(frame)) + b"\x08" + bytes(7) + frame)
 
 
 def ethernet(packet, kind=None):
@@ -124,6 +129,13 @@ def cases():
     yield "qinq", pcap([("0", ethernet(udp(b"tagged"), qinq))])
     yield "mpls", pcap([("0", ethernet(udp(b"label"), b"\x88\x47\x00\x01\x00\x40\x00\x02\x01\x40"))])
     yield "pppoe", pcap([("0", ethernet(udp(b"dsl"), b"\x88\x64\x11\x00\x00\x01\x00\x21\x00\x21"))])
+    yield "vlan", pcap([("0", ethernet(udp(b"tagged"), b"\x81\x00\x00\x64\x08\x00"))])
+    yield "sll", pcap([("0", bytes(14) + b"\x08\x00" + udp(b"cooked"))], link=SLL)
+    yield "loop", pcap([("0", b"\0\0\0\2" + udp(b"openbsd"))], link=LOOP)
+    yield "ppp", pcap([("0", b"\xff\x03\x00\x21" + udp(b"serial")), ("1", b"\x21" + udp(b"short", back=True))], link=PPP)
+    yield "raw_ipv4", pcap([("0", udp(b"bare"))], link=IPV4)
+    yield "raw_ipv6", pcap([("0", ipv6(CLIENT6, SERVER6, 58, bytes([128, 0]) + bytes(62))), ("0.1", ipv6(SERVER6, CLIENT6, 58, bytes([129, 0]) + bytes(62)))], link=IPV6)
+    yield "link_nobody_knows", pcap([("0", udp(b"lost"))], link=147)
     yield "sll2", pcap([("0", b"\x08\x00" + bytes(18) + udp(b"cooked"))], link=SLL2)
     yield "loopback_of_the_other_byte_order", pcap([("0", b"\0\0\0\2" + udp(b"bsd"))], link=LOOPBACK)
     yield "ipv6_extension_headers", pcap([("0", six), ("1", ipv6(SERVER6, CLIENT6, 6, tcp_header(80, 1025, RST | ACK)))], link=RAW)
@@ -134,6 +146,10 @@ def cases():
     yield "sctp", pcap(wired([("0", ipv4(CLIENT, SERVER, 132, struct.pack(">HHII", 5, 6, 0, 0) + bytes(20)))]))
     yield "land", pcap(wired([("0", ipv4(CLIENT, CLIENT, 6, tcp_header(139, 139, SYN)))] * 2))
     yield "gre_outside", pcap(wired([("0", ipv4(CLIENT, SERVER, 47, b"\0\0\x08\0" + udp(b"inside")))]))
+    yield "ip_in_ip", pcap(wired([("0", ipv4(CLIENT, SERVER, 4, udp(b"inside"))), ("1", ipv4(CLIENT, SERVER, 41, six))]))
+    yield "vxlan", pcap(wired([("0", vxlan(ethernet(tcp("c", SYN)))), ("1", vxlan(b"no frame"))]))
+    yield "gre_with_key_and_a_frame", pcap(wired([("0", ipv4(CLIENT, SERVER, 47, b"\x20\0\x65\x58" + bytes(4) + ethernet(udp(b"bridged"))))]))
+    yield "pptp", pcap(wired([("0", ipv4(CLIENT, SERVER, 47, b"\x30\x81\x88\x0b" + bytes(12) + b"\xff\x03\x00\x21" + udp(b"call")))]))
     yield "idle_just_below", pcap(wired([("0", udp()), ("119.999999", udp())]))
     yield "idle_reached", pcap(wired([("0", udp()), ("120", udp())]))
     yield "active_reached", pcap(wired(long))

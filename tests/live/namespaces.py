@@ -6,7 +6,8 @@ import subprocess
 import threading
 import uuid
 
-ATTACKER, TARGET = "10.77.0.1", "10.77.0.2"
+NET = "10.77.0"
+ATTACKER, TARGET = f"{NET}.1", f"{NET}.2"
 
 
 def ip(*arguments, namespace=None, check=True):
@@ -26,11 +27,13 @@ class Namespaces:
         self.join()
         return self
 
-    def join(self):
-        ip("link", "add", "wire0", "netns", self.attacker, "type", "veth", "peer", "name", self.device, "netns", self.target)
-        for name, device, address in ((self.attacker, "wire0", ATTACKER), (self.target, self.device, TARGET)):
-            ip("addr", "add", f"{address}/24", "dev", device, namespace=name)
-            ip("link", "set", device, "up", namespace=name)
+    def join(self, wire="wire0", device=None, net=NET):
+        """A wire between the two; the attacker's end has .1, the target's .2."""
+        device = device or self.device
+        ip("link", "add", wire, "netns", self.attacker, "type", "veth", "peer", "name", device, "netns", self.target)
+        for name, end, host in ((self.attacker, wire, 1), (self.target, device, 2)):
+            ip("addr", "add", f"{net}.{host}/24", "dev", end, namespace=name)
+            ip("link", "set", end, "up", namespace=name)
 
     def cut(self):
         ip("link", "del", self.device, namespace=self.target)
@@ -73,3 +76,19 @@ def connect_to(address, ports):
                 probe.connect((address, port))
             except OSError:
                 pass
+
+
+def datagrams_to(address, ports, source=0):
+    """One datagram to each port, all from one."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.bind(("", source))
+        for port in ports:
+            sender.sendto(b"x" * 20, (address, port))
+
+
+def frames_on(device, kind, pause, enough):
+    """Ethernet frames of a kind that is no IP, one after each pause, until it is enough (an Event)."""
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
+        sender.bind((device, 0))
+        while not enough.wait(pause):
+            sender.send(b"\xff" * 6 + b"\x02" + bytes(5) + kind.to_bytes(2, "big") + bytes(46))

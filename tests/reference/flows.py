@@ -248,9 +248,9 @@ class Table:
             self.finish_flow(flow, "fin", True)
 
 
-def flows_of(frames):
-    """Flows of (link, nanoseconds, bytes), in no order that matters; and how many frames were refused, by reason."""
-    decoder, table, refused = packets.Decoder(), Table(), {}
+def flows_of(frames, inner=False):
+    """Flows of (link, nanoseconds, bytes), in no order that matters; how many frames were refused, by reason; how many tunnels were met."""
+    decoder, table, refused = packets.Decoder(inner), Table(), {}
     try:
         for link, time, frame in frames:
             try:
@@ -261,11 +261,11 @@ def flows_of(frames):
         pass
     if table.clock is not None:
         table.finish_all("input")
-    return [flow.row() for flow in table.done], refused
+    return [flow.row() for flow in table.done], refused, decoder.tunnels
 
 
 def main():
-    rows, _ = flows_of(captures.read(sys.argv[1]))
+    rows, _, _ = flows_of(captures.read(sys.argv[1]))
     print(",".join(COLUMNS + NAMES))
     for row in rows:
         print(",".join(repr(row[name]) if isinstance(row[name], float) else str(row[name]) for name in COLUMNS + NAMES))

@@ -7,6 +7,7 @@ from struct import unpack
 ICMP, IPIP, TCP, UDP, IPV6, GRE, AH, ICMPV6, SCTP = 1, 4, 6, 17, 41, 47, 51, 58, 132
 EXTENSIONS = {0, 43, 44, 51, 60, 135, 139, 140}
 FRAGMENT_NS = 30 * 10**9
+VXLAN = 4789
 TAGS = {0x8100, 0x88A8, 0x9100}
 
 
@@ -44,14 +45,18 @@ def need(condition, why):
 
 
 class Decoder:
-    def __init__(self):
+    """inner: what is whole inside a tunnel counts instead of the tunnel. tunnels: how many were met."""
+
+    def __init__(self, inner=False):
+        self.inner, self.tunnels = inner, 0
         self.fragments = {}
+        self.layers = 0
 
     def decode(self, link, time, frame):
         packet = Packet(time=time)
+        self.layers = 0
         if link == 1:
-            need(len(frame) >= 14, "cut_short")
-            self.ethertype(packet, unpack(">H", frame[12:14])[0], frame[14:], 0)
+            self.ethernet(packet, frame)
         elif link in (101, 12, 14):
             self.ip(packet, frame)
         elif link == 228:
@@ -72,6 +77,10 @@ class Decoder:
             raise Refused("unknown_link")
         return packet
 
+    def ethernet(self, packet, frame):
+        need(len(frame) >= 14, "cut_short")
+        self.ethertype(packet, unpack(">H", frame[12:14])[0], frame[14:])
+
     def loopback(self, packet, frame):
         need(len(frame) >= 4, "cut_short")
         family = unpack(">I", frame[:4])[0]
@@ -82,21 +91,20 @@ class Decoder:
 
     def cooked(self, packet, kind, rest):
         if kind == 4:
-            self.llc(packet, rest, 0)
+            self.llc(packet, rest)
         else:
             need(kind > 1501, "not_ip")
-            self.ethertype(packet, kind, rest, 0)
+            self.ethertype(packet, kind, rest)
 
-    def llc(self, packet, data, layers):
+    def llc(self, packet, data):
         need(len(data) >= 3, "cut_short")
         need(len(data) >= 8 and data[:6] == b"\xaa\xaa\x03\0\0\0", "not_ip")
-        self.ethertype(packet, unpack(">H", data[6:8])[0], data[8:], layers)
+        self.ethertype(packet, unpack(">H", data[6:8])[0], data[8:])
 
-    def ethertype(self, packet, kind, data, layers):
+    def ethertype(self, packet, kind, data):
         while kind in TAGS:
             need(len(data) >= 4, "cut_short")
-            layers += 1
-            need(layers <= 8, "too_deep")
+            self.deeper()
             kind, data = unpack(">H", data[2:4])[0], data[4:]
         if kind == 0x0800:
             self.ipv4(packet, data)
@@ -109,10 +117,14 @@ class Decoder:
             need(data[:2] == b"\x11\0", "bad_header")
             self.ppp(packet, data[6 : 6 + unpack(">H", data[4:6])[0]])
         elif kind <= 1501:
-            need(layers + 1 <= 8, "too_deep")
-            self.llc(packet, data[:kind], layers + 1)
+            self.deeper()
+            self.llc(packet, data[:kind])
         else:
             raise Refused("not_ip")
+
+    def deeper(self):
+        self.layers += 1
+        need(self.layers <= 8, "too_deep")
 
     def mpls(self, packet, data):
         for _ in range(8):
@@ -206,6 +218,8 @@ class Decoder:
             packet.header = length
         else:
             self.transport(packet, data, length)
+            if not more and packet.protocol in (UDP, IPIP, IPV6, GRE):
+                self.look_inside(packet, data)
         if more and ported:
             self.fragments[key] = (packet.time, packet.source_port, packet.destination_port)
 
@@ -225,3 +239,41 @@ class Decoder:
             packet.source_port, packet.destination_port = unpack(">HH", data[:4])
         packet.payload = length - header
         packet.header = 0 if packet.protocol == SCTP else header
+
+    def look_inside(self, packet, data):
+        self.tunnels += packet.protocol != UDP or packet.destination_port == VXLAN
+        if not self.inner:
+            return
+        inside, outside = Packet(time=packet.time), self.layers
+        try:
+            self.deeper()
+            if packet.protocol == IPIP:
+                self.ipv4(inside, data)
+            elif packet.protocol == IPV6:
+                self.ipv6(inside, data)
+            elif packet.protocol == GRE:
+                self.gre(inside, data)
+            else:
+                need(packet.destination_port == VXLAN and len(data) >= 16 and data[8] & 8, "not_ip")
+                self.ethernet(inside, data[16:])
+        except Refused:
+            return
+        finally:
+            self.layers = outside
+        vars(packet).update(vars(inside))
+
+    def gre(self, packet, data):
+        need(len(data) >= 4, "cut_short")
+        flags, kind = unpack(">HH", data[:4])
+        version = flags & 7
+        need(version < 2 and not flags & 0x4000, "bad_header")
+        head = 4 + 4 * sum(bool(flags & bit) for bit in (0x8000, 0x2000, 0x1000)) + 4 * (version == 1 and bool(flags & 0x80))
+        need(len(data) >= head, "cut_short")
+        data = data[head:]
+        if version == 1:
+            need(kind == 0x880B, "not_ip")
+            self.ppp(packet, data[2:] if data[:2] == b"\xff\x03" else data)
+        elif kind == 0x6558:
+            self.ethernet(packet, data)
+        else:
+            self.ethertype(packet, kind, data)

@@ -33,7 +33,23 @@ def _frame(draw):
         inner = bytes([draw(st.sampled_from([8, 0, 3, 128, 129])), 0]) + bytes(6) + payload
     else:
         inner = bytes(4) + payload
-    return _ip(draw, six, source, destination, protocol, inner)
+    packet = _ip(draw, six, source, destination, protocol, inner)
+    return packet if draw(st.integers(0, 5)) else _in_a_tunnel(draw, packet)
+
+
+def _in_a_tunnel(draw, packet):
+    six = packet[0] >> 4 == 6
+    kind = 0x86DD if six else 0x0800
+    way = draw(st.sampled_from(["ip", "gre", "keyed", "bridged", "vxlan"]))
+    frame = bytes(12) + struct.pack(">H", kind) + packet
+    if way == "ip":
+        return _ip(draw, False, HOSTS[0], HOSTS[1], 41 if six else 4, packet)
+    if way == "vxlan":
+        return _ip(draw, False, HOSTS[0], HOSTS[1], 17, struct.pack(">HHHH", 1025, 4789, 16 + len(frame), 0) + b"\x08" + bytes(7) + frame)
+    if way == "bridged":
+        return _ip(draw, False, HOSTS[0], HOSTS[1], 47, b"\0\0\x65\x58" + frame)
+    flags, more = (0x2000, bytes(4)) if way == "keyed" else (0, b"")
+    return _ip(draw, False, HOSTS[0], HOSTS[1], 47, struct.pack(">HH", flags, kind) + more + packet)
 
 
 def _ip(draw, six, source, destination, protocol, inner):
@@ -61,21 +77,39 @@ def _ip(draw, six, source, destination, protocol, inner):
 
 @st.composite
 def conversations(draw):
-    """A list of (nanoseconds, IP packet, cut to)."""
+    """A list of (nanoseconds, IP packet, cut to, tags)."""
     time, out = START, []
     pool = draw(st.lists(_frame(), min_size=1, max_size=12))
     for _ in range(draw(st.integers(1, 150))):
         time = max(0, time + draw(st.sampled_from(PAUSES)))
         packet = draw(st.sampled_from(pool))
         cut = draw(st.sampled_from([None] * 9 + [60]))
-        out.append((min(time, 4_000_000_000 * 10**9), packet, cut))
+        out.append((min(time, 4_000_000_000 * 10**9), packet, cut, draw(st.sampled_from(TAGS))))
     return out
 
 
-def _link(link, packet):
+TAGS = ((), (), (), ("vlan",), ("qinq", "vlan"), ("mpls",), ("mpls", "mpls"), ("pppoe",), ("vlan", "pppoe"), ("vlan",) * 9)
+
+
+def _tagged(tags, kind, packet):
+    """EtherType and what follows it; the first tag is the outermost."""
+    for tag in reversed(tags):
+        if tag == "pppoe":
+            packet = struct.pack(">BBHHH", 0x11, 0, 1, len(packet) + 2, {0x86DD: 0x57, 0x8847: 0x281}.get(kind, 0x21)) + packet
+            kind = 0x8864
+        elif tag == "mpls":
+            packet = bytes([0, 1, kind != 0x8847, 64]) + packet
+            kind = 0x8847
+        else:
+            packet = struct.pack(">HH", 100, kind) + packet
+            kind = 0x88A8 if tag == "qinq" else 0x8100
+    return struct.pack(">H", kind) + packet
+
+
+def _link(link, packet, tags=()):
     kind = 0x86DD if packet[0] >> 4 == 6 else 0x0800
     if link == 1:
-        return (bytes(12) + struct.pack(">H", kind) + packet).ljust(60, b"\x55")
+        return (bytes(12) + _tagged(tags, kind, packet)).ljust(60, b"\x55")
     if link == 113:
         return bytes(14) + struct.pack(">H", kind) + packet
     if link == 276:
@@ -87,8 +121,8 @@ def _link(link, packet):
 
 def pcap(frames, link):
     out = [struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, link)]
-    for time, packet, cut in frames:
-        frame = _link(link, packet)
+    for time, packet, cut, tags in frames:
+        frame = _link(link, packet, tags)
         kept = frame[:cut]
         out.append(struct.pack("<IIII", time // 10**9, time % 10**9, len(kept), len(frame)) + kept)
     return b"".join(out)
