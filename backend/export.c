@@ -18,7 +18,7 @@ static const char *const columns[] = {"threat_id",  "revision",  "timestamp",   
 
 bool export_format_from_text(const char *text, enum export_format *format)
 {
-    static const char *const names[] = {"csv", "ndjson", "eve"};
+    static const char *const names[] = {"csv", "ndjson", "eve", "verdicts"};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(text, names[i]) == 0) {
@@ -117,6 +117,57 @@ static void eve_line(struct text *out, const cJSON *threat, const char *json)
     text_add(out, "}\n", 2);
 }
 
+static const char *text_of(const cJSON *object, const char *name)
+{
+    const cJSON *value = json_member(object, name);
+
+    return cJSON_IsString(value) ? value->valuestring : "";
+}
+
+static void named_text(struct text *out, const char *name, const char *value)
+{
+    text_addf(out, ",\"%s\":", name);
+    text_add_json(out, value);
+}
+
+static void add_numbers(struct text *out, const cJSON *object, bool *any)
+{
+    const cJSON *value;
+
+    cJSON_ArrayForEach(value, object)
+    {
+        if (!cJSON_IsNumber(value))
+            continue;
+        if (*any)
+            text_add(out, ",", 1);
+        text_add_json(out, value->string);
+        text_add(out, ":", 1);
+        text_add_number(out, value->valuedouble);
+        *any = true;
+    }
+}
+
+static void verdict_line(struct text *out, const cJSON *threat)
+{
+    const cJSON *details = json_member(threat, "details"), *features = json_member(details, "features");
+    const char *verdict = text_of(json_member(threat, "triage"), "verdict");
+    bool any = false;
+
+    if (verdict[0] == '\0' || !cJSON_IsObject(features) || features->child == NULL)
+        return;
+    text_add(out, "{\"threat_id\":", 13);
+    text_add_json(out, text_of(threat, "threat_id"));
+    named_text(out, "verdict", verdict);
+    named_text(out, "threat_type", text_of(threat, "threat_type"));
+    named_text(out, "sensor", text_of(threat, "sensor"));
+    named_text(out, "model", text_of(details, "model"));
+    named_text(out, "extractor", text_of(details, "extractor"));
+    text_addf(out, ",\"features\":{");
+    add_numbers(out, features, &any);
+    add_numbers(out, json_member(details, "window_counts"), &any);
+    text_add(out, "}}\n", 3);
+}
+
 void export_line(struct text *out, enum export_format format, const char *json)
 {
     cJSON *threat;
@@ -129,6 +180,8 @@ void export_line(struct text *out, enum export_format format, const char *json)
     threat = cJSON_Parse(json);
     if (threat != NULL && format == EXPORT_CSV)
         csv_line(out, threat);
+    else if (threat != NULL && format == EXPORT_VERDICTS)
+        verdict_line(out, threat);
     else if (threat != NULL)
         eve_line(out, threat, json);
     cJSON_Delete(threat);
@@ -153,8 +206,9 @@ static bool add_line(void *context, int64_t seq, const char *json)
 
 static void begin(struct http_request *request, enum export_format format)
 {
-    static const char *const types[] = {"text/csv; charset=utf-8", "application/x-ndjson", "application/x-ndjson"};
-    static const char *const names[] = {"threats.csv", "threats.ndjson", "threats-eve.json"};
+    static const char *const types[] = {"text/csv; charset=utf-8", "application/x-ndjson", "application/x-ndjson",
+                                        "application/x-ndjson"};
+    static const char *const names[] = {"threats.csv", "threats.ndjson", "threats-eve.json", "verdicts.ndjson"};
     char value[64];
 
     snprintf(value, sizeof value, "attachment; filename=\"%s\"", names[format]);
@@ -195,6 +249,21 @@ static void write_pages(struct http_request *request, struct api *api, struct st
     http_end(request);
 }
 
+/* Takes search. NULL: it has answered. */
+static struct search *with_verdict(struct http_request *request, struct search *search)
+{
+    struct err err = {0};
+    struct search *judged = search_term("verdict", "true_positive,false_positive", &err), *joined = NULL;
+
+    if (judged == NULL)
+        search_free(search);
+    else if ((joined = search_and(search, judged)) == NULL)
+        err_set(&err, ERR_MEMORY, "out of memory");
+    if (joined == NULL)
+        api_fail(request, &err);
+    return joined;
+}
+
 void export_threats(struct http_request *request, void *context)
 {
     struct api *api = context;
@@ -207,10 +276,14 @@ void export_threats(struct http_request *request, void *context)
     if (!api_query_text(request, "format", text, sizeof text, &given))
         return;
     if (given && !export_format_from_text(text, &format)) {
-        http_fail(request, 400, "invalid", "format: expected csv, ndjson or eve");
+        http_fail(request, 400, "invalid", "format: expected csv, ndjson, eve or verdicts");
         return;
     }
     search = threat_query(request, &query.with_suppressed);
+    if (search != NULL && format == EXPORT_VERDICTS) {
+        query.with_suppressed = true; /* a verdict is one whether the threat was shown or not */
+        search = with_verdict(request, search);
+    }
     if (search == NULL)
         return;
     query.search = search;

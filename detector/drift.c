@@ -31,15 +31,15 @@ void drift_init(struct drift *drift, const struct model *model)
 
 void drift_add(struct drift *drift, const float *row)
 {
-    uint32_t range[MODEL_FEATURES_MAX] = {0};
+    float range[MODEL_FEATURES_MAX] = {0};
 
-    /* feature by feature in the inner loop, which compilers turn into a few wide comparisons */
+    /* all features in the inner loop and floats throughout: compilers make a few wide comparisons of it */
     for (size_t q = 0; q < MODEL_QUANTILES; q++) {
         for (size_t i = 0; i < MODEL_FEATURES_MAX; i++)
-            range[i] += row[i] > drift->mark[q][i];
+            range[i] += row[i] > drift->mark[q][i] ? 1.0F : 0.0F;
     }
     for (size_t i = 0; i < drift->features; i++)
-        drift->seen[drift->now][i][range[i]]++;
+        drift->seen[drift->now][i][(int)range[i]]++;
     drift->flows[drift->now]++;
 }
 

@@ -113,6 +113,9 @@ static void add_features(struct text *text, const struct incident *incident)
     text_addf(text, ",\"features\":{");
     for (size_t i = 0; i < FEATURES; i++)
         add_member(text, features_names[i], incident->features[i]);
+    text_addf(text, "},\"window_counts\":{");
+    for (size_t i = 0; i < HOSTS_CONTEXT; i++)
+        add_member(text, hosts_context_names[i], incident->context[i]);
     text_addf(text, "}");
 }
 

@@ -44,6 +44,7 @@ struct incident {
     struct score score;
     double iso_percentile;
     double features[FEATURES];
+    double context[HOSTS_CONTEXT]; /* window counts of the same flow */
     struct incident_reason reason[INCIDENT_REASONS];
     size_t reasons;
     struct incident *older, *newer; /* by last_ns; the table's */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int64_t save_ns = INT64_C(3600000000000), second_ns = INT64_C(1000000000);
+static const int64_t show_ns = INT64_C(5000000000), save_ns = INT64_C(3600000000000), second_ns = INT64_C(1000000000);
 
 struct tune {
     struct tune_settings settings;
@@ -20,19 +20,17 @@ struct tune {
     bool real;
     int64_t saved_ns;     /* of the learning time, when it was written down last */
     int64_t shown_ns;     /* packet time of what is shown */
-    pthread_mutex_t lock; /* guards shown; held for a copy */
+    pthread_mutex_t lock; /* guards what follows; held for a copy */
     struct tune_figures shown;
+    struct drift shown_drift; /* its index is left to who asks */
 };
 
 static void show(struct tune *tune)
 {
     struct tune_figures f = {.has_model = tune->settings.model != NULL, .has_shadow = tune->shadow != NULL};
 
-    if (f.has_model) {
+    if (f.has_model)
         budget_figures(&tune->budget, &f.budget);
-        f.drift_flows = drift_flows(&tune->drift);
-        drift_index(&tune->drift, f.drift);
-    }
     if (tune->shadow != NULL) {
         f.shadow = *shadow_counts(tune->shadow);
         snprintf(f.shadow_model, sizeof f.shadow_model, "%s", model_name(tune->settings.shadow));
@@ -52,6 +50,8 @@ static void show(struct tune *tune)
     }
     pthread_mutex_lock(&tune->lock);
     tune->shown = f;
+    if (f.has_model)
+        tune->shown_drift = tune->drift;
     pthread_mutex_unlock(&tune->lock);
 }
 
@@ -200,7 +200,7 @@ void tune_tick(struct tune *tune, int64_t now_ns, learn_suspect *suspect, void *
         if (over || tune->learn->seen_ns - tune->saved_ns >= save_ns)
             save(tune);
     }
-    if (tune->shown_ns == 0 || now_ns - tune->shown_ns >= second_ns || now_ns < tune->shown_ns) {
+    if (tune->shown_ns == 0 || now_ns - tune->shown_ns >= show_ns || now_ns < tune->shown_ns) {
         tune->shown_ns = now_ns;
         show(tune);
     }
@@ -215,7 +215,12 @@ const double (*tune_usual(const struct tune *tune))[MODEL_QUANTILES]
 
 void tune_figures(struct tune *tune, struct tune_figures *out)
 {
+    struct drift drift;
+
     pthread_mutex_lock(&tune->lock);
     *out = tune->shown;
+    drift = tune->shown_drift;
     pthread_mutex_unlock(&tune->lock);
+    out->drift_flows = drift_flows(&drift);
+    drift_index(&drift, out->drift);
 }

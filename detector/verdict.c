@@ -141,15 +141,22 @@ static uint64_t shape_of(const struct flow *flow)
                       flow->payload_bytes[0] << 32 ^ flow->payload_bytes[1]);
 }
 
+/* As seen before, or asked for now; the windows are another thread's, where there is one. */
+static void counts_of(const struct verdict *verdict, const struct flow *flow, double out[HOSTS_CONTEXT])
+{
+    if (verdict->context != NULL)
+        memcpy(out, verdict->context, sizeof(double[HOSTS_CONTEXT]));
+    else
+        hosts_context(verdict->hosts, flow, out);
+}
+
 static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
 {
     const struct budget_choice *from = verdict->from;
 
     features_of(flow, out->values);
-    if (verdict->uses_windows && verdict->context != NULL)
-        memcpy(out->values + FEATURES, verdict->context, sizeof(double[HOSTS_CONTEXT]));
-    else if (verdict->uses_windows)
-        hosts_context(verdict->hosts, flow, out->values + FEATURES);
+    if (verdict->uses_windows)
+        counts_of(verdict, flow, out->values + FEATURES);
     rowmap_row(&verdict->map, out->values, out->row);
     out->shape = shape_of(flow);
     score_cache_score(verdict->cache, out->shape, out->row, &out->score);
@@ -186,6 +193,7 @@ static void describe_flow(struct verdict *verdict, struct incident *incident, co
     incident->duration_s = (double)(flow->last_ns - flow->first_ns) / 1e9;
     flow_community_id(flow, incident->community_id);
     features_of(flow, incident->features);
+    counts_of(verdict, flow, incident->context);
     if (verdict->settings.model == NULL)
         return;
     if (judged == NULL) {
@@ -324,7 +332,7 @@ static const char *type_of(const struct verdict *verdict, const struct flow *flo
 
     if (flow->protocol != 6 || flow->payload_bytes[0] + flow->payload_bytes[1] > 0)
         return classify_flow(flow);
-    hosts_context(verdict->hosts, flow, counts);
+    counts_of(verdict, flow, counts);
     if (counts[PORTS] >= PORTS_OF_A_SCAN)
         return "port_scan";
     return counts[FLOWS] >= FLOWS_OF_A_FLOOD ? "dos" : "suspicious_tcp";

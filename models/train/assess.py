@@ -163,8 +163,7 @@ def fit_model(path, x, y, groups, names):
     _, rf_from, iso_below, _ = counted[1][train.BUDGETS.index(train.BUDGET)]
     numbers = {"rf-threshold": rf_from, "iso-threshold": iso_below, "rf-sure": 2.0, "iso-sure": -2.0}
     rf, iso = train.forests(train.SEED)
-    rf.fit(x, y)
-    iso.fit(x[benign])
+    train.fit(rf, iso, x, y)
     write_model(path, rf, iso, names, x[benign], numbers,
                 train.calibrate(rf_score, y), np.quantile(iso_score[benign], np.linspace(0, 1, 101)), counted, train.EXTRACTOR, "0" * 64,
                 "leave-one-source-out")

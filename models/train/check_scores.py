@@ -30,8 +30,7 @@ def main():
         labels = {row["file"]: row for row in csv.DictReader(lines)}
     x, y, _, _ = train.read_rows([args.features], labels, train.FEATURES)
     rf, iso = train.forests(train.SEED)
-    rf.fit(x, y)
-    iso.fit(x[y == 0])
+    train.fit(rf, iso, x, y)
     rng = np.random.default_rng(1)
     rows = np.ascontiguousarray(rng.permuted(x[rng.choice(len(x), args.rows)], axis=0), np.float32)
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ import argparse
 import csv
 import gzip
 import hashlib
+import json
 import os
 import sys
 
@@ -57,6 +58,26 @@ def read_rows(paths, labels, names):
     return np.array(x, np.float32), np.array(y, np.int64), np.array(groups), np.array(types)
 
 
+def read_verdicts(path, names):
+    """What the backend exports with format=verdicts: rows that analysts judged, each sensor a group. Those of another
+    extractor, or without one of the features, are left out; how many is the last thing returned."""
+    x, y, groups, types, left_out = [], [], [], [], 0
+    with open_text(path) as lines:
+        for line in lines:
+            row = json.loads(line)
+            if row["verdict"] not in ("true_positive", "false_positive"):
+                raise SystemExit(f"{path}: verdict {row['verdict']!r}: expected true_positive or false_positive")
+            if row["extractor"] != EXTRACTOR or any(name not in row["features"] for name in names):
+                left_out += 1
+                continue
+            attack = row["verdict"] == "true_positive"
+            x.append([np.float32(row["features"][name]) for name in names])
+            y.append(attack)
+            groups.append(f"sensor {row['sensor']}")
+            types.append(row["threat_type"] if attack else "benign")
+    return np.array(x, np.float32).reshape(-1, len(names)), np.array(y, np.int64), np.array(groups), np.array(types), left_out
+
+
 def forests(seed):
     return (RandomForestClassifier(n_estimators=100, max_depth=16, min_samples_leaf=3, max_features="sqrt",
                                    class_weight="balanced", random_state=seed, n_jobs=1),
@@ -70,14 +91,19 @@ def parts_of(groups, parts):
     return np.array([part[name] for name in groups])
 
 
-def held_out(x, y, groups, seed):
+def fit(rf, iso, x, y, weights=None):
+    """weights: how many rows each row counts as; None: one."""
+    rf.fit(x, y, sample_weight=weights)
+    iso.fit(x[y == 0], sample_weight=None if weights is None else weights[y == 0])
+
+
+def held_out(x, y, groups, seed, weights=None):
     """Scores of each row by forests trained without its group."""
     rf_score, iso_score = np.zeros(len(x)), np.zeros(len(x))
     for group in sorted(set(groups)):
         out = groups == group
         rf, iso = forests(seed)
-        rf.fit(x[~out], y[~out])
-        iso.fit(x[~out & (y == 0)])
+        fit(rf, iso, x[~out], y[~out], None if weights is None else weights[~out])
         rf_score[out] = rf.predict_proba(x[out])[:, 1]
         iso_score[out] = iso.decision_function(x[out])
     return rf_score, iso_score
@@ -155,6 +181,8 @@ def main():
     parser.add_argument("--labels", required=True)
     parser.add_argument("--out", required=True)
     parser.add_argument("--card")
+    parser.add_argument("--verdicts", help="rows that analysts judged, as the backend exports them with format=verdicts")
+    parser.add_argument("--verdict-weight", type=float, default=10, help="how many rows a judged one counts as (10)")
     parser.add_argument("--note", default="", help="a sentence for the card: where the rows come from")
     parser.add_argument("--no-lone", action="store_true", help="no flow is sure alone: several have to agree")
     parser.add_argument("--windows", action="store_true", help="also learn from the window counts (ctx_*)")
@@ -165,8 +193,15 @@ def main():
     with open(args.labels, newline="") as lines:
         labels = {row["file"]: row for row in csv.DictReader(lines)}
     x, y, groups, types = read_rows(args.features, labels, names)
+    weights, note = None, args.note
+    if args.verdicts:
+        *judged, left_out = read_verdicts(args.verdicts, names)
+        weights = np.concatenate([np.ones(len(x)), np.full(len(judged[0]), args.verdict_weight)])
+        x, y, groups, types = (np.concatenate(pair) for pair in zip((x, y, groups, types), judged))
+        note = f"{note} {len(judged[0])} rows are analysts' verdicts and count {args.verdict_weight:g} times each; {left_out} did not fit.".strip()
+        print(f"{args.verdicts}: {len(judged[0])} rows, {left_out} left out (another extractor, or not all features)")
     parts = parts_of(groups, args.parts)
-    rf_score, iso_score = held_out(x, y, parts, SEED)
+    rf_score, iso_score = held_out(x, y, parts, SEED, weights)
     benign = y == 0
     counted = curve(rf_score[benign], iso_score[benign], parts[benign])
     _, rf_threshold, iso_threshold, _ = counted[1][BUDGETS.index(BUDGET)]
@@ -174,16 +209,15 @@ def main():
                "rf-sure": 2.0 if args.no_lone else rf_threshold + (1 - rf_threshold) * 0.5,
                "iso-sure": -2.0 if args.no_lone else iso_threshold * 2}
     rf, iso = forests(SEED)
-    rf.fit(x, y)
-    iso.fit(x[benign])
-    trained = manifest_hash(args.features + [args.labels])
+    fit(rf, iso, x, y, weights)
+    trained = manifest_hash(args.features + [args.labels] + ([args.verdicts] if args.verdicts else []))
     made = f"scikit-learn {sklearn.__version__} numpy {np.__version__} scipy {scipy.__version__}"
     calibration = calibrate(rf_score, y)
     name = write_model(args.out, rf, iso, names, x[benign], numbers,
                        calibration, np.quantile(iso_score[benign], np.linspace(0, 1, 101)), counted, EXTRACTOR, trained, made)
     confidence = np.interp(rf_score, *zip(*calibration))
     if args.card:
-        text = CARD.format(name=name, extractor=EXTRACTOR, note=args.note + "\n\n" if args.note else "", trained=trained, made=made, rows=len(x), attacks=int(y.sum()),
+        text = CARD.format(name=name, extractor=EXTRACTOR, note=note + "\n\n" if note else "", trained=trained, made=made, rows=len(x), attacks=int(y.sum()),
                            groups=len(set(groups)), features=", ".join(f"`{n}`" for n in names), budget=BUDGET,
                            recall=recall_table(types, rf_score, iso_score, numbers), reliability=reliability(confidence, y),
                            rf=rf_threshold, iso=iso_threshold, command=" ".join(["train.py", *(a if a.startswith("-") else os.path.basename(a)

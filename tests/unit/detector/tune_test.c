@@ -117,13 +117,13 @@ static void expected_and_reached_alarms_are_told(void **state)
     judge(scene, 1000, true, false); /* not at its end: the same flow comes again */
     tune_alarm(scene->tune);
     tune_alarm(scene->tune);
-    wait_s(scene, 1800);
+    wait_s(scene, 1805);
     o = told(scene);
     assert_true(figure(o, "false_alarms", "reached") == -1); /* half an hour says nothing of a day */
     assert_true(figure(o, "false_alarms", "alarms") == 2);
     assert_true(figure(o, "false_alarms", "flagged_in_a_million_reached") == 200000);
     cJSON_Delete(o);
-    wait_s(scene, 5400);
+    wait_s(scene, 5395);
     o = told(scene);
     assert_true(figure(o, "false_alarms", "reached") > 23.9 && figure(o, "false_alarms", "reached") < 24.1);
     assert_true(figure(o, "false_alarms", "flows_a_day") > 2900 && figure(o, "false_alarms", "flows_a_day") < 6100);
@@ -141,12 +141,12 @@ static void drift_is_told_for_each_feature_and_on_metrics(void **state)
 
     tune_begin(scene->tune, true);
     judge(scene, DRIFT_FLOWS - 1, false, true);
-    wait_s(scene, 1);
+    wait_s(scene, 6);
     o = told(scene);
     assert_true(figure(o, "drift", "greatest") == -1);
     cJSON_Delete(o);
     judge(scene, 1, false, true);
-    wait_s(scene, 1);
+    wait_s(scene, 6);
     o = told(scene);
     assert_true(figure(o, "drift", "greatest") > 0.25); /* of nothing but zeros */
     feature = json_member(json_member(o, "drift"), "feature");
@@ -174,7 +174,7 @@ static void a_learned_limit_is_the_one_that_counts(void **state)
     wait_s(scene, 1);
     assert_false(admits(scene, floor - 1, NULL)); /* a sample */
     assert_true(admits(scene, floor, NULL));      /* strict while it learns */
-    wait_s(scene, 3600);
+    wait_s(scene, 3605);
     assert_false(admits(scene, floor, &limit));
     assert_true(limit == 2 * (floor - 1));
     assert_true(admits(scene, limit, NULL));
@@ -207,7 +207,7 @@ static void flagged_flows_teach_nothing(void **state)
     tune_begin(scene->tune, true);
     judge(scene, 100, true, true);
     judge(scene, 7, false, true);
-    wait_s(scene, 2);
+    wait_s(scene, 6);
     o = told(scene);
     assert_true(figure(o, "learning", "flows") == 7);
     assert_true(figure(o, "shadow", "both") + figure(o, "shadow", "neither") + figure(o, "shadow", "only_model") +

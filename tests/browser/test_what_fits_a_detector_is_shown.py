@@ -1,0 +1,37 @@
+"""A real detector behind a real backend: its budget, drift, learning and shadow reach the statistics and the page."""
+import pytest
+from browser import expect, sign_in
+from programs import ROOT, Detector, free_port
+from sites import RealSite, wait_for
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    folder, port = tmp_path_factory.mktemp("fitted"), free_port()
+    site = RealSite(folder / "site", "sqlite", ["--detector", f"local=http://127.0.0.1:{port}"])
+    detector = Detector(folder / "detector", site.backend, "simulator", port=port, arguments=[
+        "--false-alarms", "50/day", "--learn", "24h", "--shadow", ROOT / "models"]).start()
+    yield site
+    detector.stop()
+    site.close()
+
+
+def test_the_panel_of_models_tells_what_is_expected_and_reached(fitted, tab):
+    def told():
+        models = fitted.api("GET", "/api/network/statistics").json()["statistics"]["models"]
+        return (models or {}).get("local")
+
+    local = wait_for(told, 60)
+    assert local["false_alarms"]["wanted"] == 50 and local["false_alarms"]["expected"] <= 50
+    assert local["shadow"]["model"] == local["model"]
+    page = sign_in(tab, fitted, "sensors")
+    panel = page.locator("section", has=page.get_by_role("heading", name="Models"))
+    for name, value in (("False alarms a day, wanted", "50"), ("Expected at most", None), ("Reached", "not known yet"),
+                        ("Greatest drift", "too few flows to tell"), ("Learning", "0 of 24 hours"), ("Shadow model", local["model"]), ("Differs on", "0 of")):
+        fact = panel.locator("dt", has_text=name).first
+        expect(fact).to_be_visible(timeout=30000)
+        if value is not None:
+            expect(fact.locator("xpath=following-sibling::dd[1]")).to_contain_text(value)
+    beat = wait_for(lambda: next((s["report"] for s in fitted.api("GET", "/api/network/sensors").json()["sensors"]
+                                  if "false_alarms_expected" in s["report"]), None), 60)
+    assert beat["false_alarms_wanted"] == 50 and beat["false_alarms_reached"] is None
