@@ -7,8 +7,8 @@ enum { SETS = 64, WAYS = 8, TRIAL = 16, FORGET = 1024 };
 
 struct box {
     uint64_t shape;
-    bool used;
-    struct score score;
+    bool used, quiet;
+    struct score score; /* unless quiet */
     float least[MODEL_FEATURES_MAX], most[MODEL_FEATURES_MAX];
 };
 
@@ -65,7 +65,22 @@ static bool is_worth_a_box(struct set *set, uint64_t shape)
     return again && set->built < TRIAL + set->hits / 2;
 }
 
-void score_cache_score(struct score_cache *cache, uint64_t shape, const float *row, struct score *out)
+static void fill_box(const struct model *model, const float *row, struct box *box)
+{
+    box->quiet = model_is_quiet_box(model, row, box->least, box->most);
+    if (!box->quiet)
+        model_score_box(model, row, &box->score, box->least, box->most);
+    box->used = true;
+}
+
+static bool answer(const struct box *box, struct score *out)
+{
+    if (!box->quiet)
+        *out = box->score;
+    return !box->quiet;
+}
+
+bool score_cache_judge(struct score_cache *cache, uint64_t shape, const float *row, struct score *out)
 {
     struct set *set = &cache->set[shape % SETS];
     struct box *box;
@@ -73,24 +88,24 @@ void score_cache_score(struct score_cache *cache, uint64_t shape, const float *r
     for (size_t i = 0; i < WAYS; i++) {
         box = &set->box[i];
         if (box->used && box->shape == shape && is_inside(box, row, cache->features)) {
-            *out = box->score;
             set->hits++;
             cache->counters.hits++;
-            return;
+            return answer(box, out);
         }
     }
     cache->counters.walks++;
     if (!is_worth_a_box(set, shape)) {
+        if (model_is_quiet(cache->model, row))
+            return false;
         model_score(cache->model, row, out);
-        return;
+        return true;
     }
     set->built++;
     cache->counters.boxes++;
     box = &set->box[set->next++ % WAYS];
-    model_score_box(cache->model, row, out, box->least, box->most);
-    box->used = true;
+    fill_box(cache->model, row, box);
     box->shape = shape;
-    box->score = *out;
+    return answer(box, out);
 }
 
 void score_cache_counters(const struct score_cache *cache, struct score_cache_counters *out)

@@ -145,7 +145,8 @@ static uint64_t shape_of(const struct flow *flow)
                       flow->payload_bytes[0] << 32 ^ flow->payload_bytes[1]);
 }
 
-static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
+/* whole: with the score, also where neither forest flags the flow. */
+static void judge(struct verdict *verdict, const struct flow *flow, bool whole, struct judgement *out)
 {
     const struct model *model = verdict->settings.model;
 
@@ -156,7 +157,11 @@ static void judge(struct verdict *verdict, const struct flow *flow, struct judge
         hosts_context(verdict->hosts, flow, out->values + FEATURES);
     for (size_t i = 0; i < model_features(model); i++)
         out->row[i] = (float)out->values[verdict->place[i]];
-    score_cache_score(verdict->cache, shape_of(flow), out->row, &out->score);
+    out->rf_attack = out->iso_anomaly = out->sure = false;
+    if (whole)
+        model_score(model, out->row, &out->score);
+    else if (!score_cache_judge(verdict->cache, shape_of(flow), out->row, &out->score))
+        return;
     out->rf_attack = out->score.rf >= model_rf_threshold(model);
     out->iso_anomaly = out->score.iso < model_iso_threshold(model);
     out->sure = out->score.rf >= model_rf_sure(model) || out->score.iso < model_iso_sure(model);
@@ -193,7 +198,7 @@ static void describe_flow(struct verdict *verdict, struct incident *incident, co
     if (verdict->settings.model == NULL)
         return;
     if (judged == NULL) {
-        judge(verdict, flow, &own);
+        judge(verdict, flow, true, &own);
         judged = &own;
     }
     incident->has_score = true;
@@ -386,7 +391,7 @@ static void decide(struct verdict *verdict, enum flow_event event, const struct 
         incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
         verdict->counters.folded++;
     } else if (incident == NULL && verdict->settings.model != NULL && judges) {
-        judge(verdict, flow, &judged);
+        judge(verdict, flow, false, &judged);
         verdict->counters.judged++;
         verdict->counters.rf_attacks += judged.rf_attack;
         verdict->counters.iso_anomalies += judged.iso_anomaly;
