@@ -277,12 +277,9 @@ static void give_packet(struct pipeline *pipeline, const struct packet *packet)
         verdict_packet(pipeline->verdict, packet);
 }
 
-void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame)
+static void take_packet(struct pipeline *pipeline, const struct capture_frame *frame, const struct packet *packet,
+                        enum packet_reason reason)
 {
-    struct packet packet;
-    enum packet_reason reason =
-        packet_decode(pipeline->decoder, frame->link, frame->time_ns, frame->bytes, frame->captured, &packet);
-
     pipeline->now.packets++;
     pipeline->now.bytes += frame->wire;
     pipeline->now.decode[reason]++;
@@ -291,12 +288,29 @@ void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame
         pipeline->second = frame->time_ns / NS_PER_S;
         tick_verdict(pipeline, pipeline->second * NS_PER_S);
     }
-    if (pipeline->verdict != NULL && (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet.arp)))
-        give_packet(pipeline, &packet);
+    if (pipeline->verdict != NULL && (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet->arp)))
+        give_packet(pipeline, packet);
     if (reason == PACKET_OK)
-        meter(pipeline, frame, &packet);
+        meter(pipeline, frame, packet);
     if (++pipeline->stale >= PIPELINE_STALE)
         show(pipeline);
+}
+
+void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame)
+{
+    pipeline_frames(pipeline, frame, 1);
+}
+
+void pipeline_frames(struct pipeline *pipeline, const struct capture_frame *frames, size_t count)
+{
+    struct packet packet[PIPELINE_FRAMES];
+    enum packet_reason reason[PIPELINE_FRAMES];
+
+    for (size_t i = 0; i < count; i++)
+        reason[i] = packet_decode(pipeline->decoder, frames[i].link, frames[i].time_ns, frames[i].bytes,
+                                  frames[i].captured, &packet[i]);
+    for (size_t i = 0; i < count; i++)
+        take_packet(pipeline, &frames[i], &packet[i], reason[i]);
 }
 
 void pipeline_flush(struct pipeline *pipeline)
