@@ -454,6 +454,11 @@ void verdict_packet(struct verdict *verdict, const struct packet *packet)
     decide(verdict, FLOW_NEW, NULL, &seen);
 }
 
+void verdict_prefetch(struct verdict *verdict, const struct hosts_sight *sights, size_t count)
+{
+    hosts_prefetch(verdict->hosts, sights, count);
+}
+
 void verdict_tick(struct verdict *verdict, int64_t now_ns)
 {
     incidents_expire(verdict->incidents, now_ns);

@@ -271,6 +271,19 @@ void windows_prefetch(const struct windows *windows, uint64_t key)
     __builtin_prefetch(head->begun);
 }
 
+void windows_prefetch_row(const struct windows *windows, uint64_t key, int64_t now_ns, bool may_make)
+{
+    const struct head *head = &windows->heads[key & windows->mask];
+    size_t place = place_of(head, key);
+
+    if (place == WAYS && !may_make)
+        return;
+    if (place == WAYS)
+        place = victim(head, now_ns);
+    for (size_t i = 0; i < windows->width; i++)
+        __builtin_prefetch(&windows->slots[((key & windows->mask) * WAYS + place) * windows->width + i], 1);
+}
+
 const struct window *windows_find(const struct windows *windows, uint64_t key)
 {
     size_t place = place_of(&windows->heads[key & windows->mask], key);

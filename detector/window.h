@@ -41,8 +41,9 @@ struct window *windows_at(struct windows *windows, uint64_t key, int64_t now_ns,
 /* The same for a row: lets each of its windows go on by its own span. */
 struct window *windows_row(struct windows *windows, uint64_t key, int64_t now_ns, const int64_t *spans_ns,
                            bool may_make);
-/* Lets memory fetch what a look for key will need. */
+/* Lets memory fetch what a look for key will need, in two steps: call each for many keys at once. */
 void windows_prefetch(const struct windows *windows, uint64_t key);
+void windows_prefetch_row(const struct windows *windows, uint64_t key, int64_t now_ns, bool may_make);
 /* For reading, without a change: the row as it was last touched, or NULL, and what a window of it holds at now_ns. */
 const struct window *windows_find(const struct windows *windows, uint64_t key);
 void window_view(const struct window *window, int64_t now_ns, int64_t span_ns, struct window *out);
