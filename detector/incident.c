@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INCIDENTS_DEFAULT = 2048, KINDS = 32, NEAR = 4096, MEMO = 64 };
+enum { INCIDENTS_DEFAULT = 2048, KINDS = 32, NEAR = 2048, MEMO = 64 };
 static const int64_t quiet_ns = INT64_C(600000000000); /* a pause this long ends it */
 
 /* How many are open of a type and scope: most questions are about kinds of which there is none. */
@@ -23,7 +23,7 @@ struct incidents {
     struct kind *memo[MEMO][LIMIT_NETWORK + 1];
     uint8_t source[16], target[16]; /* that were last asked for, and their hashes: they are asked for many times */
     uint64_t source_hash, target_hash, network_hash;
-    uint32_t near_source[NEAR], near_target[NEAR]; /* how many are open whose key holds such an address */
+    uint16_t near_source[NEAR], near_target[NEAR]; /* how many are open whose key holds such an address */
     struct incident *slots, *free;                 /* free: a chain */
     struct incident *oldest, *newest;
     struct incident **bucket;
@@ -38,7 +38,7 @@ struct incidents *incidents_create(size_t max, incident_teller *tell, void *cont
 
     if (max == 0)
         max = INCIDENTS_DEFAULT;
-    if (incidents == NULL)
+    if (incidents == NULL || max > UINT16_MAX)
         goto failed;
     incidents->tell = tell;
     incidents->context = context;
@@ -159,7 +159,7 @@ static uint64_t look_of(const struct incidents *incidents, const struct kind *ki
 }
 
 /* The count of open ones that hold the address which the scope cannot do without; NULL: it needs none. */
-static uint32_t *near_of(struct incidents *incidents, enum limit_scope scope)
+static uint16_t *near_of(struct incidents *incidents, enum limit_scope scope)
 {
     if (scope == LIMIT_NETWORK)
         return NULL;
@@ -171,7 +171,7 @@ struct incident *incidents_find(struct incidents *incidents, const char *type, e
                                 const uint8_t source[16], const uint8_t target[16])
 {
     const struct kind *kind;
-    const uint32_t *near;
+    const uint16_t *near;
     struct incident *at;
     uint64_t look;
 
