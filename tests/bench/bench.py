@@ -124,7 +124,7 @@ def live():
             if name in ("mixed", "scan"):
                 cuts.append(f"{name}={folder}/{name}.pcap")
                 subprocess.run(["tcpdump", "-r", path, "-c", "1000000", "-w", f"{folder}/{name}.pcap"], check=True, stderr=subprocess.DEVNULL, timeout=60)
-        got = on_a_wire("live.py", seconds, rounds, *cuts, timeout=len(cuts) * rounds * (seconds + 30) * 4)
+        got = on_a_wire("live.py", seconds, rounds, *cuts, timeout=len(cuts) * rounds * (seconds + 60) * 5)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     rows = [[one["load"], one["name"], f"{one['pps']:.0f}", f"**{one['lost'][len(one['lost']) // 2]:.2f}**", f"{one['lost'][0]:.2f} to {one['lost'][-1]:.2f}",
