@@ -189,7 +189,7 @@ deps: ## install what building needs (root or sudo)
 run: ## install, build and start everything; http://localhost:3000
 	@scripts/deps.sh run
 	@$(MAKE) --no-print-directory all
-	@scripts/run.sh
+	@env --default-signal=INT scripts/run.sh # a shell's background job has it ignored, and then nothing could be trapped
 
 .PHONY: test
 test: ## install, build and run all tests that need no privilege
@@ -223,11 +223,13 @@ compose-test: ## run docker compose for real and look at it from outside (root)
 	@scripts/compose_test.sh
 
 .PHONY: asan tsan valgrind
-asan: ## unit tests and programs under AddressSanitizer and UBSan
+asan: ## unit tests, and the detector on damaged captures (THREATLINE_CAPTURES), under AddressSanitizer and UBSan
 	@$(MAKE) --no-print-directory VARIANT=asan unit
-tsan: ## the same under ThreadSanitizer
+	@$(MAKE) --no-print-directory VARIANT=asan build/asan/bin/threatline-detector
+	@THREATLINE_BIN=build/asan/bin "$$(scripts/venv.sh)/bin/python" -m pytest -q tests/sanitized $(PYTEST)
+tsan: ## unit tests under ThreadSanitizer
 	@$(MAKE) --no-print-directory VARIANT=tsan unit
-valgrind: ## the same under valgrind
+valgrind: ## unit tests under valgrind
 	@$(MAKE) --no-print-directory VARIANT=valgrind unit
 
 .PHONY: lint

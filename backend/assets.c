@@ -6,6 +6,7 @@
 #include "backend/doc.h"
 #include "backend/form.h"
 #include "backend/geo.h"
+#include "backend/reverse.h"
 #include "backend/search.h"
 #include "backend/store.h"
 #include "common/clock.h"
@@ -19,9 +20,10 @@
 struct assets {
     struct geo *geo[GEO_FILES];
     size_t geo_count;
+    struct reverse *reverse; /* NULL: nobody is asked */
 };
 
-struct assets *assets_create(const struct config_list *files, struct err *err)
+struct assets *assets_create(const struct config_list *files, bool reverse_names, struct err *err)
 {
     struct assets *assets = calloc(1, sizeof *assets);
 
@@ -39,6 +41,8 @@ struct assets *assets_create(const struct config_list *files, struct err *err)
             goto failed;
         assets->geo_count++;
     }
+    if (reverse_names && (assets->reverse = reverse_start(reverse_ask_system, NULL, err)) == NULL)
+        goto failed;
     return assets;
 failed:
     assets_free(assets);
@@ -51,6 +55,7 @@ void assets_free(struct assets *assets)
         return;
     for (size_t i = 0; i < assets->geo_count; i++)
         geo_close(assets->geo[i]);
+    reverse_stop(assets->reverse);
     free(assets);
 }
 
@@ -173,7 +178,7 @@ static void add_place(const struct assets *assets, const char *address, cJSON *o
 static bool add_names(struct api *api, const char *address, cJSON *names, struct err *err)
 {
     cJSON *out = cJSON_CreateObject(), *asset;
-    char *json = NULL;
+    char *json = NULL, host[REVERSE_NAME];
     struct err local = {0};
 
     if (store_doc_get(api->store, "asset", address, &json, NULL, &local)) {
@@ -191,11 +196,28 @@ static bool add_names(struct api *api, const char *address, cJSON *names, struct
         return err_set(err, local.code, "%s", local.text);
     }
     add_place(api->assets, address, out);
+    if (api->assets->reverse != NULL && reverse_find(api->assets->reverse, address, clock_now_ms(), host))
+        cJSON_AddStringToObject(out, "host", host);
     cJSON_AddItemToObject(names, address, out);
     return true;
 }
 
-/* {"addresses":[...]} gives {"names":{address:{name,note,country,city,asn,network}}}; what is no address is left out.
+static bool are_texts(const cJSON *list)
+{
+    const cJSON *item;
+
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) > NAMES_AT_ONCE)
+        return false;
+    cJSON_ArrayForEach(item, list)
+    {
+        if (!cJSON_IsString(item))
+            return false;
+    }
+    return true;
+}
+
+/* {"addresses":[...]} gives {"names":{address:{name,note,country,city,asn,network,host}}}; what is no address is left
+ * out.
  */
 static void names_post(struct http_request *request, void *context)
 {
@@ -208,7 +230,7 @@ static void names_post(struct http_request *request, void *context)
     if (!form_begin(&form, request))
         return;
     addresses = json_member(form.body, "addresses");
-    if (!cJSON_IsArray(addresses) || cJSON_GetArraySize(addresses) > NAMES_AT_ONCE)
+    if (!are_texts(addresses))
         form_wrong(&form, "addresses", "a list of at most 200 addresses");
     if (!form_end(&form))
         return;
@@ -216,8 +238,7 @@ static void names_post(struct http_request *request, void *context)
     cJSON_ArrayForEach(item, addresses)
     {
         char address[INET6_ADDRSTRLEN];
-        if (ok && cJSON_IsString(item) && canonical(item->valuestring, address) &&
-            json_member(names, address) == NULL)
+        if (ok && canonical(item->valuestring, address) && json_member(names, address) == NULL)
             ok = add_names(context, address, names, &err);
     }
     form_free(&form);

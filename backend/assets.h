@@ -9,8 +9,9 @@
 enum { ASSETS_MAX = 10000, SEARCHES_MAX = 100 /* of one person */, NAMES_AT_ONCE = 200, GEO_FILES = 4 };
 
 struct assets;
-/* files: databases for geo.h, at most GEO_FILES; one may know countries and another networks. */
-struct assets *assets_create(const struct config_list *files, struct err *err);
+/* files: databases for geo.h, at most GEO_FILES; one may know countries and another networks. reverse_names: host
+ * names, too (reverse.h). */
+struct assets *assets_create(const struct config_list *files, bool reverse_names, struct err *err);
 void assets_free(struct assets *assets); /* NULL is fine */
 
 #endif

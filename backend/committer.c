@@ -5,6 +5,7 @@
 #include "common/log.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +13,15 @@
 
 enum { BATCH = 1000, WAITING = 20000, PROBE_MS = 1000 };
 
-/* One submitter; it lives on the submitter's stack while it waits. */
+/* One submitter; it lives on the submitter's stack while it waits, and is gone as soon as done is posted. Each wakes
+ * by itself and needs no lock then: many that wake at once and ask for one lock would queue up behind each other. */
 struct request {
     struct request *next;
     struct store_item *items;
     size_t count, taken, settled; /* items in the batch being written or before; items with an answer */
     bool failed;
     struct err err;
-    pthread_cond_t done;
+    sem_t done;
 };
 
 struct committer {
@@ -31,8 +33,6 @@ struct committer {
     pthread_cond_t work;
     struct request *first, **last;
     size_t waiting; /* items of the list that have no answer yet */
-    size_t inside;  /* submitters that have not left yet */
-    pthread_cond_t left;
     bool stopping, away;
     struct err why; /* why it is away */
     struct committer_figures figures;
@@ -83,10 +83,11 @@ static void count_results(struct committer_figures *figures, const struct batch 
     figures->batches++;
 }
 
-/* Under the lock: everything taken has its answer now. A request leaves the list when it is whole or has failed. */
-static void settle(struct committer *c, const struct err *failure)
+/* Under the lock: everything taken has its answer now. Gives the requests that are whole or have failed, off the
+ * list: to be let go without the lock. */
+static struct request *settle(struct committer *c, const struct err *failure)
 {
-    struct request **link = &c->first;
+    struct request **link = &c->first, *over = NULL, **last = &over;
 
     while (*link != NULL) {
         struct request *r = *link;
@@ -109,18 +110,35 @@ static void settle(struct committer *c, const struct err *failure)
         if (c->last == &r->next)
             c->last = link;
         r->settled = r->count;
-        pthread_cond_signal(&r->done);
+        *last = r;
+        last = &r->next;
+    }
+    *last = NULL;
+    return over;
+}
+
+static void let_go(struct request *over)
+{
+    while (over != NULL) {
+        struct request *next = over->next;
+
+        sem_post(&over->done);
+        over = next;
     }
 }
 
-/* Under the lock: the store is away, so nobody waits for it. */
+/* Under the lock on both ends: the store is away, so nobody waits for it. */
 static void refuse_all(struct committer *c)
 {
     for (struct request *r = c->first; r != NULL; r = r->next) {
         c->figures.refused += (int64_t)(r->count - r->settled);
         r->taken = r->count;
     }
-    settle(c, &c->why);
+    struct request *over = settle(c, &c->why);
+
+    pthread_mutex_unlock(&c->lock);
+    let_go(over);
+    pthread_mutex_lock(&c->lock);
 }
 
 static int by_seq(const void *a, const void *b)
@@ -157,6 +175,7 @@ static void note_away(struct committer *c, const struct err *err)
 /* Under the lock on both ends; it is free during the commit. */
 static void write_batch(struct committer *c, struct batch *batch)
 {
+    struct request *over;
     struct err err = {0};
     int64_t began, took;
     bool ok;
@@ -173,12 +192,14 @@ static void write_batch(struct committer *c, struct batch *batch)
         c->figures.commit_us_max = took;
     if (ok) {
         count_results(&c->figures, batch);
-        settle(c, NULL);
-        return;
+    } else {
+        c->figures.failed++;
+        note_away(c, &err); /* the next probe finds out whether it was the store or this batch */
     }
-    c->figures.failed++;
-    note_away(c, &err); /* the next probe finds out whether it was the store or this batch */
-    settle(c, &c->why);
+    over = settle(c, ok ? NULL : &c->why);
+    pthread_mutex_unlock(&c->lock);
+    let_go(over);
+    pthread_mutex_lock(&c->lock);
 }
 
 static void probe(struct committer *c)
@@ -250,7 +271,6 @@ struct committer *committer_start(struct store *store, const struct committer_se
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&c->work, &monotonic);
-    pthread_cond_init(&c->left, NULL);
     pthread_condattr_destroy(&monotonic);
     if (pthread_create(&c->thread, NULL, run, c) == 0) {
         pthread_setname_np(c->thread, "committer");
@@ -259,7 +279,6 @@ struct committer *committer_start(struct store *store, const struct committer_se
     err_set(err, ERR_SYSTEM, "committer: no thread could be started");
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->work);
-    pthread_cond_destroy(&c->left);
     free(c);
     return NULL;
 }
@@ -297,19 +316,16 @@ bool committer_submit(struct committer *c, struct store_item *items, size_t coun
         pthread_mutex_unlock(&c->lock);
         return false;
     }
-    pthread_cond_init(&request.done, NULL);
+    sem_init(&request.done, 0, 0);
     *c->last = &request;
     c->last = &request.next; /* cppcheck-suppress autoVariables; it is unlinked before it wakes */
     c->waiting += count;
-    c->inside++;
     if (c->first == &request)
         pthread_cond_signal(&c->work);
-    while (request.settled < request.count)
-        pthread_cond_wait(&request.done, &c->lock);
-    if (--c->inside == 0 && c->stopping)
-        pthread_cond_signal(&c->left);
     pthread_mutex_unlock(&c->lock);
-    pthread_cond_destroy(&request.done);
+    while (sem_wait(&request.done) != 0)
+        ; /* EINTR */
+    sem_destroy(&request.done);
     if (request.failed)
         ok = err_set(err, request.err.code, "%s", request.err.text);
     return ok;
@@ -332,13 +348,8 @@ void committer_stop(struct committer *c)
     c->stopping = true;
     pthread_cond_broadcast(&c->work);
     pthread_mutex_unlock(&c->lock);
-    pthread_join(c->thread, NULL);
-    pthread_mutex_lock(&c->lock);
-    while (c->inside > 0)
-        pthread_cond_wait(&c->left, &c->lock);
-    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL); /* its last act is to let the submitters go; none touches c any more */
     pthread_mutex_destroy(&c->lock);
     pthread_cond_destroy(&c->work);
-    pthread_cond_destroy(&c->left);
     free(c);
 }

@@ -25,7 +25,8 @@ enum {
     MARKS = 16384,         /* durable frames whose place in the ring is known */
     SEND_MAX = 256 * 1024, /* bytes of one send: nobody keeps the writer for long */
     READ_MAX = 64 * 1024,  /* a stream's client has nothing to say */
-    EVENTS = 512
+    EVENTS = 512,
+    UNHEARD_MAX = 128 * 1024 /* bytes of frames that may lie in the inbox while nobody listens */
 };
 
 struct hub_reader {
@@ -64,6 +65,7 @@ struct hub_writer {
     int64_t last_seq, floor_seq; /* marks are known for floor_seq < seq <= last_seq */
     struct hub_reader **readers;
     size_t count, room, ahead;
+    _Atomic size_t audience; /* readers, with those still in the inbox */
     struct hub_reader *dead; /* freed after the batch: epoll may still name them */
     int64_t heartbeat_ms, next_heartbeat;
     void (*left)(void *context, const char *user);
@@ -114,6 +116,7 @@ static void drop(struct hub_writer *writer, struct hub_reader *reader, _Atomic u
     reader->next_dead = writer->dead;
     writer->dead = reader;
     atomic_fetch_add_explicit(why, 1, memory_order_relaxed);
+    atomic_fetch_sub(&writer->audience, 1);
     writer->left(writer->context, reader->user);
 }
 
@@ -288,13 +291,16 @@ static void poke(struct hub_writer *writer)
         ;
 }
 
+/* Without an audience the thread sleeps on: the next reader wakes it, and it sees the frames before the reader. */
 void hub_writer_publish(struct hub_writer *writer, int64_t seq, const char *frame, size_t length)
 {
     struct hub_inbox *inbox = &writer->inbox;
-    bool first;
+    bool wanted;
 
     pthread_mutex_lock(&writer->lock);
-    first = inbox->frame_count == 0;
+    wanted = atomic_load(&writer->audience) > 0
+                 ? inbox->frame_count == 0
+                 : inbox->length < UNHEARD_MAX && inbox->length + length >= UNHEARD_MAX;
     if (hub_grow((void **)&inbox->frames, inbox->frame_count, &inbox->frame_room, sizeof *inbox->frames) &&
         hub_inbox_room(inbox, length)) {
         memcpy(inbox->bytes + inbox->length, frame, length);
@@ -303,8 +309,9 @@ void hub_writer_publish(struct hub_writer *writer, int64_t seq, const char *fram
     } else {
         writer->lost = true;
     }
+    wanted = wanted || writer->lost;
     pthread_mutex_unlock(&writer->lock);
-    if (first)
+    if (wanted)
         poke(writer);
 }
 
@@ -315,8 +322,10 @@ bool hub_writer_add(struct hub_writer *writer, struct hub_reader *reader)
 
     pthread_mutex_lock(&writer->lock);
     ok = hub_grow((void **)&inbox->readers, inbox->reader_count, &inbox->reader_room, sizeof(struct hub_reader *));
-    if (ok)
+    if (ok) {
         inbox->readers[inbox->reader_count++] = reader;
+        atomic_fetch_add(&writer->audience, 1);
+    }
     pthread_mutex_unlock(&writer->lock);
     if (ok)
         poke(writer);
@@ -358,6 +367,7 @@ static void take_in(struct hub_writer *writer, struct hub_reader *reader)
 
     if (!hub_grow((void **)&writer->readers, writer->count, &writer->room, sizeof(struct hub_reader *)) ||
         !place(writer, reader) || epoll_ctl(writer->poll, EPOLL_CTL_ADD, reader->fd, &event) != 0) {
+        atomic_fetch_sub(&writer->audience, 1);
         writer->left(writer->context, reader->user);
         hub_reader_free(reader);
         return;

@@ -62,6 +62,8 @@ static const struct option_row rows[] = {
      ".mmdb file that tells where addresses are; may be repeated"},
     {"log-level", "BACKEND_LOG_LEVEL", OPT_TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
     {"log-json", "BACKEND_LOG_JSON", OPT_FLAG, AT(log_json), 0, 0, NULL, "log lines as JSON"},
+    {"reverse-names", "BACKEND_REVERSE_NAMES", OPT_FLAG, AT(reverse_names), 0, 0, NULL,
+     "ask the system's name service for host names of public addresses"},
 };
 
 static const struct config_program program = {
@@ -155,6 +157,7 @@ static int run(const struct settings *settings)
     block_signals(&signals);
     mallopt(M_ARENA_MAX, 2);              /* else each of the many workers keeps an arena of its own */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024); /* large bodies and pages go back to the system at once */
+    mallopt(M_TRIM_THRESHOLD, 1 << 20);   /* but what each request needs anew stays */
     if (!token_setup() || !http_client_setup()) {
         fprintf(stderr, "threatline-backend: a library does not start\n");
         return EXIT_FAILED;

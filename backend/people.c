@@ -45,7 +45,7 @@ bool people_open(struct api *api, struct err *err)
     if (api->blocklist != NULL)
         api->notify = notify_create(&notices, api->watch, err);
     if (api->notify != NULL)
-        api->assets = assets_create(&api->settings->geo_files, err);
+        api->assets = assets_create(&api->settings->geo_files, api->settings->reverse_names, err);
     if (api->assets == NULL) {
         people_close(api);
         return false;

@@ -27,6 +27,7 @@ struct settings {
     long retention_days, retention_threats; /* 0: no limit */
     bool allow_private_targets;             /* notices may go to loopback, private and link-local addresses */
     struct config_list geo_files;           /* databases of places, see geo.h */
+    bool reverse_names;                     /* ask the name service for host names, see reverse.h */
     const char *log_level;
     bool log_json;
 };

@@ -5,6 +5,8 @@
 #include "common/json.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +17,11 @@ static const char *const reserved[] = {"seq", "receivedAt", "suppressedBy", "tri
 static const char *const unsearched[] = {"features", "evidence",  "first_seen", "last_seen",
                                          "model",    "extractor", "source"};
 
-enum { RESERVED = sizeof reserved / sizeof reserved[0], UNSEARCHED = sizeof unsearched / sizeof unsearched[0] };
+enum {
+    RESERVED = sizeof reserved / sizeof reserved[0],
+    UNSEARCHED = sizeof unsearched / sizeof unsearched[0],
+    WALK_SILENT = 1000
+};
 
 static void take_word(void *context, const char *word)
 {
@@ -45,16 +51,123 @@ static bool is_unsearched(const char *name)
     return false;
 }
 
-static void words_of(struct store_record *record, const cJSON *value)
+/* --- the texts of a JSON object, without building its tree --- */
+
+/* The text was written by text_add_tree, so it is well formed; nothing here runs past its end if it is not. */
+struct walk {
+    char *at; /* in a copy that is decoded in place */
+    struct store_record *record;
+    bool is_details;
+};
+
+static void skip_blanks(struct walk *walk)
 {
+    walk->at += strspn(walk->at, " \t\r\n");
+}
+
+static unsigned hex_value(const char *digits)
+{
+    unsigned value = 0;
+
+    for (int i = 0; i < 4 && isxdigit((unsigned char)digits[i]); i++)
+        value =
+            value * 16 + (unsigned)(isdigit((unsigned char)digits[i]) ? digits[i] - '0'
+                                                                      : tolower((unsigned char)digits[i]) - 'a' + 10);
+    return value;
+}
+
+/* The writer escapes quotes, backslashes and control characters alone; all but the first two part words. */
+static char unescaped(struct walk *walk)
+{
+    char c = *walk->at != '\0' ? *walk->at++ : '\0';
+
+    if (c == 'u') {
+        unsigned code = hex_value(walk->at);
+
+        walk->at += strspn(walk->at, "0123456789abcdefABCDEF") < 4 ? 0 : 4;
+        return code >= 0x20 && code < 0x7f ? (char)code : ' ';
+    }
+    return strchr("bfnrt", c) != NULL ? ' ' : c;
+}
+
+/* Behind the opening quote; leaves walk behind the closing one. */
+static const char *take_text(struct walk *walk)
+{
+    char *text = walk->at, *end = text;
+
+    while (*walk->at != '\0' && *walk->at != '"') {
+        char c = *walk->at++;
+
+        *end++ = c == '\\' ? unescaped(walk) : c;
+    }
+    if (*walk->at == '"')
+        walk->at++;
+    *end = '\0';
+    return text;
+}
+
+/* A member of details itself stands on level 1. */
+static void take_member(struct walk *walk, const char *key, int level, const char *text)
+{
+    struct store_record *record = walk->record;
+    bool own = walk->is_details && level == 1 && key != NULL;
     int64_t us;
 
-    if (is_unsearched(value->string))
+    if (own && strcmp(key, "source") == 0)
+        record->simulated = strcmp(text, "simulator") == 0;
+    if (own && strcmp(key, "job") == 0 && strlen(text) < sizeof record->job)
+        memcpy(record->job, text, strlen(text) + 1);
+    if (level < WALK_SILENT && !is_unsearched(key) && !clock_parse_us(text, &us))
+        store_record_add_words(record, text);
+}
+
+/* Below an unsearched member levels are counted from WALK_SILENT. */
+static void walk_value(struct walk *walk, const char *key, int level)
+{
+    skip_blanks(walk);
+    char open = *walk->at;
+
+    if (open == '"') {
+        walk->at++;
+        take_member(walk, key, level, take_text(walk));
         return;
-    if (cJSON_IsString(value) && !clock_parse_us(value->valuestring, &us))
-        store_record_add_words(record, value->valuestring);
-    for (const cJSON *child = value->child; child != NULL; child = child->next)
-        words_of(record, child);
+    }
+    if (open != '{' && open != '[') {
+        walk->at += strcspn(walk->at, ",]}");
+        return;
+    }
+    if (level % WALK_SILENT > JSON_DEPTH_MAX)
+        return;
+    if (level < WALK_SILENT && is_unsearched(key))
+        level += WALK_SILENT;
+    do {
+        const char *name = NULL;
+
+        walk->at++;
+        skip_blanks(walk);
+        if (*walk->at == ']' || *walk->at == '}')
+            break;
+        if (open == '{' && *walk->at == '"') {
+            walk->at++;
+            name = take_text(walk);
+            skip_blanks(walk);
+            walk->at += *walk->at == ':';
+        }
+        walk_value(walk, name, level + 1);
+        skip_blanks(walk);
+    } while (*walk->at == ',');
+    walk->at += *walk->at != '\0';
+}
+
+static bool read_texts(struct store_record *record, const char *object, bool is_details)
+{
+    char *copy = object != NULL ? strdup(object) : NULL;
+    struct walk walk = {copy, record, is_details};
+
+    if (copy != NULL)
+        walk_value(&walk, NULL, 0);
+    free(copy);
+    return object == NULL || copy != NULL;
 }
 
 static bool mentions_reserved(const char *extra)
@@ -73,23 +186,17 @@ static bool mentions_reserved(const char *extra)
     return strchr(extra, '\\') != NULL; /* an escape may spell one of them */
 }
 
-/* The canonical text; extra members with a name of the store's own are dropped. */
-static char *canonical(const struct threat *threat, cJSON *extra)
+/* Extra members with a name of the store's own are dropped. */
+static char *without_reserved(const char *object)
 {
-    struct threat copy = *threat;
-    char *cleaned = NULL, *json;
+    cJSON *extra = cJSON_Parse(object);
+    char *cleaned;
 
-    if (extra != NULL && mentions_reserved(threat->extra)) {
-        for (size_t i = 0; i < RESERVED; i++)
-            cJSON_DeleteItemFromObjectCaseSensitive(extra, reserved[i]);
-        cleaned = json_print(extra);
-        if (cleaned == NULL)
-            return NULL;
-        copy.extra = extra->child != NULL ? cleaned : NULL;
-    }
-    json = threat_to_json(&copy);
-    free(cleaned);
-    return json;
+    for (size_t i = 0; i < RESERVED; i++)
+        cJSON_DeleteItemFromObjectCaseSensitive(extra, reserved[i]);
+    cleaned = extra != NULL ? json_print(extra) : NULL;
+    cJSON_Delete(extra);
+    return cleaned;
 }
 
 /* FNV-1a: it only has to tell apart what one sender sends twice, no attack is to be stopped by it. */
@@ -100,17 +207,6 @@ static uint64_t digest_of(const char *text)
     for (; *text != '\0'; text++)
         hash = (hash ^ (unsigned char)*text) * 1099511628211u;
     return hash;
-}
-
-static void read_details(struct store_record *record, const cJSON *details)
-{
-    const cJSON *source = cJSON_GetObjectItemCaseSensitive(details, "source");
-    const cJSON *job = cJSON_GetObjectItemCaseSensitive(details, "job");
-
-    record->simulated = cJSON_IsString(source) && strcmp(source->valuestring, "simulator") == 0;
-    if (cJSON_IsString(job) && strlen(job->valuestring) < sizeof record->job)
-        memcpy(record->job, job->valuestring, strlen(job->valuestring) + 1);
-    words_of(record, details);
 }
 
 bool store_record_address(const char *text, uint8_t out[16])
@@ -125,13 +221,15 @@ bool store_record_address(const char *text, uint8_t out[16])
 
 bool store_record_make(struct store_record *record, const struct threat *threat, struct err *err)
 {
-    cJSON *details = threat->details != NULL ? cJSON_Parse(threat->details) : NULL;
-    cJSON *extra = threat->extra != NULL ? cJSON_Parse(threat->extra) : NULL;
+    struct threat copy = *threat;
+    char *cleaned = NULL;
     bool ok = false;
 
-    memset(record, 0, sizeof *record);
-    if ((threat->details != NULL && details == NULL) || (threat->extra != NULL && extra == NULL) ||
-        (record->json = canonical(threat, extra)) == NULL) {
+    memset(record, 0, offsetof(struct store_record, word_bytes));
+    record->word_used = 0;
+    if (threat->extra != NULL && mentions_reserved(threat->extra))
+        copy.extra = cleaned = without_reserved(threat->extra);
+    if ((threat->extra != NULL && copy.extra == NULL) || (record->json = threat_to_json(&copy)) == NULL) {
         err_set(err, ERR_MEMORY, "threat %s: out of memory", threat->id);
         goto done;
     }
@@ -146,14 +244,10 @@ bool store_record_make(struct store_record *record, const struct threat *threat,
     store_record_add_words(record, threat->protocol);
     store_record_add_words(record, threat->sensor);
     search_split(threat->community_id, false, take_word, record);
-    if (details != NULL)
-        read_details(record, details);
-    if (extra != NULL)
-        words_of(record, extra);
-    ok = true;
+    ok = (read_texts(record, threat->details, true) && read_texts(record, copy.extra, false)) ||
+         err_set(err, ERR_MEMORY, "threat %s: out of memory", threat->id);
 done:
-    cJSON_Delete(details);
-    cJSON_Delete(extra);
+    free(cleaned);
     if (!ok)
         store_record_clear(record);
     return ok;

@@ -39,6 +39,7 @@ struct sqlite_store {
     struct sqlite_connection writer;
     int64_t last_seq, seq_before;     /* seq_before: at the start of the transaction */
     struct rollup *rollup, *overflow; /* overflow: what counts as "", summed */
+    struct words *words;              /* changes of this transaction */
     struct sqlite_known *known;       /* SQLITE_KNOWN of them */
     size_t known_next;
     int64_t pruned_minute;

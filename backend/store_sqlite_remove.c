@@ -1,5 +1,6 @@
 /* store_sqlite_remove.c: takes threats out, a few hundred in a transaction, so that ingest gets its turns. */
 #include "backend/store_sqlite_search.h"
+#include "backend/store_sqlite_words.h"
 #include "common/clock.h"
 #include "common/json.h"
 
@@ -16,17 +17,11 @@ struct removed {
 static bool remove_word_list(struct sqlite_store *store, int64_t seq, const struct store_record *record,
                              struct err *err)
 {
-    sqlite3_stmt *remove = sqlite_statement(&store->writer, "DELETE FROM word WHERE word = ?1 AND seq = ?2", err);
+    bool ok = true;
 
-    if (remove == NULL)
-        return false;
-    for (size_t i = 0; i < record->word_count; i++) {
-        sqlite3_bind_text(remove, 1, record->words[i], -1, SQLITE_STATIC);
-        sqlite3_bind_int64(remove, 2, seq);
-        if (!sqlite_run(&store->writer, remove, err))
-            return false;
-    }
-    return true;
+    for (size_t i = 0; ok && i < record->word_count; i++)
+        ok = words_change(store->words, record->words[i], seq, false, err);
+    return ok;
 }
 
 static bool remove_comment_words(struct sqlite_store *store, int64_t seq, const char *history, struct err *err)
@@ -217,7 +212,7 @@ static bool remove_chunk(struct sqlite_store *store, const struct store_removal 
     if (!sqlite_begin(store, err))
         return false;
     if (pick(store, removal, limit, picked, count, err) && delete_all(store, picked, *count, err) &&
-        sqlite_rollup_flush(store, err))
+        sqlite_rollup_flush(store, err) && words_flush(store, err))
         return sqlite_commit(store, err);
     sqlite_rollback(store);
     return false;
@@ -243,7 +238,7 @@ static bool tell_all(struct sqlite_store *store, store_each_id *each, void *cont
 static bool clear(struct sqlite_store *store, store_each_id *each, void *context, int64_t *count, struct err *err)
 {
     static const char sql[] =
-        "DELETE FROM threat; DELETE FROM body; DELETE FROM word; DELETE FROM evidence; DELETE FROM rollup";
+        "DELETE FROM threat; DELETE FROM body; DELETE FROM posting; DELETE FROM evidence; DELETE FROM rollup";
 
     if (!sqlite_begin(store, err))
         return false;

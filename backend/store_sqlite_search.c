@@ -275,10 +275,15 @@ static void leaf_condition(struct sql *sql, const struct search *s)
 
 static void word_condition(struct sql *sql, const struct search *s)
 {
-    sql_add(sql, s->prefix ? "threat.seq IN (SELECT seq FROM word WHERE "
-                           : "EXISTS (SELECT 1 FROM word WHERE word.seq = threat.seq AND ");
-    word_test(sql, s);
-    sql_add(sql, ")");
+    if (s->prefix) {
+        sql_add(sql, "threat.seq IN (SELECT seq FROM hits WHERE ");
+        word_test(sql, s);
+        sql_add(sql, ")");
+        return;
+    }
+    sql_add(sql, "word_has(");
+    sql_text(sql, lowered(s->text));
+    sql_add(sql, ", threat.seq)");
 }
 
 void sql_condition(struct sql *sql, const struct search *s)
@@ -371,7 +376,7 @@ static void from_words(struct sql *sql, const struct search *s)
         by_word.text = word;
         by_word.prefix = s->kind == SEARCH_PREFIX;
     }
-    sql_add(sql, "SELECT seq FROM word WHERE ");
+    sql_add(sql, "SELECT seq FROM hits WHERE ");
     word_test(sql, &by_word);
 }
 

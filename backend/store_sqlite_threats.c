@@ -1,5 +1,5 @@
 /* store_sqlite_threats.c: everything that changes threats, each in one transaction with its counts and its event. */
-#include "backend/store_sqlite.h"
+#include "backend/store_sqlite_words.h"
 #include "common/clock.h"
 
 #include <stdio.h>
@@ -134,18 +134,11 @@ static bool count_change(struct sqlite_store *store, const struct rollup_fact *f
 
 static bool add_words(struct sqlite_store *store, int64_t seq, const struct store_record *record, struct err *err)
 {
-    sqlite3_stmt *add =
-        sqlite_statement(&store->writer, "INSERT OR IGNORE INTO word (word, seq) VALUES (?1, ?2)", err);
+    bool ok = true;
 
-    if (add == NULL)
-        return false;
-    for (size_t i = 0; i < record->word_count; i++) {
-        sqlite3_bind_text(add, 1, record->words[i], -1, SQLITE_STATIC);
-        sqlite3_bind_int64(add, 2, seq);
-        if (!sqlite_run(&store->writer, add, err))
-            return false;
-    }
-    return true;
+    for (size_t i = 0; ok && i < record->word_count; i++)
+        ok = words_change(store->words, record->words[i], seq, true, err);
+    return ok;
 }
 
 /* A clean text of a column, or NULL. */
@@ -307,22 +300,18 @@ static bool update(struct sqlite_store *store, struct store_item *item, struct k
     return ok;
 }
 
-static bool insert_one(struct sqlite_store *store, struct store_item *item, struct err *err)
+/* record: room for one, used for each item in turn. */
+static bool insert_one(struct sqlite_store *store, struct store_item *item, struct store_record *record,
+                       struct err *err)
 {
-    struct store_record *record = calloc(1, sizeof *record);
     struct known_threat known = {0};
     struct err refusal = {0};
     bool ok = false;
 
-    if (record == NULL) {
-        err_set(err, ERR_MEMORY, "store: out of memory");
-        goto done;
-    }
     if (!store_record_make(record, item->threat, &refusal)) {
         snprintf(item->message, sizeof item->message, "%.*s", (int)sizeof item->message - 1, refusal.text);
         item->result = STORE_REFUSED;
-        ok = refusal.code == ERR_INVALID || err_set(err, refusal.code, "%s", refusal.text);
-        goto done;
+        return refusal.code == ERR_INVALID || err_set(err, refusal.code, "%s", refusal.text);
     }
     if (!add_new(store, item, record, err))
         goto done;
@@ -340,9 +329,7 @@ static bool insert_one(struct sqlite_store *store, struct store_item *item, stru
         item->result = STORE_DUPLICATE;
 done:
     known_clear(&known);
-    if (record != NULL)
-        store_record_clear(record);
-    free(record);
+    store_record_clear(record);
     return ok;
 }
 
@@ -360,13 +347,17 @@ static void forget_results(struct store_item *items, size_t count)
 bool sqlite_insert(struct store *store, struct store_item *items, size_t count, struct err *err)
 {
     struct sqlite_store *s = SQLITE_STORE(store);
-    bool ok = true;
+    struct store_record *record = malloc(sizeof *record);
+    bool ok = record != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
 
-    if (!sqlite_begin(s, err))
+    if (!ok || !sqlite_begin(s, err)) {
+        free(record);
         return false;
+    }
     for (size_t i = 0; ok && i < count; i++)
-        ok = insert_one(s, &items[i], err);
-    ok = ok && sqlite_rollup_flush(s, err) &&
+        ok = insert_one(s, &items[i], record, err);
+    free(record);
+    ok = ok && sqlite_rollup_flush(s, err) && words_flush(s, err) &&
          (s->last_seq == s->seq_before || sqlite_set_meta(&s->writer, "last_seq", s->last_seq, err));
     if (!ok)
         sqlite_rollback(s);
@@ -438,7 +429,7 @@ static bool triage_known(struct sqlite_store *store, struct known_threat *known,
     after = fact_of(known);
     ok = ok && count_change(store, &after, 1, err) &&
          write_triage(store, known, change->comment != NULL, history, err) &&
-         add_words(store, known->seq, words, err) && sqlite_rollup_flush(store, err) &&
+         add_words(store, known->seq, words, err) && sqlite_rollup_flush(store, err) && words_flush(store, err) &&
          sqlite_set_meta(&store->writer, "last_seq", store->last_seq + 1, err);
     if (ok) {
         envelope = envelope_of(known);

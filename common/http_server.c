@@ -257,12 +257,12 @@ static bool is_hidden(const struct http_request *request, const struct http_rout
            request->info->server_port == settings->static_port;
 }
 
-/* Of several rows the one with the fewest {names} wins. allow gets the methods of all rows that fit the path. */
+/* Of the rows that fit the path only those with the fewest {names} count; allow gets their methods. */
 static const struct http_route *find_route(struct http_request *request, const char *method, struct text *allow)
 {
     const struct http_settings *settings = &request->server->settings;
     const struct http_route *best = NULL;
-    size_t best_cost = SIZE_MAX;
+    size_t least = SIZE_MAX;
 
     for (size_t i = 0; i < settings->route_count; i++) {
         const struct http_route *route = &settings->routes[i];
@@ -272,12 +272,19 @@ static const struct http_route *find_route(struct http_request *request, const c
         if (!http_text_match(route->path, request->path, &match) || is_hidden(request, route))
             continue;
         cost = match.count + (match.rest ? HTTP_CAPTURES : 0);
+        if (cost > least)
+            continue;
+        if (cost < least) {
+            least = cost;
+            best = NULL;
+            if (allow != NULL)
+                allow->length = 0;
+        }
         if (allow != NULL)
             text_addf(allow, "%s%s%s", allow->length > 0 ? ", " : "", route->method,
                       strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
-        if (strcmp(route->method, method) == 0 && cost < best_cost) {
+        if (best == NULL && strcmp(route->method, method) == 0) {
             best = route;
-            best_cost = cost;
             request->match = match;
         }
     }
@@ -439,11 +446,39 @@ static int on_request(struct mg_connection *connection)
     return request->status > 0 ? request->status : 200;
 }
 
-/* What civetweb itself refuses: a head that is no HTTP or does not fit. */
+/* civetweb gives up on a method that it does not know (TRACE) before it looks for a handler. True with what the path
+ * allows ("": there is nothing at it). */
+static bool is_strange_method(struct http_server *server, struct http_request *request,
+                              const struct mg_request_info *info, struct text *allow)
+{
+    static const char *const known[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"};
+    char uri[sizeof request->path];
+    const char *method = info != NULL ? info->request_method : NULL;
+
+    if (method == NULL || info->request_uri == NULL || info->http_version == NULL ||
+        method[strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-")] != '\0')
+        return false;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(method, known[i]) == 0)
+            return false;
+    if (snprintf(uri, sizeof uri, "%.*s", (int)strcspn(info->request_uri, "?"), info->request_uri) >=
+            (int)sizeof uri ||
+        !http_text_path(uri, request->path, sizeof request->path))
+        return false;
+    request->server = server;
+    request->info = info;
+    find_route(request, method, allow);
+    if (allow->length > 0)
+        text_addf(allow, ", OPTIONS");
+    return true;
+}
+
+/* What civetweb itself refuses: a head that is no HTTP or does not fit, or a method nobody serves. */
 static int on_error(struct mg_connection *connection, int status, const char *message)
 {
     struct http_request *request = mg_get_thread_pointer(connection);
     char body[256], id[32] = "0";
+    struct text allow = {0};
     int length;
 
     (void)message;
@@ -451,12 +486,20 @@ static int on_error(struct mg_connection *connection, int status, const char *me
     mg_disable_connection_keep_alive(connection);
     if (request != NULL)
         snprintf(id, sizeof id, "%s-%08x", request->id_prefix, ++request->id_count);
-    length = snprintf(body, sizeof body, "{\"success\":false,\"code\":\"bad_request\",\"message\":\"%s\"}",
+    if (request != NULL && status == 400 &&
+        is_strange_method(mg_get_user_context_data(connection), request, mg_get_request_info(connection), &allow))
+        status = allow.length > 0 ? 405 : 404;
+    length = snprintf(body, sizeof body, "{\"success\":false,\"code\":\"%s\",\"message\":\"%s\"}",
+                      status == 405   ? "method_not_allowed"
+                      : status == 404 ? "not_found"
+                                      : "bad_request",
                       http_text_reason(status));
     mg_printf(connection,
               "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\nX-Request-Id: %s\r\n"
-              "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nConnection: close\r\n\r\n%s",
-              status, http_text_reason(status), length, id, body);
+              "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n%s%s%sConnection: close\r\n\r\n%s",
+              status, http_text_reason(status), length, id, status == 405 ? "Allow: " : "",
+              status == 405 ? allow.bytes : "", status == 405 ? "\r\n" : "", body);
+    free(allow.bytes);
     return 0;
 }
 

@@ -185,6 +185,20 @@ static bool read_one(void *context, const char *path)
     return !batch->stopped && !told_to_stop();
 }
 
+/* What made no flow is not passed over in silence. */
+static void tell_undecoded(const struct pipeline_counters *counters)
+{
+    struct text text = {.max = 512};
+
+    for (int r = 1; r < PACKET_REASONS; r++)
+        if (counters->decode[r] > 0)
+            text_addf(&text, "%s%s=%llu", text.length > 0 ? " " : "", packet_reason_text((enum packet_reason)r),
+                      (unsigned long long)counters->decode[r]);
+    if (text.length > 0 && !text.failed)
+        log_info("read.undecoded", "%s", text.bytes);
+    free(text.bytes);
+}
+
 int batch_run(const struct settings *settings, const struct pipeline_settings *pipeline,
               const struct config_list *files, struct outlet *outlet, struct pipeline_counters *counters)
 {
@@ -214,5 +228,6 @@ int batch_run(const struct settings *settings, const struct pipeline_settings *p
             break;
     }
     check_output(&batch, fflush(stdout) == 0);
+    tell_undecoded(counters);
     return batch.failed ? 1 : batch.short_input ? 3 : 0;
 }

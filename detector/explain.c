@@ -13,11 +13,22 @@
 
 enum { LOW = 1, HIGH = 5, EXTREME_LOW = 0, EXTREME_HIGH = 6, DETAILS_MAX = 16384 }; /* places of the quantiles */
 
-static void fill(const struct model *model, size_t index, const float *row, double share, struct incident_reason *out)
-{
-    double quantile[7];
+typedef const double (*usual_values)[MODEL_QUANTILES];
 
-    model_quantiles(model, index, quantile);
+static void quantiles_of(const struct model *model, usual_values usual, size_t index, double out[MODEL_QUANTILES])
+{
+    if (usual != NULL)
+        memcpy(out, usual[index], sizeof usual[index]);
+    else
+        model_quantiles(model, index, out);
+}
+
+static void fill(const struct model *model, usual_values usual, size_t index, const float *row, double share,
+                 struct incident_reason *out)
+{
+    double quantile[MODEL_QUANTILES];
+
+    quantiles_of(model, usual, index, quantile);
     snprintf(out->feature, sizeof out->feature, "%s", model_feature_name(model, index));
     out->value = (double)row[index];
     out->low = quantile[LOW];
@@ -26,8 +37,8 @@ static void fill(const struct model *model, size_t index, const float *row, doub
 }
 
 /* The INCIDENT_REASONS greatest weights, greatest first; those of weight 0 are left out. */
-static size_t pick(const struct model *model, const float *row, const double *weight, double whole,
-                   struct incident_reason out[INCIDENT_REASONS])
+static size_t pick(const struct model *model, usual_values usual, const float *row, const double *weight,
+                   double whole, struct incident_reason out[INCIDENT_REASONS])
 {
     bool taken[MODEL_FEATURES_MAX] = {false};
     size_t count = 0;
@@ -42,29 +53,31 @@ static size_t pick(const struct model *model, const float *row, const double *we
         if (best == MODEL_FEATURES_MAX)
             break;
         taken[best] = true;
-        fill(model, best, row, weight[best] / whole, &out[count++]);
+        fill(model, usual, best, row, weight[best] / whole, &out[count++]);
     }
     return count;
 }
 
-size_t explain_attack(const struct model *model, const float *row, struct incident_reason out[INCIDENT_REASONS])
+size_t explain_attack(const struct model *model, usual_values usual, const float *row,
+                      struct incident_reason out[INCIDENT_REASONS])
 {
     double share[MODEL_FEATURES_MAX], base, whole = 0;
 
     model_contributions(model, row, &base, share);
     for (size_t i = 0; i < model_features(model); i++)
         whole += fabs(share[i]);
-    return pick(model, row, share, whole, out);
+    return pick(model, usual, row, share, whole, out);
 }
 
-size_t explain_anomaly(const struct model *model, const float *row, struct incident_reason out[INCIDENT_REASONS])
+size_t explain_anomaly(const struct model *model, usual_values usual, const float *row,
+                       struct incident_reason out[INCIDENT_REASONS])
 {
-    double distance[MODEL_FEATURES_MAX], quantile[7], whole = 0;
+    double distance[MODEL_FEATURES_MAX], quantile[MODEL_QUANTILES], whole = 0;
 
     for (size_t i = 0; i < model_features(model); i++) {
         double value = (double)row[i], outside, width;
 
-        model_quantiles(model, i, quantile);
+        quantiles_of(model, usual, i, quantile);
         width = quantile[EXTREME_HIGH] - quantile[EXTREME_LOW];
         outside = value > quantile[EXTREME_HIGH]  ? value - quantile[EXTREME_HIGH]
                   : value < quantile[EXTREME_LOW] ? quantile[EXTREME_LOW] - value
@@ -72,7 +85,7 @@ size_t explain_anomaly(const struct model *model, const float *row, struct incid
         distance[i] = log1p(outside / (width > 0 ? width : 1)); /* so that one huge rate does not hide the rest */
         whole += distance[i];
     }
-    return pick(model, row, distance, whole, out);
+    return pick(model, usual, row, distance, whole, out);
 }
 
 static void add_member(struct text *text, const char *name, double value)

@@ -5,10 +5,12 @@
 #include "detector/incident.h"
 
 /* The features that moved the random forest most for this row, with share = contribution / sum of the amounts of all
- * contributions (below 0: it spoke against an attack). */
-size_t explain_attack(const struct model *model, const float *row, struct incident_reason out[INCIDENT_REASONS]);
+ * contributions (below 0: it spoke against an attack). usual: benign quantiles of each feature; NULL: the model's. */
+size_t explain_attack(const struct model *model, const double (*usual)[MODEL_QUANTILES], const float *row,
+                      struct incident_reason out[INCIDENT_REASONS]);
 /* The features farthest outside the range of 98 % of benign flows, for what only the isolation forest found. */
-size_t explain_anomaly(const struct model *model, const float *row, struct incident_reason out[INCIDENT_REASONS]);
+size_t explain_anomaly(const struct model *model, const double (*usual)[MODEL_QUANTILES], const float *row,
+                       struct incident_reason out[INCIDENT_REASONS]);
 
 struct explain_source {
     const char *sensor, *source, *model; /* model NULL: windows only */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { COLUMNS = 10 };
+enum { COLUMNS = 11 };
 
 const char *flow_end_text(enum flow_end end)
 {
@@ -25,9 +25,9 @@ size_t features_csv_header(enum features_csv_names names, char out[FEATURES_CSV_
 {
     static const char *const columns[2][COLUMNS] = {
         {"source_ip", "destination_ip", "source_port", "destination_port", "protocol", "first_seen", "last_seen",
-         "end", "packets", "bytes"},
+         "end", "packets", "bytes", "community_id"},
         {"Source IP", "Destination IP", "Source Port", "Destination Port", "Protocol", "First Seen", "Last Seen",
-         "End", "Packets", "Bytes"},
+         "End", "Packets", "Bytes", "Community ID"},
     };
     bool cic = names == FEATURES_CSV_CICFLOWMETER;
     size_t n = 0;
@@ -73,18 +73,19 @@ static size_t number(double value, char *out, size_t room)
 size_t features_csv_row(const struct flow *flow, char out[FEATURES_CSV_LINE])
 {
     double values[FEATURES];
-    char source[46], destination[46], first[32], last[32];
+    char source[46], destination[46], first[32], last[32], id[32];
 
     packet_address_text(flow->address[0], source);
     packet_address_text(flow->address[1], destination);
     time_text(flow->first_ns, first);
     time_text(flow->last_ns, last);
     features_of(flow, values);
-    size_t n = (size_t)snprintf(out, FEATURES_CSV_LINE, "%s,%s,%u,%u,%s,%s,%s,%s,%llu,%llu", source, destination,
+    flow_community_id(flow, id);
+    size_t n = (size_t)snprintf(out, FEATURES_CSV_LINE, "%s,%s,%u,%u,%s,%s,%s,%s,%llu,%llu,%s", source, destination,
                                 flow->port[0], flow->port[1], packet_protocol_text(flow->protocol), first, last,
                                 flow_end_text((enum flow_end)flow->end),
                                 (unsigned long long)(flow->packets[0] + flow->packets[1]),
-                                (unsigned long long)(flow->ip_bytes[0] + flow->ip_bytes[1]));
+                                (unsigned long long)(flow->ip_bytes[0] + flow->ip_bytes[1]), id);
     for (size_t i = 0; i < FEATURES; i++) {
         out[n++] = ',';
         n += number(values[i], out + n, FEATURES_CSV_LINE - n);

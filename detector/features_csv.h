@@ -1,7 +1,7 @@
 /* features_csv.h: flows as lines of CSV (RFC 4180, but lines end in LF): who, when, how it ended, the features.
  *
- * source_ip,destination_ip,source_port,destination_port,protocol,first_seen,last_seen,end,packets,bytes, then the 25
- * features. The source is the initiator; times are UTC with nanoseconds; bytes are IP bytes; a number
+ * source_ip,destination_ip,source_port,destination_port,protocol,first_seen,last_seen,end,packets,bytes,community_id,
+ * then the 25 features. The source is the initiator; times are UTC with nanoseconds; bytes are IP bytes; a number
  * reads back as exactly the double that it was. */
 #ifndef DETECTOR_FEATURES_CSV_H
 #define DETECTOR_FEATURES_CSV_H

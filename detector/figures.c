@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "detector/features.h"
+#include "detector/figures_parts.h"
 #include "detector/forest.h"
 
 #include <stdlib.h>
@@ -39,10 +40,12 @@ cJSON *figures_heartbeat(const struct figures *f)
     struct monitor_status status;
     struct pipeline_counters counters;
     struct spool_counts spool;
+    struct tune_figures tuned;
 
     monitor_status(f->monitor, &status);
     monitor_counters(f->monitor, &counters);
     spool_counts(f->spool, &spool);
+    tune_figures(f->tune, &tuned);
     cJSON_AddStringToObject(o, "version", THREATLINE_VERSION);
     cJSON_AddStringToObject(o, "source", status.state == MONITOR_IDLE ? "none" : status.source);
     cJSON_AddStringToObject(o, "state", monitor_state_text(status.state));
@@ -56,6 +59,7 @@ cJSON *figures_heartbeat(const struct figures *f)
     add_count(o, "dead_letters", (uint64_t)spool.refused);
     add_count(o, "spool_lost", (uint64_t)spool.turned_away);
     add_model(o, f);
+    figures_add_alarms(o, &tuned);
     add_time(o, "timestamp", clock_now_ms());
     return o;
 }
@@ -131,6 +135,7 @@ static cJSON *counted(const struct pipeline_counters *c)
 {
     static const char *const ends[] = {"open", "fin", "rst", "idle", "active", "evicted", "input"};
     cJSON *o = cJSON_CreateObject(), *decode = cJSON_CreateObject(), *ended = cJSON_CreateObject();
+    cJSON *stages = cJSON_CreateObject();
 
     add_count(o, "packets", c->packets);
     add_count(o, "bytes", c->bytes);
@@ -148,6 +153,9 @@ static cJSON *counted(const struct pipeline_counters *c)
     add_count(o, "latePackets", c->flow.late);
     add_count(o, "astrayPackets", c->flow.astray);
     add_count(o, "clockJumps", c->flow.jumps);
+    for (int s = 0; s < PIPELINE_STAGES; s++)
+        cJSON_AddNumberToObject(stages, pipeline_stage_text((enum pipeline_stage)s), (double)c->stage_ns[s] / 1e9);
+    cJSON_AddItemToObject(o, "stageSeconds", stages);
     add_count(o, "judged", c->verdict.judged);
     add_count(o, "rfAttacks", c->verdict.rf_attacks);
     add_count(o, "isoAnomalies", c->verdict.iso_anomalies);
@@ -179,7 +187,7 @@ cJSON *figures_statistics(const struct figures *f)
     return o;
 }
 
-static cJSON *models_of(const struct model *model)
+static cJSON *models_of(const struct model *model, const struct budget_choice *in_force)
 {
     cJSON *list = cJSON_CreateArray(), *names = cJSON_CreateArray(), *rf, *iso;
 
@@ -191,11 +199,11 @@ static cJSON *models_of(const struct model *model)
         cJSON_AddItemToArray(names, cJSON_CreateString(model_feature_name(model, i)));
     rf = cJSON_CreateObject();
     cJSON_AddStringToObject(rf, "name", "RandomForest");
-    cJSON_AddNumberToObject(rf, "threshold", model_rf_threshold(model));
+    cJSON_AddNumberToObject(rf, "threshold", in_force->rf);
     cJSON_AddItemToObject(rf, "features", names);
     iso = cJSON_CreateObject();
     cJSON_AddStringToObject(iso, "name", "IsolationForest");
-    cJSON_AddNumberToObject(iso, "threshold", model_iso_threshold(model));
+    cJSON_AddNumberToObject(iso, "threshold", in_force->iso);
     cJSON_AddItemToArray(list, rf);
     cJSON_AddItemToArray(list, iso);
     return list;
@@ -205,12 +213,15 @@ cJSON *figures_model(const struct figures *f)
 {
     cJSON *o = cJSON_CreateObject(), *status = cJSON_CreateObject();
     struct pipeline_counters counters;
+    struct tune_figures tuned;
 
     monitor_counters(f->monitor, &counters);
+    tune_figures(f->tune, &tuned);
     cJSON_AddBoolToObject(o, "success", true);
     add_model(o, f);
     cJSON_AddStringToObject(o, "extractor", FEATURES_EXTRACTOR);
-    cJSON_AddItemToObject(o, "models", models_of(f->model));
+    cJSON_AddItemToObject(o, "models", models_of(f->model, &tuned.budget.now));
+    figures_add_tune(o, f, &tuned);
     cJSON_AddItemToObject(o, "detection_status", status);
     cJSON_AddBoolToObject(status, "models_loaded", f->model != NULL);
     cJSON_AddItemToObject(status, "monitoring", monitoring(f));

@@ -7,13 +7,14 @@
 #include "detector/outlet.h"
 #include "detector/sender.h"
 #include "detector/spool.h"
+#include "detector/tune.h"
 
 #include <cjson/cJSON.h>
 
 struct figures { /* all borrowed */
     const char *sensor;
     const struct model *model; /* NULL: none */
-    const char *model_path;
+    struct tune *tune;
     struct monitor *monitor;
     struct outlet *outlet;
     struct spool *spool;

@@ -2,6 +2,7 @@
 #include "detector/figures.h"
 
 #include "common/clock.h"
+#include "detector/figures_parts.h"
 
 #include <string.h>
 
@@ -40,6 +41,10 @@ static void packets(struct text *out, const struct pipeline_counters *c)
     value(out, "late_packets_total", "counter", c->flow.late, "Packets behind the end of their connection.");
     value(out, "astray_packets_total", "counter", c->flow.astray, "Packets far behind the clock.");
     value(out, "clock_jumps_total", "counter", c->flow.jumps, "Times the packets' clock was set back.");
+    head(out, "stage_seconds_total", "counter", "Time that each stage took, told from some of its calls.");
+    for (int s = 0; s < PIPELINE_STAGES; s++)
+        text_addf(out, "threatline_detector_stage_seconds_total{stage=\"%s\"} %.6f\n",
+                  pipeline_stage_text((enum pipeline_stage)s), (double)c->stage_ns[s] / 1e9);
     value(out, "judged_total", "counter", c->verdict.judged, "Verdicts of the forests.");
     value(out, "threats_total", "counter", c->verdict.threats, "Threats found.");
     value(out, "threat_updates_total", "counter", c->verdict.updates, "Further notices of threats that grew.");
@@ -93,4 +98,5 @@ void figures_metrics(const struct figures *f, struct text *out)
         labelled(out, "monitoring", "state", monitor_state_text((enum monitor_state)s), s == (int)status.state);
     packets(out, &counters);
     delivery(out, f);
+    figures_tune_metrics(f, out);
 }

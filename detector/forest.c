@@ -40,26 +40,27 @@ void model_score_box(const struct model *model, const float *row, struct score *
 }
 
 /* Scores are sums divided or put into an exponential: both grow with the sum, rounding apart. */
-void model_set_limits(struct model *model)
+void model_limits(const struct model *model, double rf, double iso, struct model_limits *out)
 {
     const double slack = 1e-6;
-    double isolated = -(model->iso_threshold + model->iso_offset);
+    double isolated = -(iso + model->iso_offset);
 
-    model->rf_limit = model->rf_threshold * (double)model->rf.trees - slack;
-    model->iso_limit = isolated > 0 ? -model->iso_scale * log2(isolated) + slack : INFINITY;
+    out->rf = rf * (double)model->rf.trees - slack;
+    out->iso = isolated > 0 ? -model->iso_scale * log2(isolated) + slack : INFINITY;
 }
 
-bool model_is_quiet(const struct model *model, const float *row)
+bool model_is_quiet(const struct model *model, const struct model_limits *limits, const float *row)
 {
-    return forest_is_quiet(&model->rf, FOREST_FROM, model->rf_limit, row) &&
-           forest_is_quiet(&model->iso, FOREST_UP_TO, model->iso_limit, row);
+    return forest_is_quiet(&model->rf, FOREST_FROM, limits->rf, row) &&
+           forest_is_quiet(&model->iso, FOREST_UP_TO, limits->iso, row);
 }
 
-bool model_is_quiet_box(const struct model *model, const float *row, float *least, float *most)
+bool model_is_quiet_box(const struct model *model, const struct model_limits *limits, const float *row, float *least,
+                        float *most)
 {
     open_box(model, least, most);
-    return forest_is_quiet_box(&model->rf, FOREST_FROM, model->rf_limit, row, least, most) &&
-           forest_is_quiet_box(&model->iso, FOREST_UP_TO, model->iso_limit, row, least, most);
+    return forest_is_quiet_box(&model->rf, FOREST_FROM, limits->rf, row, least, most) &&
+           forest_is_quiet_box(&model->iso, FOREST_UP_TO, limits->iso, row, least, most);
 }
 
 void model_score_rows(const struct model *model, const float *rows, size_t count, struct score *out)
@@ -93,20 +94,15 @@ void model_contributions(const struct model *model, const float *row, double *ba
         out[i] /= (double)forest->trees;
 }
 
-double model_set_budget(struct model *model, double per_million)
+size_t model_budgets(const struct model *model)
 {
-    const struct model_budget *budget = &model->budget[0];
+    return model->budgets;
+}
 
-    for (size_t i = 1; i < model->budgets && model->budget[i].per_million <= per_million; i++)
-        budget = &model->budget[i];
-    model->rf_threshold = budget->rf;
-    model->iso_threshold = budget->iso;
-    if (model->rf_sure < budget->rf)
-        model->rf_sure = budget->rf;
-    if (model->iso_sure > budget->iso)
-        model->iso_sure = budget->iso;
-    model_set_limits(model);
-    return budget->per_million;
+void model_budget(const struct model *model, size_t index, struct model_budget *out)
+{
+    assert(index < model->budgets);
+    *out = model->budget[index];
 }
 
 size_t model_features(const struct model *model)
@@ -145,10 +141,16 @@ double model_iso_sure(const struct model *model)
     return model->iso_sure;
 }
 
-void model_quantiles(const struct model *model, size_t index, double out[7])
+void model_quantiles(const struct model *model, size_t index, double out[MODEL_QUANTILES])
 {
     assert(index < model->features);
     memcpy(out, model->quantile[index], sizeof model->quantile[index]);
+}
+
+void model_shares(const struct model *model, size_t index, double out[MODEL_QUANTILES + 1])
+{
+    assert(index < model->features);
+    memcpy(out, model->share[index], sizeof model->share[index]);
 }
 
 double model_iso_percentile(const struct model *model, double decision)

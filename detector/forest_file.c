@@ -12,7 +12,7 @@
 
 static const char magic[] = "threatline-model ";
 static const char file_name[] = "threatline.model";
-enum { FORMAT = 1, NODE_BYTES = 16, FEATURE_BITS = 6 };
+enum { FORMAT = 2, NODE_BYTES = 16, FEATURE_BITS = 6, FEATURE_NUMBERS = 2 * MODEL_QUANTILES + 1, BUDGET_NUMBERS = 4 };
 static const uint32_t LEAF = UINT32_MAX;
 
 /* What is still to be read; the text in front is made of lines, the numbers behind it are little endian. */
@@ -113,6 +113,19 @@ static bool ascending(const double *values, size_t count, size_t stride)
     return true;
 }
 
+/* Numbers from 0 to 1 that are 1 together. */
+static bool are_shares(const double *values, size_t count)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        if (values[i] < 0)
+            return false;
+        sum += values[i];
+    }
+    return fabs(sum - 1) < 1e-6;
+}
+
 static bool read_feature(struct reader *in, struct model *model, size_t index)
 {
     char buffer[1024], *rest, *name;
@@ -122,19 +135,21 @@ static bool read_feature(struct reader *in, struct model *model, size_t index)
     name = rest;
     rest += strcspn(rest, " ");
     if (rest == name || *rest == '\0' || (size_t)(rest - name) >= sizeof model->feature[0])
-        return bad(in, "feature: expected a name and 7 numbers");
+        return err_set(in->err, ERR_INVALID, "model: feature: expected a name and %d numbers", FEATURE_NUMBERS);
     *rest++ = '\0';
     for (size_t i = 0; i < index; i++) {
         if (strcmp(model->feature[i], name) == 0)
             return err_set(in->err, ERR_INVALID, "model: feature %s stands twice", name);
     }
     memcpy(model->feature[index], name, strlen(name) + 1);
-    for (size_t i = 0; i < MODEL_QUANTILES; i++) {
-        if (!number(&rest, &model->quantile[index][i]))
-            return err_set(in->err, ERR_INVALID, "model: feature %s: expected 7 numbers", name);
+    for (size_t i = 0; i < FEATURE_NUMBERS; i++) {
+        if (!number(&rest,
+                    i < MODEL_QUANTILES ? &model->quantile[index][i] : &model->share[index][i - MODEL_QUANTILES]))
+            return err_set(in->err, ERR_INVALID, "model: feature %s: expected %d numbers", name, FEATURE_NUMBERS);
     }
-    return (*rest == '\0' && ascending(model->quantile[index], MODEL_QUANTILES, 1)) ||
-           err_set(in->err, ERR_INVALID, "model: feature %s: expected 7 ascending numbers", name);
+    return (*rest == '\0' && ascending(model->quantile[index], MODEL_QUANTILES, 1) &&
+            are_shares(model->share[index], MODEL_QUANTILES + 1)) ||
+           err_set(in->err, ERR_INVALID, "model: feature %s: expected 7 ascending numbers and 8 shares of 1", name);
 }
 
 /* A table of count rows of width numbers, the first of each row ascending. */
@@ -148,10 +163,29 @@ static bool read_table(struct reader *in, const char *key, size_t max, size_t wi
             err_set(in->err, ERR_INVALID, "model: %s: expected ascending rows", key));
 }
 
+/* Each row of the curve is looser than the one before, and so flags no fewer. */
+static bool read_curve(struct reader *in, struct model *model)
+{
+    double values[MODEL_BUDGETS_MAX * BUDGET_NUMBERS], rows;
+
+    if (!numbers(in, "budget-rows", &rows, 1) ||
+        !read_table(in, "budgets", MODEL_BUDGETS_MAX, BUDGET_NUMBERS, values, &model->budgets))
+        return false;
+    for (size_t i = 0; i < model->budgets; i++) {
+        const double *row = &values[i * BUDGET_NUMBERS];
+        const struct model_budget *stricter = i > 0 ? &model->budget[i - 1] : NULL;
+
+        model->budget[i] = (struct model_budget){row[0], row[1], row[2], row[3], (row[3] + 1) / (rows + 1) * 1e6};
+        if (rows < 1 || row[0] < 0 || row[3] < 0 || row[3] > rows ||
+            (stricter != NULL && (row[1] > stricter->rf || row[2] < stricter->iso || row[3] < stricter->flagged)))
+            return bad(in, "budgets: expected ever looser thresholds, and counts up to budget-rows that do not fall");
+    }
+    return true;
+}
+
 static bool read_header(struct reader *in, struct model *model)
 {
     char buffer[1024], *rest;
-    double budgets[MODEL_BUDGETS_MAX * 3];
 
     if (!line(in, "extractor", buffer, sizeof buffer, &rest))
         return false;
@@ -170,11 +204,8 @@ static bool read_header(struct reader *in, struct model *model)
         !numbers(in, "iso-threshold", &model->iso_threshold, 1) || !numbers(in, "iso-sure", &model->iso_sure, 1) ||
         !numbers(in, "iso-scale", &model->iso_scale, 1) || !numbers(in, "iso-offset", &model->iso_offset, 1) ||
         !read_table(in, "calibration", MODEL_CALIBRATION_MAX, 2, &model->calibration[0][0], &model->calibrations) ||
-        !numbers(in, "percentiles", model->percentile, MODEL_PERCENTILES) ||
-        !read_table(in, "budgets", MODEL_BUDGETS_MAX, 3, budgets, &model->budgets))
+        !numbers(in, "percentiles", model->percentile, MODEL_PERCENTILES) || !read_curve(in, model))
         return false;
-    for (size_t i = 0; i < model->budgets; i++)
-        model->budget[i] = (struct model_budget){budgets[i * 3], budgets[i * 3 + 1], budgets[i * 3 + 2]};
     for (size_t i = 0; i < model->calibrations; i++) {
         if (model->calibration[i][1] < 0 || model->calibration[i][1] > 1 ||
             (i > 0 && model->calibration[i][0] <= model->calibration[i - 1][0]))
@@ -265,7 +296,7 @@ static bool read_body(struct reader *in, struct model *model)
     return read_forest(in, "rf", model->features, &model->rf) && read_forest(in, "iso", model->features, &model->iso);
 }
 
-/* The first line: "threatline-model 1 SHA256", the hash being that of all that follows. */
+/* The first line: "threatline-model 2 SHA256", the hash being that of all that follows. */
 static bool read_first_line(struct reader *in, struct model *model)
 {
     char buffer[160], hash[TOKEN_HASH], *rest;
@@ -299,7 +330,6 @@ struct model *model_read(const void *bytes, size_t length, struct err *err)
     model->walk = forest_walk_best();
     forest_bound(&model->rf, FOREST_FROM);
     forest_bound(&model->iso, FOREST_UP_TO);
-    model_set_limits(model);
     return model;
 }
 

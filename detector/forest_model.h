@@ -9,7 +9,6 @@
 enum {
     MODEL_TREES_MAX = 1000,
     MODEL_NODES_MAX = 4 * 1024 * 1024,
-    MODEL_QUANTILES = 7,
     MODEL_PERCENTILES = 101,
     MODEL_CALIBRATION_MAX = 64,
     MODEL_BUDGETS_MAX = 16,
@@ -50,16 +49,12 @@ bool forest_is_quiet(const struct forest *forest, enum forest_side side, double 
 bool forest_is_quiet_box(const struct forest *forest, enum forest_side side, double limit, const float *row,
                          float *least, float *most);
 
-/* What a false-alarm budget costs: thresholds at so many alarms in a million benign flows. */
-struct model_budget {
-    double per_million, rf, iso;
-};
-
 struct model {
     char name[MODEL_NAME];
     size_t features;
     char feature[MODEL_FEATURES_MAX][MODEL_NAME];
     double quantile[MODEL_FEATURES_MAX][MODEL_QUANTILES];
+    double share[MODEL_FEATURES_MAX][MODEL_QUANTILES + 1];
     double rf_threshold, rf_sure, iso_threshold, iso_sure;
     double iso_scale, iso_offset;
     double percentile[MODEL_PERCENTILES];         /* benign isolation decisions, ascending: 0 %, 1 %, ... 100 % */
@@ -67,12 +62,8 @@ struct model {
     size_t calibrations;
     struct model_budget budget[MODEL_BUDGETS_MAX]; /* ascending */
     size_t budgets;
-    double rf_limit, iso_limit; /* the thresholds as sums over the trees, a hair on the safe side */
     struct forest rf, iso;
     forest_walker *walk;
 };
-
-/* The limits of the thresholds as they stand. */
-void model_set_limits(struct model *model);
 
 #endif

@@ -53,6 +53,7 @@ struct hosts *hosts_create(size_t max_hosts, struct err *err)
         if (hosts->scope[i] == NULL)
             goto failed;
     }
+    hosts_sample(hosts, 1);
     hosts->attempts = windows_create_rows(max_hosts * ATTEMPTS, ATTEMPT_WINDOWS);
     hosts->echo = calloc(ECHO_SLOTS, sizeof *hosts->echo);
     if (hosts->attempts == NULL || hosts->echo == NULL)
@@ -73,6 +74,12 @@ void hosts_free(struct hosts *hosts)
     windows_free(hosts->attempts);
     free(hosts->echo);
     free(hosts);
+}
+
+void hosts_sample(struct hosts *hosts, double share)
+{
+    for (int c = 0; c < COUNTERS; c++)
+        hosts->from[c] = limits[c].limit * share;
 }
 
 void hosts_greatest(const struct hosts *hosts, double out[COUNTERS])
@@ -133,11 +140,16 @@ static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope 
     return key | (key == 0);
 }
 
-/* Datagrams to ever other ports are a scan or a flood; within half a second a flood has shown itself as one. */
-static bool may_be_flood(const struct mark *mark, enum counter counter, const struct window *window)
+/* The next place for evidence; a mere sample gives way to what is more. NULL: none is free. */
+static struct evidence *place_for(struct mark *mark, bool sample)
 {
-    return (counter == COUNT_PORTS_FAILED || counter == COUNT_PORTS_FAILED_SLOW) && mark->protocol == PROTOCOL_UDP &&
-           window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
+    if (mark->count < HOSTS_EVIDENCE)
+        return &mark->out[mark->count++];
+    for (size_t i = 0; !sample && i < HOSTS_EVIDENCE; i++) {
+        if (mark->out[i].value < mark->out[i].limit)
+            return &mark->out[i];
+    }
+    return NULL;
 }
 
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window)
@@ -147,12 +159,15 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
 
     if (value > mark->hosts->greatest[counter])
         mark->hosts->greatest[counter] = value;
-    if (value < limit->limit || mark->count == HOSTS_EVIDENCE || may_be_flood(mark, counter, window))
+    if (value < mark->hosts->from[counter] || mark_is_usual(mark, counter, value, window))
         return;
-    e = &mark->out[mark->count++];
+    e = place_for(mark, value < limit->limit);
+    if (e == NULL)
+        return;
     *e = (struct evidence){
         .type = limit->type,
         .counter = limit->counter,
+        .number = counter,
         .value = value,
         .limit = limit->limit,
         .benign_max = limit->benign_max,
@@ -204,8 +219,25 @@ void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t
 {
     struct window *window = window_of(mark, counter, extra, false);
 
-    if (window != NULL)
+    if (window != NULL && limits[counter].kind == LIMIT_DISTINCT)
+        window_drop(window, item);
+    else if (window != NULL)
         window_take(window, item);
+}
+
+void mark_happen(struct mark *mark, enum counter counter, uint64_t extra)
+{
+    struct window *window = window_of(mark, counter, extra, false);
+
+    if (window != NULL)
+        window_happen(window);
+}
+
+bool mark_holds(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item)
+{
+    const struct window *window = window_of(mark, counter, extra, false);
+
+    return window != NULL && window_holds(window, item);
 }
 
 static void count_context(struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
@@ -254,6 +286,8 @@ static bool is_talk(const struct mark *mark, const struct packet *packet)
 /* A first packet that asks for an answer: it counts as failed until the answer comes. */
 static void attempt(struct mark *mark, const struct packet *packet)
 {
+    if (mark->protocol == PROTOCOL_UDP && port_is_collector(mark->target_port))
+        return;
     if (counts_as_scan(mark)) {
         uint64_t item = port_item(mark->target_port);
 
@@ -266,7 +300,7 @@ static void attempt(struct mark *mark, const struct packet *packet)
     }
     mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
     if (port_service(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
-        mark_count(mark, COUNT_MAIL_HOSTS, 0, mark->target_hash, 1);
+        mark_mail(mark);
 }
 
 static void answered(struct mark *mark)
@@ -291,12 +325,15 @@ static void count_login(struct mark *mark)
 
     if (port_service(mark->target_port) == SERVICE_WEB)
         mark_count(mark, COUNT_WEB_SESSIONS, mark->target_port, item, 1);
+    else if (port_service(mark->target_port) == SERVICE_MAIL)
+        mark_mail_taken(mark);
     count_context(mark, CONTEXT_SERVICE, LIMIT_PAIR, mark->target_port, pair_span_ns, item);
     switch (port_service(mark->target_port)) {
     case SERVICE_LOGIN:
         mark_count(mark, COUNT_LOGINS, mark->target_port, item, 1);
         mark_count(mark, COUNT_LOGINS_SLOW, mark->target_port, item, 1);
         break;
+    case SERVICE_BOX:
     case SERVICE_DATA:
         mark_count(mark, COUNT_LOGINS_DATA, mark->target_port, item, 1);
         break;
@@ -324,15 +361,6 @@ static bool is_impossible(const uint8_t source[16])
     if (memcmp(source, v4_prefix, sizeof v4_prefix) == 0)
         return source[12] >= 224 || (source[12] == 0 && (source[13] | source[14] | source[15]) != 0);
     return source[0] == 0xff;
-}
-
-static bool is_common_protocol(uint8_t protocol)
-{
-    static const uint8_t common[] = {
-        0,  PROTOCOL_ICMP, 2,   PROTOCOL_TCP, PROTOCOL_UDP, 41, 47, 50, 51, PROTOCOL_ICMP6, 59, 60, 88,
-        89, 103,           112, 115,          132};
-
-    return memchr(common, protocol, sizeof common) != NULL;
 }
 
 static void on_new(struct mark *mark, const struct packet *packet)
@@ -371,7 +399,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         mark_count(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), flow_item, 1);
         break;
     default:
-        if (!is_common_protocol(mark->protocol))
+        if (!protocol_is_common(mark->protocol))
             mark_count(mark, COUNT_PROTOCOLS, 0, window_mix(10, mark->protocol), 1);
     }
 }
@@ -431,13 +459,15 @@ static double rate_of(uint64_t packets, int64_t time_ns)
  * TCP may have few acknowledgements; what counts there are segments that carry nothing. */
 static void count_rates(struct mark *mark, const struct flow *flow)
 {
-    enum { MANY = 2000, SOME = 1000 };
+    enum { MANY = 2000, SOME = 1000, COLLECTOR = 20 }; /* a collector is sent that much more */
     uint64_t packets = flow->packets[FLOW_FORWARD], data = flow->payload_bytes[FLOW_FORWARD];
     double rate = rate_of(packets, flow->last_ns - flow->first_ns);
     bool one_way = flow->packets[FLOW_BACKWARD] * 20 <= packets;
 
     if (packets < SOME || is_group_address(mark->target))
         return;
+    if (flow->protocol == PROTOCOL_UDP && port_is_collector(flow->port[1]))
+        rate /= COLLECTOR;
     if (packets >= MANY && one_way && (flow->protocol != PROTOCOL_TCP || data == 0))
         mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
     if ((flow->protocol == PROTOCOL_ICMP && flow->icmp_type == 8) ||
@@ -457,18 +487,6 @@ static void on_step(struct mark *mark, const struct flow *flow)
     if (is_slow_request(flow))
         mark_count(mark, COUNT_SLOW_REQUESTS, flow->port[1], window_mix(mark->source_hash, flow->port[0]), 1);
     count_rates(mark, flow);
-}
-
-static bool is_short_session(const struct flow *flow)
-{
-    enum { SHORT_BYTES = 8192 };
-    enum service service = port_service(flow->port[1]);
-
-    return flow->protocol == PROTOCOL_TCP && service != SERVICE_WEB && service != SERVICE_DATA &&
-           service != SERVICE_MAIL && (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) != 0 &&
-           flow->payload_bytes[FLOW_FORWARD] > 0 && flow->payload_bytes[FLOW_BACKWARD] > 0 &&
-           flow->payload_bytes[FLOW_FORWARD] + flow->payload_bytes[FLOW_BACKWARD] < SHORT_BYTES &&
-           flow->last_ns - flow->first_ns < 30 * second_ns;
 }
 
 /* Whoever said nothing did not guess: a check whether the port is open. */
@@ -493,8 +511,6 @@ static void on_ended(struct mark *mark, const struct flow *flow)
 
     on_step(mark, flow);
     forget_login(mark, flow);
-    if (is_short_session(flow))
-        mark_count(mark, COUNT_SHORT_SESSIONS, flow->port[1], flow->port[0], 1);
     if (flow->protocol == PROTOCOL_TCP && port_service(flow->port[1]) == SERVICE_WEB && request > 0 &&
         request < REQUEST_MAX)
         mark_count(mark, COUNT_REQUEST_SIZES, flow->port[1], window_mix(4, request), 1);
@@ -533,9 +549,17 @@ static void peek(const struct mark *mark, unsigned what, enum limit_scope scope,
     }
 }
 
-static void peek_counter(const struct mark *mark, enum counter counter, uint64_t extra, double out[2])
+void mark_peek(const struct mark *mark, enum counter counter, uint64_t extra, double out[2])
 {
     peek(mark, counter, limits[counter].scope, extra, limits[counter].window_s * second_ns, out);
+}
+
+uint32_t mark_pair_flows(const struct mark *mark)
+{
+    double got[2];
+
+    peek(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
+    return (uint32_t)got[1];
 }
 
 static void peek_attempts(const struct mark *mark, double out[HOSTS_CONTEXT])
@@ -564,7 +588,7 @@ void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOST
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
     peek_attempts(&mark, out);
-    peek_counter(&mark, hosts_counter(&mark), flow_extra(&mark), got);
+    mark_peek(&mark, hosts_counter(&mark), flow_extra(&mark), got);
     out[2] = got[0];
     peek(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, got);
     out[3] = got[1];
@@ -572,13 +596,13 @@ void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOST
     peek(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
     out[5] = got[1];
     out[6] = got[0];
-    peek_counter(&mark, COUNT_SOURCES_UNANSWERED, 0, got);
+    mark_peek(&mark, COUNT_SOURCES_UNANSWERED, 0, got);
     out[8] = got[0];
     peek(&mark, CONTEXT_SERVICE, LIMIT_PAIR, flow->port[1], pair_span_ns, got);
     out[9] = got[1];
-    peek_counter(&mark, COUNT_REQUEST_SIZES, flow->port[1], got);
+    mark_peek(&mark, COUNT_REQUEST_SIZES, flow->port[1], got);
     out[10] = got[0];
-    peek_counter(&mark, COUNT_NAMES_MISSING, 0, got);
+    mark_peek(&mark, COUNT_NAMES_MISSING, 0, got);
     out[11] = got[0];
 }
 

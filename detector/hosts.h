@@ -20,6 +20,7 @@ enum { HOSTS_EVIDENCE = 8 };
 struct evidence {
     const char *type;    /* threat type: "port_scan", "brute_force", "ddos", "udp_flood", ... */
     const char *counter; /* name of the counter, e.g. "failed_ports" */
+    enum counter number;
     double value, limit, benign_max;
     int32_t window_s;
     enum limit_scope scope; /* LIMIT_TARGET: the key does not hold the source (spoofed floods) */
@@ -42,6 +43,8 @@ enum { HOSTS_SIGHTS = 32 };
 
 struct hosts *hosts_create(size_t max_hosts, struct err *err);
 void hosts_free(struct hosts *hosts);
+/* Values from this share of a limit on are raised, too: what learns limits wants them. Before the first event. */
+void hosts_sample(struct hosts *hosts, double share);
 /* Counts the event. Returns how many evidences it raised (at most HOSTS_EVIDENCE) into out; a counter that stays over
  * its limit is raised again for every event that belongs to it, so that incidents grow. */
 size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow *flow, const struct packet *packet,

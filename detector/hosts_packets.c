@@ -1,7 +1,8 @@
-/* hosts_packets.c: what single packets tell: ARP, ICMP and DNS; see hosts.h. */
+/* hosts_packets.c: what single packets tell: ARP, ICMP, DNS and the talk of TCP; see hosts.h. */
 #include "detector/dns.h"
 #include "detector/hosts_state.h"
 #include "detector/http.h"
+#include "detector/talk.h"
 
 #include <string.h>
 
@@ -28,22 +29,85 @@ static bool ends_with(const char *name, size_t length, const char *tail)
     return length >= n && memcmp(name + length - n, tail, n) == 0;
 }
 
+/* Names that carry data with their owner's will: reputation look-ups of mail filters and virus scanners. */
+static bool is_lookup(const struct dns *dns)
+{
+    static const char *const known[] = {"mcafee.com",   "sophosxl.net", "e5.sk",          "trendmicro.com",
+                                        "spamhaus.net", "spamhaus.org", "surbl.org",      "uribl.com",
+                                        "rspamd.com",   "cymru.com",    "senderbase.org", "barracudacentral.org",
+                                        "eset.com",     "webroot.com"};
+
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (strcmp(dns->name + dns->domain, known[i]) == 0)
+            return true;
+    }
+    return ends_with(dns->name, dns->name_length, ".arpa");
+}
+
+/* Names that no server outside answers for: search lists of local nets. */
+static bool is_local(const struct dns *dns)
+{
+    static const char *const local[] = {".local", ".internal", ".lan", ".home", ".localdomain", ".intranet", ".corp"};
+
+    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
+        if (ends_with(dns->name, dns->name_length, local[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Names of block lists of mail servers: 4.3.2.1.list.example. */
+static bool is_list(const struct dns *dns)
+{
+    return dns->name[strspn(dns->name, "0123456789")] == '.';
+}
+
+/* Base64 and its kin: no host is called so. */
+static bool is_encoded(const struct dns *dns)
+{
+    size_t odd = 0;
+
+    for (size_t i = 0; i < dns->domain; i++)
+        odd += strchr("=+*/", dns->name[i]) != NULL;
+    return dns->domain >= LONG_PART && odd >= 2;
+}
+
+/* A resolver that asks for many people asks for many names of large domains, among yet more of others. */
+static void unless_one_of_many(struct mark *mark, size_t before)
+{
+    enum { OTHERS = 4 };
+
+    if (mark->count > before && mark_pair_flows(mark) > OTHERS * mark->out[before].value)
+        mark->count = before;
+}
+
 static void count_question(struct mark *mark, const struct dns *dns)
 {
     const char *domain = dns->name + dns->domain;
     uint64_t extra = window_hash(5, domain, dns->name_length - dns->domain);
+    uint64_t name = window_hash(6, dns->name, dns->name_length);
     bool rare = dns->type == DNS_TYPE_TXT || dns->type == DNS_TYPE_NULL;
+    size_t before = mark->count;
 
-    if (ends_with(dns->name, dns->name_length, ".arpa"))
+    if (is_lookup(dns) || is_local(dns))
         return;
     mark_check(mark, COUNT_DNS_NAME_LENGTH, (double)dns->name_length, NULL);
-    if (dns->domain > 0)
-        mark_count(mark, COUNT_DNS_SUBNAMES, extra, window_hash(6, dns->name, dns->name_length), 1);
-    if (dns->domain < LONG_PART && !(rare && dns->domain > 0))
+    if (is_encoded(dns))
+        mark_count(mark, COUNT_DNS_ENCODED, extra, name, 1);
+    if (mark->count > before)
         return;
-    mark_count(mark, COUNT_DNS_NAMES, extra, window_hash(6, dns->name, dns->name_length), 1);
-    mark_count(mark, COUNT_DNS_BYTES, extra, window_hash(6, dns->name, dns->name_length),
-               dns->domain > 0 ? (uint32_t)dns->domain : 1);
+    if (dns->domain > 0) {
+        mark_count(mark, COUNT_DNS_SUBNAMES, extra, name, 1);
+        mark_count(mark, COUNT_DNS_UNANSWERED, extra, name, 1);
+    }
+    if (dns->domain >= LONG_PART || (rare && dns->domain > 0)) {
+        bool known = mark_holds(mark, COUNT_DNS_NAMES, extra, name);
+
+        mark_count(mark, COUNT_DNS_NAMES, extra, name, 1);
+        if (!known) /* who asks again and again carries nothing */
+            mark_count(mark, COUNT_DNS_BYTES, extra, name, (uint32_t)dns->domain);
+    }
+    unless_one_of_many(mark, before);
 }
 
 /* A name that fails under one suffix and is there under another was tried by a search list. */
@@ -52,27 +116,28 @@ static uint64_t first_label(const struct dns *dns)
     return window_hash(7, dns->name, strcspn(dns->name, "."));
 }
 
-/* Names that fail in honest numbers: block lists of mail servers (4.3.2.1.list.example) and search lists of local
- * nets. */
-static bool is_list_or_local(const struct dns *dns)
-{
-    static const char *const local[] = {".local", ".internal", ".lan", ".home", ".localdomain", ".intranet", ".corp"};
-
-    for (size_t i = 0; i < sizeof local / sizeof local[0]; i++) {
-        if (ends_with(dns->name, dns->name_length, local[i]))
-            return true;
-    }
-    return dns->name[strspn(dns->name, "0123456789")] == '.';
-}
-
 static void count_missing(struct mark *mark, const struct dns *dns)
 {
-    if (strchr(dns->name, '.') == NULL || ends_with(dns->name, dns->name_length, ".arpa"))
+    if (strchr(dns->name, '.') == NULL || is_lookup(dns))
         return;
     mark_count(mark, COUNT_NAMES_MISSING, 0, window_hash(7, dns->name + dns->domain, dns->name_length - dns->domain),
                1);
-    if (!is_list_or_local(dns))
+    if (!is_local(dns) && !is_list(dns))
         mark_count(mark, COUNT_SUBNAMES_MISSING, 0, first_label(dns), 1);
+}
+
+static void count_answer(struct mark *mark, const struct dns *dns)
+{
+    if (dns->domain > 0)
+        mark_take(mark, COUNT_DNS_UNANSWERED, window_hash(5, dns->name + dns->domain, dns->name_length - dns->domain),
+                  window_hash(6, dns->name, dns->name_length));
+    if (dns->code == DNS_NO_SUCH_NAME) {
+        count_missing(mark, dns);
+    } else if (dns->code == 0) {
+        mark_take(mark, COUNT_SUBNAMES_MISSING, 0, first_label(dns));
+        mark_happen(mark, COUNT_SUBNAMES_MISSING, 0);
+        mark_happen(mark, COUNT_NAMES_MISSING, 0);
+    }
 }
 
 static void count_dns(struct mark *mark, const struct packet *packet)
@@ -81,13 +146,10 @@ static void count_dns(struct mark *mark, const struct packet *packet)
 
     if (!dns_read(packet->payload, packet->payload_captured, &dns))
         return;
-    if (!dns.response && packet->destination_port == PORT_DNS) {
+    if (!dns.response && packet->destination_port == PORT_DNS)
         count_question(mark, &dns);
-    } else if (dns.response && packet->source_port == PORT_DNS && dns.code == DNS_NO_SUCH_NAME) {
-        count_missing(mark, &dns);
-    } else if (dns.response && packet->source_port == PORT_DNS && dns.code == 0) {
-        mark_take(mark, COUNT_SUBNAMES_MISSING, 0, first_label(&dns));
-    }
+    else if (dns.response && packet->source_port == PORT_DNS)
+        count_answer(mark, &dns);
 }
 
 static struct echo *echo_slot(struct mark *mark, uint64_t source_hash, uint64_t target_hash, const uint8_t *id,
@@ -111,6 +173,7 @@ static void remember_echo(struct mark *mark, const struct packet *packet)
     slot->known = (uint8_t)(packet->payload_captured - ECHO_SKIP < ECHO_BYTES ? packet->payload_captured - ECHO_SKIP
                                                                               : ECHO_BYTES);
     memcpy(slot->data, packet->payload + ECHO_SKIP, slot->known);
+    mark_count(mark, COUNT_ICMP_CONTENTS, 0, window_hash(15, slot->data, slot->known), 1);
 }
 
 /* A reply returns the request's bytes; shorter is fine (some servers cut large ones), other bytes are not. */
@@ -190,14 +253,49 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
 
 static void count_request(struct mark *mark, const struct packet *packet)
 {
-    if (http_pattern(packet->payload, packet->payload_captured) != NULL)
+    const char *name = http_pattern(packet->payload, packet->payload_captured);
+
+    if (name != NULL && strcmp(name, "bot") == 0)
+        mark_count(mark, COUNT_BOT_REQUESTS, 0, packet->source_port, 1);
+    else if (name != NULL)
         mark_count(mark, COUNT_REQUEST_PATTERNS, 0, packet->source_port, 1);
 }
 
-/* The answer goes to the client: it is the source of what was asked. */
-static void count_answer(struct mark *mark)
+static void count_refused(struct mark *mark)
 {
-    mark_count(mark, COUNT_PAGES_MISSING, mark->target_port, mark->source_port, 1);
+    mark_count(mark, COUNT_LOGINS_REFUSED, mark->target_port, mark->source_port, 1);
+    mark_count(mark, COUNT_LOGINS_REFUSED_SLOW, mark->target_port, mark->source_port, 1);
+}
+
+static void count_talk(struct mark *mark, const struct packet *packet, enum talk talk)
+{
+    static const enum counter counter[] = {
+        [TALK_MISSING] = COUNT_PAGES_MISSING, [TALK_CHAT] = COUNT_CHAT,      [TALK_CONTROL] = COUNT_CONTROL,
+        [TALK_BANNER] = COUNT_BANNERS,        [TALK_FILLER] = COUNT_FILLERS, [TALK_KEYED] = COUNT_KEYED};
+
+    if (talk == TALK_REQUEST)
+        count_request(mark, packet);
+    else if (talk == TALK_REFUSED)
+        count_refused(mark);
+    else if (talk != TALK_NOTHING)
+        mark_count(mark, counter[talk], mark->target_port, mark->source_port, 1);
+}
+
+/* An answer goes to the client, which is the source of what was asked. A client's port is the higher one. */
+static bool is_answer(const struct packet *packet, enum talk talk)
+{
+    switch (talk) {
+    case TALK_MISSING:
+    case TALK_BANNER:
+    case TALK_REFUSED:
+    case TALK_KEYED:
+        return true;
+    case TALK_CHAT:
+    case TALK_CONTROL:
+        return packet->source_port < packet->destination_port;
+    default:
+        return false;
+    }
 }
 
 bool hosts_wants(const struct packet *packet)
@@ -209,8 +307,7 @@ bool hosts_wants(const struct packet *packet)
     case PROTOCOL_UDP:
         return packet->arp || packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS;
     case PROTOCOL_TCP:
-        return packet->arp || http_is_request(packet->payload, packet->payload_captured) ||
-               http_is_missing(packet->payload, packet->payload_captured);
+        return packet->arp || talk_of(packet) != TALK_NOTHING;
     default:
         return packet->arp;
     }
@@ -220,13 +317,11 @@ size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evi
 {
     struct mark mark = {.out = out};
     bool icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMP6;
-    bool answer = packet->source_port == PORT_DNS;
-    bool dns = packet->protocol == PROTOCOL_UDP && (answer || packet->destination_port == PORT_DNS);
-    bool missing = packet->protocol == PROTOCOL_TCP && http_is_missing(packet->payload, packet->payload_captured);
+    bool dns =
+        packet->protocol == PROTOCOL_UDP && (packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS);
+    enum talk talk = packet->protocol == PROTOCOL_TCP && !packet->arp ? talk_of(packet) : TALK_NOTHING;
+    bool answer = dns ? packet->source_port == PORT_DNS : is_answer(packet, talk);
 
-    if (!hosts_wants(packet))
-        return 0;
-    answer = missing || (answer && dns);
     mark_setup(&mark, hosts, packet->time_ns, answer ? packet->destination : packet->source,
                answer ? packet->source : packet->destination);
     mark.protocol = packet->protocol;
@@ -236,11 +331,9 @@ size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evi
         count_arp(&mark);
     else if (icmp)
         count_icmp(hosts, &mark, packet);
-    else if (missing)
-        count_answer(&mark);
-    else if (packet->protocol == PROTOCOL_TCP)
-        count_request(&mark, packet);
-    else if (packet->payload_captured > 0)
+    else if (dns && packet->payload_captured > 0)
         count_dns(&mark, packet);
+    else
+        count_talk(&mark, packet, talk);
     return mark.count;
 }

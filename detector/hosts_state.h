@@ -26,6 +26,7 @@ struct hosts {
     struct windows *attempts;                 /* what each first packet counts for its pair: three windows in a row */
     struct echo *echo;
     double greatest[COUNTERS]; /* value of each counter so far */
+    double from[COUNTERS];     /* values that are raised: from the limit on, unless samples are wanted */
     struct ends ends[ENDS];
 };
 
@@ -45,6 +46,16 @@ void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const ui
 /* Counts weight for item in the counter's window of this source, target or pair and extra (a port, a domain). */
 void mark_count(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item, uint32_t weight);
 void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item); /* it was none after all */
+/* Something happened that belongs to the counter's window, if there is one, and is none of its items. */
+void mark_happen(struct mark *mark, enum counter counter, uint64_t extra);
+bool mark_holds(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item);
+void mark_peek(const struct mark *mark, enum counter counter, uint64_t extra, double out[2]); /* items, events */
+/* Whether a value at its limit is the usual work of a busy host: a share of what fails, what a proxy hands on. */
+bool mark_is_usual(const struct mark *mark, enum counter counter, double value, const struct window *window);
+void mark_mail(struct mark *mark);       /* the source hands mail to the target; nothing when it takes mail itself */
+void mark_mail_taken(struct mark *mark); /* the target took mail */
+/* Flows of the pair in the last minute. */
+uint32_t mark_pair_flows(const struct mark *mark);
 /* Raises evidence when value reaches the counter's limit. window: where it was counted, or NULL. */
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window);
 

@@ -266,6 +266,20 @@ struct incident *incidents_open(struct incidents *incidents, const char *type, e
     return incident;
 }
 
+static bool is_end(const struct incident *incident, const uint8_t address[16])
+{
+    return memcmp(incident->source, address, 16) == 0 || memcmp(incident->target, address, 16) == 0;
+}
+
+bool incidents_about(const struct incidents *incidents, const uint8_t source[16], const uint8_t target[16])
+{
+    for (const struct incident *i = incidents->oldest; i != NULL; i = i->newer) {
+        if (is_end(i, source) || is_end(i, target))
+            return true;
+    }
+    return false;
+}
+
 size_t incidents_open_count(const struct incidents *incidents)
 {
     return incidents->open;

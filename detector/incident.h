@@ -64,6 +64,8 @@ struct incident *incidents_find(struct incidents *incidents, const char *type, e
 /* A zeroed one with its key and type, which has to outlive it; may tell and close the one that was quiet longest. */
 struct incident *incidents_open(struct incidents *incidents, const char *type, enum limit_scope scope,
                                 const uint8_t source[16], const uint8_t target[16], int64_t now_ns);
+/* Whether one of the two is an end of an open one. */
+bool incidents_about(const struct incidents *incidents, const uint8_t source[16], const uint8_t target[16]);
 size_t incidents_open_count(const struct incidents *incidents);
 void incidents_touch(struct incidents *incidents, struct incident *incident, int64_t now_ns);
 void incidents_expire(struct incidents *incidents, int64_t now_ns); /* tells and closes what is over */

@@ -24,11 +24,14 @@ enum counter {
     COUNT_LOGINS,
     COUNT_LOGINS_SLOW,
     COUNT_LOGINS_DATA,
-    COUNT_SHORT_SESSIONS,
+    COUNT_LOGINS_REFUSED,
+    COUNT_LOGINS_REFUSED_SLOW,
+    COUNT_BANNERS,
     COUNT_REQUEST_SIZES,
     COUNT_REQUEST_PATTERNS,
     COUNT_PAGES_MISSING,
     COUNT_SLOW_REQUESTS,
+    COUNT_FILLERS,
     COUNT_WEB_SESSIONS,
     COUNT_SOURCES_UNANSWERED,
     COUNT_SOURCES_HALF_OPEN,
@@ -46,11 +49,18 @@ enum counter {
     COUNT_NAMES_MISSING,
     COUNT_SUBNAMES_MISSING,
     COUNT_MAIL_HOSTS,
+    COUNT_BOT_REQUESTS,
+    COUNT_CONTROL,
+    COUNT_CHAT,
+    COUNT_KEYED,
     COUNT_DNS_NAMES,
     COUNT_DNS_SUBNAMES,
     COUNT_DNS_BYTES,
     COUNT_DNS_NAME_LENGTH,
+    COUNT_DNS_ENCODED,
+    COUNT_DNS_UNANSWERED,
     COUNT_ICMP_UNLIKE,
+    COUNT_ICMP_CONTENTS,
     COUNTERS
 };
 
@@ -77,6 +87,9 @@ struct limit {
     double limit;      /* at this value it is an attack */
     double benign_max; /* the most that benign traffic showed */
     const char *reason;
+    /* For what fails now and then wherever much is done (a proxy's or a resolver's): no attack while more than so
+     * many events stand beside each item counted, unless it is far beyond the limit. 0: not looked at. */
+    double share;
 };
 
 extern const struct limit limits[COUNTERS];

@@ -14,6 +14,7 @@
 #include "detector/privilege.h"
 #include "detector/selftest.h"
 #include "detector/settings.h"
+#include "detector/tune.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -30,7 +31,8 @@ struct program {
     struct settings settings;
     struct config_list files;
     struct pipeline_settings pipeline;
-    struct model *model;
+    struct model *model, *shadow;
+    struct tune *tune, *upload_tune; /* of what is watched or read; of uploads, which teach nothing */
     struct spool *spool;
     struct outlet *outlet;
     struct sender *sender;
@@ -99,6 +101,32 @@ static void load_model(struct program *p)
         log_info("model.loaded", "model=%s features=%zu", model_name(p->model), model_features(p->model));
 }
 
+static bool make_folder(const char *path, struct err *err)
+{
+    return mkdir(path, 0700) == 0 || errno == EEXIST ||
+           err_set(err, ERR_SYSTEM, "data-dir %s: %s", path, strerror(errno));
+}
+
+static bool create_tunes(struct program *p, struct err *err)
+{
+    const struct settings *s = &p->settings;
+    char learned[PATH_ROOM];
+    struct tune_settings settings = {.model = p->model, .false_alarms = s->alarms_a_day, .agree = VERDICT_AGREE};
+
+    p->upload_tune = tune_create(&settings, err);
+    if (p->upload_tune == NULL || (s->learn_s > 0 && !make_folder(s->data_dir, err)) ||
+        (s->shadow != NULL && (p->shadow = model_load(s->shadow, err)) == NULL))
+        return false;
+    if (s->shadow != NULL && p->model == NULL)
+        return err_set(err, ERR_INVALID, "shadow: without a model there is nothing to compare it with");
+    snprintf(learned, sizeof learned, "%s/learned", s->data_dir);
+    settings.shadow = p->shadow;
+    settings.learn_ns = s->learn_s * INT64_C(1000000000);
+    settings.learned = learned;
+    p->tune = tune_create(&settings, err);
+    return p->tune != NULL;
+}
+
 static void set_pipeline(struct program *p)
 {
     p->pipeline.flow.max_flows = (size_t)p->settings.max_flows;
@@ -110,13 +138,8 @@ static void set_pipeline(struct program *p)
     p->pipeline.workers = (int)p->settings.workers;
     p->pipeline.inner_flows = p->settings.inner_flows;
     p->pipeline.verdict.model = p->model;
+    p->pipeline.verdict.tune = p->tune;
     p->pipeline.verdict.sensor = p->settings.sensor_name;
-}
-
-static bool make_folder(const char *path, struct err *err)
-{
-    return mkdir(path, 0700) == 0 || errno == EEXIST ||
-           err_set(err, ERR_SYSTEM, "data-dir %s: %s", path, strerror(errno));
 }
 
 /* An upload of a run that was killed is nobody's any more. */
@@ -169,7 +192,7 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
             return false;
         p->figures = (struct figures){.sensor = s->sensor_name,
                                       .model = p->model,
-                                      .model_path = s->model,
+                                      .tune = p->tune,
                                       .monitor = p->monitor,
                                       .outlet = p->outlet,
                                       .spool = p->spool,
@@ -188,8 +211,11 @@ static bool open_control(struct program *p, struct err *err)
     struct api_settings api = {
         .bind = s->bind, .port = (int)s->port, .control_key = s->control_key, .data_dir = s->data_dir};
 
+    struct pipeline_settings uploads = p->pipeline;
+
+    uploads.verdict.tune = p->upload_tune;
     sweep_uploads(s->data_dir);
-    p->analyses = analyses_create(&p->pipeline, p->outlet, err);
+    p->analyses = analyses_create(&uploads, p->outlet, err);
     if (p->analyses == NULL)
         return false;
     p->figures.sender = p->sender;
@@ -294,11 +320,16 @@ static int check(struct program *p)
     struct sender_settings sender = {
         .url = s->webhook, .secret_file = s->webhook_secret_file, .sensor = s->sensor_name};
     struct err err = {0};
-    struct model *model = model_load(s->model, &err);
+    struct model *model = model_load(s->model, &err), *shadow = NULL;
 
-    if (model == NULL)
+    if (model != NULL && s->shadow != NULL)
+        shadow = model_load(s->shadow, &err);
+    if (model == NULL || (s->shadow != NULL && shadow == NULL)) {
+        model_free(model);
         return wrong(&err);
+    }
     model_free(model);
+    model_free(shadow);
     if (!sender_check(&sender, &err))
         return wrong(&err);
     if (access(s->data_dir, F_OK) == 0 && access(s->data_dir, W_OK | X_OK) != 0) {
@@ -350,10 +381,17 @@ int main(int argc, char **argv)
         if (!p->settings.no_seccomp && !privilege_confine(&err)) /* before the first thread */
             log_warn("detector.unconfined", "error=\"%s\"", err.text);
         load_model(p);
+        if (!create_tunes(p, &err)) {
+            fail(&err);
+            goto done;
+        }
         set_pipeline(p);
         status = p->settings.read ? read_files(p, &signals) : serve(p, &signals);
     }
 done:
+    tune_free(p->tune);
+    tune_free(p->upload_tune);
+    model_free(p->shadow);
     model_free(p->model);
     free(p);
     return status;

@@ -328,13 +328,18 @@ static void *run_loop(void *argument)
 {
     struct monitor *monitor = argument;
     struct run *run = monitor->run;
+    struct tune *tune = monitor->settings.pipeline.verdict.tune;
     struct pipeline_counters counters;
 
+    if (tune != NULL)
+        tune_begin(tune, run->simulator == NULL);
     if (run->simulator != NULL)
         simulate(monitor, run);
     else
         watch(monitor, run);
     pipeline_finish(run->pipeline);
+    if (tune != NULL)
+        tune_end(tune);
     pipeline_counters(run->pipeline, &counters);
     counters.flow.open = 0;
     pthread_mutex_lock(&monitor->lock);

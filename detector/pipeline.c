@@ -1,9 +1,11 @@
 /* pipeline.c: see pipeline.h. */
 #include "detector/pipeline.h"
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "detector/incident.h"
 #include "detector/stages.h"
+#include "detector/stopwatch.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -30,6 +32,10 @@ struct pipeline {
     uint64_t until;                    /* how far the evidence reaches for the verdict at hand */
     struct stages *stages;             /* NULL: all on one thread */
     struct pipeline_counters now;      /* the feeding thread's own */
+    struct stopwatch watches[PIPELINE_STAGES];
+    _Atomic uint64_t thread_ns[PIPELINE_STAGES]; /* of stages with a thread of their own */
+    bool timed;                                  /* the packet at hand, in the flow table */
+    int64_t inside_ns;                           /* what went on behind the table meanwhile */
     unsigned stale;
     int64_t second;       /* of packet time: the verdict's clock moves on with it */
     pthread_mutex_t lock; /* guards shown; held for a copy */
@@ -119,10 +125,29 @@ static uint64_t mark(const struct pipeline *pipeline)
 
 /* --- events of the flow table --- */
 
+/* Windows, then verdict; in its two halves when they are timed. */
+static void judge(struct pipeline *pipeline, enum flow_event event, const struct flow *flow,
+                  const struct packet *packet)
+{
+    struct verdict_seen seen;
+
+    if (!stopwatch_is_due(&pipeline->watches[STAGE_WINDOWS])) {
+        verdict_event(pipeline->verdict, event, flow, packet);
+        return;
+    }
+    int64_t begun = clock_monotonic_ns();
+    verdict_see_event(pipeline->verdict, event, flow, packet, &seen);
+    int64_t between = clock_monotonic_ns();
+    verdict_decide(pipeline->verdict, event, flow, &seen);
+    stopwatch_add(&pipeline->watches[STAGE_VERDICTS], clock_monotonic_ns() - between);
+    stopwatch_add(&pipeline->watches[STAGE_WINDOWS], between - begun);
+}
+
 static void on_flow(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet)
 {
     struct pipeline *pipeline = context;
     double counts[HOSTS_CONTEXT] = {0};
+    int64_t begun = pipeline->timed ? clock_monotonic_ns() : 0;
 
     if (packet != NULL)
         keep(pipeline, packet, flow);
@@ -131,7 +156,9 @@ static void on_flow(void *context, enum flow_event event, const struct flow *flo
         return;
     }
     if (pipeline->verdict != NULL)
-        verdict_event(pipeline->verdict, event, flow, packet);
+        judge(pipeline, event, flow, packet);
+    if (pipeline->timed)
+        pipeline->inside_ns += clock_monotonic_ns() - begun;
     if (event != FLOW_ENDED || pipeline->settings.each_flow == NULL)
         return;
     if (pipeline->verdict != NULL)
@@ -182,6 +209,8 @@ static void on_round(void *context)
 
 static void show(struct pipeline *pipeline)
 {
+    for (int i = 0; i < PIPELINE_STAGES; i++)
+        pipeline->now.stage_ns[i] = stopwatch_ns(&pipeline->watches[i]) + pipeline->thread_ns[i];
     flow_table_counters(pipeline->flows, &pipeline->now.flow);
     if (pipeline->verdict != NULL && pipeline->stages == NULL)
         verdict_counters(pipeline->verdict, &pipeline->now.verdict);
@@ -220,6 +249,8 @@ static bool start_stages(struct pipeline *pipeline, struct err *err)
                                              .on_event = on_event,
                                              .on_flow = pipeline->settings.each_flow != NULL ? on_ended : NULL,
                                              .on_round = on_round,
+                                             .windows_ns = &pipeline->thread_ns[STAGE_WINDOWS],
+                                             .verdicts_ns = &pipeline->thread_ns[STAGE_VERDICTS],
                                              .context = pipeline};
 
     if (pipeline->settings.workers < 2 || pipeline->verdict == NULL)
@@ -271,9 +302,18 @@ static void meter(struct pipeline *pipeline, const struct capture_frame *frame, 
                   const struct flow_sight *sight)
 {
     const struct flow *flow;
+    int64_t begun = 0;
 
     pipeline->frame = pipeline->evidence != NULL ? frame : NULL;
+    pipeline->timed = stopwatch_is_due(&pipeline->watches[STAGE_FLOWS]);
+    if (pipeline->timed) {
+        pipeline->inside_ns = 0;
+        begun = clock_monotonic_ns();
+    }
     flow = flow_table_add_sighted(pipeline->flows, packet, sight);
+    if (pipeline->timed)
+        stopwatch_add(&pipeline->watches[STAGE_FLOWS], clock_monotonic_ns() - begun - pipeline->inside_ns);
+    pipeline->timed = false;
     if (flow != NULL)
         keep(pipeline, packet, flow);
     pipeline->frame = NULL;
@@ -289,10 +329,27 @@ static void tick_verdict(struct pipeline *pipeline, int64_t now_ns)
 
 static void give_packet(struct pipeline *pipeline, const struct packet *packet)
 {
-    if (pipeline->stages != NULL)
+    if (pipeline->stages != NULL) {
         stages_packet(pipeline->stages, packet, mark(pipeline));
-    else
+    } else if (verdict_wants_packet(packet)) {
+        bool timed = stopwatch_is_due(&pipeline->watches[STAGE_WINDOWS]);
+        int64_t begun = timed ? clock_monotonic_ns() : 0;
         verdict_packet(pipeline->verdict, packet);
+        if (timed)
+            stopwatch_add(&pipeline->watches[STAGE_WINDOWS], clock_monotonic_ns() - begun);
+    }
+}
+
+static enum packet_reason decode(struct pipeline *pipeline, const struct capture_frame *frame, struct packet *packet)
+{
+    bool timed = stopwatch_is_due(&pipeline->watches[STAGE_DECODE]);
+    int64_t begun = timed ? clock_monotonic_ns() : 0;
+    enum packet_reason reason =
+        packet_decode(pipeline->decoder, frame->link, frame->time_ns, frame->bytes, frame->captured, packet);
+
+    if (timed)
+        stopwatch_add(&pipeline->watches[STAGE_DECODE], clock_monotonic_ns() - begun);
+    return reason;
 }
 
 static void take_packet(struct pipeline *pipeline, const struct capture_frame *frame, const struct packet *packet,
@@ -360,8 +417,7 @@ void pipeline_frames(struct pipeline *pipeline, const struct capture_frame *fram
     struct flow_sight sight[PIPELINE_FRAMES];
 
     for (size_t i = 0; i < count; i++) {
-        reason[i] = packet_decode(pipeline->decoder, frames[i].link, frames[i].time_ns, frames[i].bytes,
-                                  frames[i].captured, &packet[i]);
+        reason[i] = decode(pipeline, &frames[i], &packet[i]);
         if (reason[i] == PACKET_OK)
             flow_table_sight(pipeline->flows, &packet[i], &sight[i]);
     }
@@ -408,6 +464,13 @@ void pipeline_counters(struct pipeline *pipeline, struct pipeline_counters *out)
     pthread_mutex_unlock(&pipeline->lock);
 }
 
+const char *pipeline_stage_text(enum pipeline_stage stage)
+{
+    static const char *const texts[] = {"decode", "flows", "windows", "verdicts"};
+
+    return texts[stage];
+}
+
 void pipeline_counters_add(struct pipeline_counters *a, const struct pipeline_counters *b)
 {
     a->packets += b->packets;
@@ -432,4 +495,6 @@ void pipeline_counters_add(struct pipeline_counters *a, const struct pipeline_co
     a->verdict.threats += b->verdict.threats;
     a->verdict.updates += b->verdict.updates;
     a->verdict.folded += b->verdict.folded;
+    for (int i = 0; i < PIPELINE_STAGES; i++)
+        a->stage_ns[i] += b->stage_ns[i];
 }

@@ -32,6 +32,9 @@ struct pipeline_settings {
     void *context;
 };
 
+enum pipeline_stage { STAGE_DECODE, STAGE_FLOWS, STAGE_WINDOWS, STAGE_VERDICTS, PIPELINE_STAGES };
+const char *pipeline_stage_text(enum pipeline_stage stage); /* "decode": as in metrics */
+
 struct pipeline_counters {
     uint64_t packets; /* frames handed over, whatever became of them */
     uint64_t bytes;   /* of them on the wire */
@@ -40,6 +43,9 @@ struct pipeline_counters {
     int64_t last_ns; /* time of the latest frame; 0: none */
     struct flow_counters flow;
     struct verdict_counters verdict;
+    /* What each stage took. Told from some of its calls (stopwatch.h); that of a thread of its own is its processor
+     * time. Keep it last: everything in front is the same in each run. */
+    uint64_t stage_ns[PIPELINE_STAGES];
 };
 
 struct pipeline *pipeline_create(const struct pipeline_settings *settings, struct err *err);

@@ -1,6 +1,8 @@
 /* ports.c: see ports.h. */
 #include "detector/ports.h"
 
+#include <string.h>
+
 #include <stddef.h>
 
 static bool is_one_of(uint16_t port, const uint16_t *ports, size_t count)
@@ -17,9 +19,9 @@ enum service port_service(uint16_t port)
 {
     static const uint8_t services[UINT16_MAX + 1] = {
         [25] = SERVICE_MAIL,    [465] = SERVICE_MAIL,   [587] = SERVICE_MAIL,   [21] = SERVICE_LOGIN,
-        [22] = SERVICE_LOGIN,   [23] = SERVICE_LOGIN,   [110] = SERVICE_LOGIN,  [143] = SERVICE_LOGIN,
+        [22] = SERVICE_LOGIN,   [23] = SERVICE_LOGIN,   [110] = SERVICE_BOX,    [143] = SERVICE_BOX,
         [512] = SERVICE_LOGIN,  [513] = SERVICE_LOGIN,  [514] = SERVICE_LOGIN,  [990] = SERVICE_LOGIN,
-        [992] = SERVICE_LOGIN,  [993] = SERVICE_LOGIN,  [995] = SERVICE_LOGIN,  [2222] = SERVICE_LOGIN,
+        [992] = SERVICE_LOGIN,  [993] = SERVICE_BOX,    [995] = SERVICE_BOX,    [2222] = SERVICE_LOGIN,
         [2323] = SERVICE_LOGIN, [3389] = SERVICE_LOGIN, [5900] = SERVICE_LOGIN, [5901] = SERVICE_LOGIN,
         [5985] = SERVICE_LOGIN, [5986] = SERVICE_LOGIN, [88] = SERVICE_DATA,    [135] = SERVICE_DATA,
         [139] = SERVICE_DATA,   [389] = SERVICE_DATA,   [445] = SERVICE_DATA,   [636] = SERVICE_DATA,
@@ -55,4 +57,32 @@ bool port_is_server(uint16_t port)
     static const uint16_t ports[] = {1900, 3478, 3702, 5060, 5353, 5683, 11211};
 
     return IS_ONE_OF(port, ports);
+}
+
+bool port_is_chat(uint16_t port)
+{
+    return (port >= 6660 && port <= 6669) || port == 194 || port == 994 || port == 6697 || port == 7000 ||
+           port == 8000 || port == 8001 || port == 8067;
+}
+
+bool port_is_collector(uint16_t port)
+{
+    static const uint16_t ports[] = {138,  162,  514,  601,  1514, 2055, 2056, 4739, 4789,  5140,  6081,
+                                     6343, 6514, 8125, 8126, 8472, 9555, 9995, 9996, 10514, 12201, 25826};
+
+    return IS_ONE_OF(port, ports);
+}
+
+bool port_asks_password(uint16_t port)
+{
+    enum service service = port_service(port);
+
+    return service == SERVICE_LOGIN || service == SERVICE_BOX || (port >= 5631 && port <= 5632); /* pcAnywhere */
+}
+
+bool protocol_is_common(uint8_t protocol)
+{
+    static const uint8_t common[] = {0, 1, 2, 6, 17, 41, 47, 50, 51, 58, 59, 60, 88, 89, 103, 112, 115, 132};
+
+    return memchr(common, protocol, sizeof common) != NULL;
 }

@@ -8,6 +8,7 @@
 enum service {
     SERVICE_OTHER,
     SERVICE_LOGIN, /* asks people for a password */
+    SERVICE_BOX,   /* mailboxes: a password, too, but web mail and offices open many sessions */
     SERVICE_DATA,  /* databases, directories, brokers: honest programs open many sessions */
     SERVICE_WEB,
     SERVICE_MAIL
@@ -17,5 +18,9 @@ enum service port_service(uint16_t port);
 bool port_is_admin(uint16_t port); /* machines are taken over by it; honest clients seldom fail there at many hosts */
 bool port_is_amplifier(uint16_t port); /* answers small questions of anybody with large packets */
 bool port_is_server(uint16_t port);    /* above 1023 and yet a server's, not a client's */
+bool port_is_chat(uint16_t port);      /* IRC's */
+bool port_is_collector(uint16_t port); /* takes datagrams, never answers: logs, flow records, traps, tunnels' ends */
+bool port_asks_password(uint16_t port);
+bool protocol_is_common(uint8_t protocol); /* above IP, on honest networks */
 
 #endif

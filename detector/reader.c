@@ -175,8 +175,12 @@ enum reader_end reader_file(const char *path, const struct reader_settings *sett
     pipeline = capture ? pipeline_create(&wanted, err) : NULL;
     if (pipeline == NULL)
         goto done;
+    if (wanted.verdict.tune != NULL)
+        tune_begin(wanted.verdict.tune, true);
     end = feed(settings, capture, pipeline, err);
     pipeline_finish(pipeline);
+    if (wanted.verdict.tune != NULL)
+        tune_end(wanted.verdict.tune);
     pipeline_counters(pipeline, counters);
     if (settings->on_progress != NULL && end != READER_STOPPED)
         report(settings, capture, pipeline);

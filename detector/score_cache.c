@@ -1,7 +1,9 @@
 /* score_cache.c: see score_cache.h. */
 #include "detector/score_cache.h"
 
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { SETS = 64, WAYS = 8, TRIAL = 16, FORGET = 1024 };
 
@@ -22,6 +24,8 @@ struct set {
 struct score_cache {
     const struct model *model;
     size_t features;
+    double rf, iso; /* the thresholds that the boxes are for */
+    struct model_limits limits;
     struct score_cache_counters counters;
     struct set set[SETS];
 };
@@ -33,6 +37,7 @@ struct score_cache *score_cache_create(const struct model *model)
     if (cache != NULL) {
         cache->model = model;
         cache->features = model_features(model);
+        cache->rf = cache->iso = NAN; /* none yet */
     }
     return cache;
 }
@@ -65,11 +70,11 @@ static bool is_worth_a_box(struct set *set, uint64_t shape)
     return again && set->built < TRIAL + set->hits / 2;
 }
 
-static void fill_box(const struct model *model, const float *row, struct box *box)
+static void fill_box(const struct score_cache *cache, const float *row, struct box *box)
 {
-    box->quiet = model_is_quiet_box(model, row, box->least, box->most);
+    box->quiet = model_is_quiet_box(cache->model, &cache->limits, row, box->least, box->most);
     if (!box->quiet)
-        model_score_box(model, row, &box->score, box->least, box->most);
+        model_score_box(cache->model, row, &box->score, box->least, box->most);
     box->used = true;
 }
 
@@ -80,10 +85,22 @@ static bool answer(const struct box *box, struct score *out)
     return !box->quiet;
 }
 
-bool score_cache_judge(struct score_cache *cache, uint64_t shape, const float *row, struct score *out)
+static void take_thresholds(struct score_cache *cache, double rf, double iso)
+{
+    cache->rf = rf;
+    cache->iso = iso;
+    model_limits(cache->model, rf, iso, &cache->limits);
+    memset(cache->set, 0, sizeof cache->set);
+}
+
+bool score_cache_judge(struct score_cache *cache, double rf, double iso, uint64_t shape, const float *row,
+                       struct score *out)
 {
     struct set *set = &cache->set[shape % SETS];
     struct box *box;
+
+    if (rf != cache->rf || iso != cache->iso)
+        take_thresholds(cache, rf, iso);
 
     for (size_t i = 0; i < WAYS; i++) {
         box = &set->box[i];
@@ -95,7 +112,7 @@ bool score_cache_judge(struct score_cache *cache, uint64_t shape, const float *r
     }
     cache->counters.walks++;
     if (!is_worth_a_box(set, shape)) {
-        if (model_is_quiet(cache->model, row))
+        if (model_is_quiet(cache->model, &cache->limits, row))
             return false;
         model_score(cache->model, row, out);
         return true;
@@ -103,7 +120,7 @@ bool score_cache_judge(struct score_cache *cache, uint64_t shape, const float *r
     set->built++;
     cache->counters.boxes++;
     box = &set->box[set->next++ % WAYS];
-    fill_box(cache->model, row, box);
+    fill_box(cache, row, box);
     box->shape = shape;
     return answer(box, out);
 }

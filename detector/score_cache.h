@@ -12,9 +12,11 @@
 struct score_cache;
 struct score_cache *score_cache_create(const struct model *model); /* NULL when memory is out */
 void score_cache_free(struct score_cache *cache);
-/* True: a forest may flag the row, *out is its score. false: none does, *out is left alone.
+/* True: a forest may flag the row, *out is its score. false: none does, *out is left alone. rf, iso: the thresholds;
+ * all that is kept is forgotten when they are others than before.
  * shape: a hash of what rows of one box have in common; any value gives the right answer. */
-bool score_cache_judge(struct score_cache *cache, uint64_t shape, const float *row, struct score *out);
+bool score_cache_judge(struct score_cache *cache, double rf, double iso, uint64_t shape, const float *row,
+                       struct score *out);
 
 struct score_cache_counters {
     uint64_t hits, walks, boxes;

@@ -4,7 +4,9 @@
 #include "common/log.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,6 +36,12 @@ static const struct option_row rows[] = {
     {"simulator-seed", "DETECTOR_SIMULATOR_SEED", OPT_NUMBER, AT(simulator_seed), 0, 4294967295, "0",
      "makes the simulator's traffic repeatable; 0: another one each time"},
     {"model", "DETECTOR_MODEL", OPT_TEXT, AT(model), 1, 4000, "models", "model file, or the folder that holds it"},
+    {"false-alarms", "DETECTOR_FALSE_ALARMS", OPT_TEXT, AT(false_alarms), 1, 24, NULL,
+     "N/day: thresholds of the forests from which so many false alarms are expected (default: the model's)"},
+    {"learn", "DETECTOR_LEARN", OPT_TEXT, AT(learn), 1, 24, NULL,
+     "time, as 24h or 7d, in which limits are raised to what is usual here; kept in the data folder"},
+    {"shadow", "DETECTOR_SHADOW", OPT_TEXT, AT(shadow), 1, 4000, NULL,
+     "a second model that scores in silence; where it differs is counted and shown"},
     {"max-flows", "DETECTOR_MAX_FLOWS", OPT_NUMBER, AT(max_flows), 1024, 16777216, "262144",
      "ceiling of open flows; their memory is taken at the start"},
     {"idle-timeout", "DETECTOR_IDLE_TIMEOUT", OPT_NUMBER, AT(idle_timeout), 1, 86400, "120",
@@ -120,6 +128,41 @@ static bool source_fits(const char *source, struct err *err)
     return err_set(err, ERR_INVALID, "source: expected simulator, none or live:INTERFACE");
 }
 
+static bool read_alarms(struct settings *s, struct err *err)
+{
+    char *end;
+
+    if (s->false_alarms == NULL)
+        return true;
+    s->alarms_a_day = strtod(s->false_alarms, &end);
+    if (end != s->false_alarms && strcmp(end, "/day") == 0 && s->alarms_a_day >= 0.001 && s->alarms_a_day <= 1e6)
+        return true;
+    return err_set(err, ERR_INVALID, "false-alarms: expected N/day, N from 0.001 to 1000000");
+}
+
+static bool read_learn(struct settings *s, struct err *err)
+{
+    static const struct {
+        const char *unit;
+        long seconds;
+    } units[] = {{"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
+    char *end;
+    double number;
+
+    if (s->learn == NULL)
+        return true;
+    number = strtod(s->learn, &end);
+    for (size_t i = 0; end != s->learn && i < sizeof units / sizeof *units; i++) {
+        double seconds = number * (double)units[i].seconds;
+
+        if (strcmp(end, units[i].unit) != 0 || !(seconds >= 60 && seconds <= 90 * 86400))
+            continue;
+        s->learn_s = lround(seconds);
+        return true;
+    }
+    return err_set(err, ERR_INVALID, "learn: expected a time from 60s to 90d, as 24h");
+}
+
 static bool is_loopback(const char *address)
 {
     return strncmp(address, "127.", 4) == 0;
@@ -131,7 +174,7 @@ static bool fits_together(struct settings *s, const struct config_list *files, s
     enum log_level level;
 
     if (!one_of("format", s->format, formats, err) || !one_of("log-format", s->log_format, logs, err) ||
-        !source_fits(s->source, err) || !name_sensor(s, err))
+        !source_fits(s->source, err) || !name_sensor(s, err) || !read_alarms(s, err) || !read_learn(s, err))
         return false;
     if (!log_level_from_text(s->log_level, &level))
         return err_set(err, ERR_INVALID, "log-level: expected error, warn, info or debug");

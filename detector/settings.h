@@ -18,7 +18,7 @@ struct settings {
     const char *data_dir, *webhook, *webhook_secret_file, *sensor;
     long spool_mib;
     /* detection */
-    const char *model, *source, *filter;
+    const char *model, *shadow, *source, *filter, *false_alarms, *learn;
     long duration, max_flows, workers, ring_mib, simulator_seed, idle_timeout, active_timeout;
     long evidence_packets, evidence_bytes, evidence_mib;
     bool promiscuous, inner_flows;
@@ -31,6 +31,8 @@ struct settings {
     const char *log_format, *log_level;
 
     /* made of the above */
+    double alarms_a_day;               /* 0: as the model says */
+    long learn_s;                      /* 0: nothing is learned */
     char sensor_name[SETTINGS_SENSOR]; /* 1..64 of [A-Za-z0-9._-] */
     char control_key[SETTINGS_KEY];    /* "": none */
 };

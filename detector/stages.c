@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Of a payload: far more than names, echoes and request lines that are looked at; and the header in front of it. */
 enum { PAYLOAD_MAX = 12 * 1024, IN_FRONT = 8 };
@@ -43,6 +44,14 @@ struct stages {
     pthread_t windows, verdicts;
 };
 
+static void tell_time(_Atomic uint64_t *ns)
+{
+    struct timespec used;
+
+    if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used) == 0)
+        *ns = (uint64_t)used.tv_sec * 1000000000 + (uint64_t)used.tv_nsec;
+}
+
 /* --- the thread of the verdicts --- */
 
 static void decide(struct stages *stages, const struct finding *finding)
@@ -70,8 +79,10 @@ static void *verdicts_loop(void *argument)
 {
     struct stages *stages = argument;
 
-    while (belt_take(stages->findings, decide_some, stages))
+    while (belt_take(stages->findings, decide_some, stages)) {
+        tell_time(stages->settings.verdicts_ns);
         stages->settings.on_round(stages->settings.context);
+    }
     return NULL;
 }
 
@@ -140,8 +151,10 @@ static void *windows_loop(void *argument)
 {
     struct stages *stages = argument;
 
-    while (belt_take(stages->sightings, see_some, stages))
+    while (belt_take(stages->sightings, see_some, stages)) {
+        tell_time(stages->settings.windows_ns);
         belt_push(stages->findings); /* a threat does not wait for more traffic */
+    }
     belt_close(stages->findings);
     return NULL;
 }

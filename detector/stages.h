@@ -16,6 +16,7 @@ struct stages_settings {
                     const double counts[HOSTS_CONTEXT]); /* ended; may be NULL */
     void (*on_round)(void *context);                     /* now and then, when some have been decided */
     void *context;
+    _Atomic uint64_t *windows_ns, *verdicts_ns; /* processor time of each thread goes there */
 };
 
 struct stages;

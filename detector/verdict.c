@@ -14,20 +14,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* So many flows of a pair the forests have to find, if none is sure: a flood or a scan is told by its window before.
- */
-enum { AGREE = 100, AGREE_SLOTS = 16384 };
+enum { AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
 
 struct verdict {
     struct verdict_settings settings;
-    struct explain_source from;
+    struct explain_source teller;
     struct hosts *hosts;
     struct incidents *incidents;
     struct windows *agree;
-    struct score_cache *cache;        /* NULL without a model */
-    size_t place[MODEL_FEATURES_MAX]; /* of a model's feature among the 25 and the window counts */
+    struct score_cache *cache; /* NULL without a model */
+    struct rowmap map;
     bool uses_windows;
+    struct budget_choice own;         /* the model's thresholds */
+    const struct budget_choice *from; /* those in force */
     struct verdict_counters counters;
     const struct flow *flow; /* of the event at hand, for the sink; else NULL */
     const struct incident *telling;
@@ -38,6 +38,7 @@ struct verdict {
 struct judgement {
     double values[FEATURES + HOSTS_CONTEXT];
     float row[MODEL_FEATURES_MAX];
+    uint64_t shape;
     struct score score;
     bool rf_attack, iso_anomaly, sure;
 };
@@ -54,7 +55,7 @@ static void tell(void *context, struct incident *incident)
         verdict->counters.threats++;
     else
         verdict->counters.updates++;
-    if (!explain_threat(incident, &verdict->from, &threat))
+    if (!explain_threat(incident, &verdict->teller, &threat))
         return;
     verdict->telling = incident;
     verdict->settings.sink(verdict->settings.context, &threat, verdict->flow);
@@ -62,23 +63,16 @@ static void tell(void *context, struct incident *incident)
     threat_clear(&threat);
 }
 
-static bool place_features(struct verdict *verdict, struct err *err)
+static bool take_model(struct verdict *verdict, struct err *err)
 {
     const struct model *model = verdict->settings.model;
+    const struct tune *tune = verdict->settings.tune;
 
-    for (size_t i = 0; i < model_features(model); i++) {
-        const char *name = model_feature_name(model, i);
-        size_t at = 0;
-
-        while (at < FEATURES + HOSTS_CONTEXT &&
-               strcmp(name, at < FEATURES ? features_names[at] : hosts_context_names[at - FEATURES]) != 0)
-            at++;
-        if (at == FEATURES + HOSTS_CONTEXT)
-            return err_set(err, ERR_INVALID, "model: it needs the feature %s, which this program does not know",
-                           name);
-        verdict->place[i] = at;
-        verdict->uses_windows |= at >= FEATURES;
-    }
+    if (!rowmap_make(&verdict->map, model, err))
+        return false;
+    verdict->uses_windows = verdict->map.uses_windows || (tune != NULL && tune_uses_windows(tune));
+    budget_choose(model, 0, BUDGET_FLOWS_A_DAY, VERDICT_AGREE, &verdict->own);
+    verdict->from = tune != NULL ? tune_thresholds(tune) : &verdict->own;
     return true;
 }
 
@@ -91,9 +85,9 @@ struct verdict *verdict_create(const struct verdict_settings *settings, struct e
         return NULL;
     }
     verdict->settings = *settings;
-    verdict->from = (struct explain_source){settings->sensor, settings->source,
-                                            settings->model == NULL ? NULL : model_name(settings->model)};
-    if (settings->model != NULL && !place_features(verdict, err))
+    verdict->teller = (struct explain_source){settings->sensor, settings->source,
+                                              settings->model == NULL ? NULL : model_name(settings->model)};
+    if (settings->model != NULL && !take_model(verdict, err))
         goto failed;
     verdict->cache = settings->model == NULL ? NULL : score_cache_create(settings->model);
     verdict->hosts = hosts_create(settings->max_hosts, err);
@@ -104,6 +98,8 @@ struct verdict *verdict_create(const struct verdict_settings *settings, struct e
     if (verdict->hosts == NULL || verdict->agree == NULL || verdict->incidents == NULL ||
         (verdict->cache == NULL && settings->model != NULL))
         goto failed;
+    if (settings->tune != NULL)
+        hosts_sample(verdict->hosts, tune_samples_from(settings->tune));
     return verdict;
 failed:
     verdict_free(verdict);
@@ -148,23 +144,23 @@ static uint64_t shape_of(const struct flow *flow)
 /* whole: with the score, also where neither forest flags the flow. */
 static void judge(struct verdict *verdict, const struct flow *flow, bool whole, struct judgement *out)
 {
-    const struct model *model = verdict->settings.model;
+    const struct budget_choice *from = verdict->from;
 
     features_of(flow, out->values);
     if (verdict->uses_windows && verdict->context != NULL)
         memcpy(out->values + FEATURES, verdict->context, sizeof(double[HOSTS_CONTEXT]));
     else if (verdict->uses_windows)
         hosts_context(verdict->hosts, flow, out->values + FEATURES);
-    for (size_t i = 0; i < model_features(model); i++)
-        out->row[i] = (float)out->values[verdict->place[i]];
+    rowmap_row(&verdict->map, out->values, out->row);
+    out->shape = shape_of(flow);
     out->rf_attack = out->iso_anomaly = out->sure = false;
     if (whole)
-        model_score(model, out->row, &out->score);
-    else if (!score_cache_judge(verdict->cache, shape_of(flow), out->row, &out->score))
+        model_score(verdict->settings.model, out->row, &out->score);
+    else if (!score_cache_judge(verdict->cache, from->rf, from->iso, out->shape, out->row, &out->score))
         return;
-    out->rf_attack = out->score.rf >= model_rf_threshold(model);
-    out->iso_anomaly = out->score.iso < model_iso_threshold(model);
-    out->sure = out->score.rf >= model_rf_sure(model) || out->score.iso < model_iso_sure(model);
+    out->rf_attack = out->score.rf >= from->rf;
+    out->iso_anomaly = out->score.iso < from->iso;
+    out->sure = out->score.rf >= from->rf_sure || out->score.iso < from->iso_sure;
 }
 
 /* The id is the same when the same packets are read again: it hashes what the incident is, not when it was found. */
@@ -320,7 +316,8 @@ static bool agreed(struct verdict *verdict, const struct flow *flow)
     struct window *window = windows_at(verdict->agree, key, flow->last_ns, agree_ns, true);
 
     window_add(window, window_mix((uint64_t)flow->first_ns, (uint64_t)flow->port[0] << 16 | flow->port[1]));
-    return window_distinct(window) >= AGREE;
+    return window_distinct(window) >=
+           (flow->payload_bytes[0] + flow->payload_bytes[1] > 0 ? VERDICT_AGREE : VERDICT_AGREE_EMPTY);
 }
 
 /* The type of what only forests found: by the port, as the contract has it, unless the flows say more. Without a byte
@@ -328,11 +325,15 @@ static bool agreed(struct verdict *verdict, const struct flow *flow)
 static const char *type_of(const struct verdict *verdict, const struct flow *flow)
 {
     enum { PORTS_OF_A_SCAN = 5, FLOWS_OF_A_FLOOD = 100, PORTS = 6, FLOWS = 5 };
-    double counts[HOSTS_CONTEXT];
+    const double *counts = verdict->context; /* the windows are another thread's then */
+    double own[HOSTS_CONTEXT];
 
     if (flow->protocol != 6 || flow->payload_bytes[0] + flow->payload_bytes[1] > 0)
         return classify_flow(flow);
-    hosts_context(verdict->hosts, flow, counts);
+    if (counts == NULL) {
+        hosts_context(verdict->hosts, flow, own);
+        counts = own;
+    }
     if (counts[PORTS] >= PORTS_OF_A_SCAN)
         return "port_scan";
     return counts[FLOWS] >= FLOWS_OF_A_FLOOD ? "dos" : "suspicious_tcp";
@@ -342,6 +343,8 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
                            uint8_t event)
 {
     const struct model *model = verdict->settings.model;
+    const double(*usual)[MODEL_QUANTILES] =
+        verdict->settings.tune != NULL ? tune_usual(verdict->settings.tune) : NULL;
     const char *type = type_of(verdict, flow);
     bool enough = agreed(verdict, flow) || judged->sure;
     struct incident *incident = covering(verdict, type, LIMIT_PAIR, false, flow->address[0], flow->address[1]);
@@ -367,9 +370,32 @@ static void take_judgement(struct verdict *verdict, const struct flow *flow, con
     incident->packets = flow->packets[0] + flow->packets[1];
     incident->bytes = flow->ip_bytes[0] + flow->ip_bytes[1];
     describe_flow(verdict, incident, flow, judged);
-    incident->reasons = judged->rf_attack ? explain_attack(model, judged->row, incident->reason)
-                                          : explain_anomaly(model, judged->row, incident->reason);
+    incident->reasons = judged->rf_attack ? explain_attack(model, usual, judged->row, incident->reason)
+                                          : explain_anomaly(model, usual, judged->row, incident->reason);
+    if (verdict->settings.tune != NULL)
+        tune_alarm(verdict->settings.tune);
     start(verdict, incident);
+}
+
+/* Whether one of the ends is part of what is a threat already. */
+static bool is_suspect(void *context, const uint8_t source[16], const uint8_t target[16])
+{
+    const struct verdict *verdict = context;
+
+    return incidents_about(verdict->incidents, source, target);
+}
+
+static void tell_tune(struct verdict *verdict, const struct flow *flow, const struct judgement *judged, bool ended)
+{
+    const struct tune_flow told = {.flow = flow,
+                                   .values = judged->values,
+                                   .row = judged->row,
+                                   .shape = judged->shape,
+                                   .score = &judged->score,
+                                   .flagged = judged->rf_attack || judged->iso_anomaly,
+                                   .ended = ended};
+
+    tune_judged(verdict->settings.tune, &told);
 }
 
 /* With verdict->context set, or on the thread of the windows. */
@@ -382,8 +408,13 @@ static void decide(struct verdict *verdict, enum flow_event event, const struct 
     struct judgement judged;
 
     verdict->flow = flow;
-    for (size_t i = 0; i < seen->count; i++)
-        take_evidence(verdict, &seen->raised[i], seen->now_ns, by, flow, &grown);
+    for (size_t i = 0; i < seen->count; i++) {
+        struct evidence evidence = seen->raised[i];
+
+        if (verdict->settings.tune == NULL ||
+            tune_admits(verdict->settings.tune, &evidence, seen->now_ns, is_suspect, verdict))
+            take_evidence(verdict, &evidence, seen->now_ns, by, flow, &grown);
+    }
     if (judges)
         incident = proven(verdict, flow);
     if (incident != NULL && event == FLOW_ENDED) {
@@ -391,10 +422,12 @@ static void decide(struct verdict *verdict, enum flow_event event, const struct 
         incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
         verdict->counters.folded++;
     } else if (incident == NULL && verdict->settings.model != NULL && judges) {
-        judge(verdict, flow, false, &judged);
+        judge(verdict, flow, verdict->settings.tune != NULL && tune_wants_scores(verdict->settings.tune), &judged);
         verdict->counters.judged++;
         verdict->counters.rf_attacks += judged.rf_attack;
         verdict->counters.iso_anomalies += judged.iso_anomaly;
+        if (verdict->settings.tune != NULL)
+            tell_tune(verdict, flow, &judged, event == FLOW_ENDED);
         if (judged.rf_attack || judged.iso_anomaly)
             take_judgement(verdict, flow, &judged, by);
     }
@@ -461,6 +494,8 @@ void verdict_prefetch(struct verdict *verdict, const struct hosts_sight *sights,
 
 void verdict_tick(struct verdict *verdict, int64_t now_ns)
 {
+    if (verdict->settings.tune != NULL)
+        tune_tick(verdict->settings.tune, now_ns, is_suspect, verdict);
     incidents_expire(verdict->incidents, now_ns);
 }
 

@@ -12,16 +12,22 @@
 #include "detector/flow.h"
 #include "detector/forest.h"
 #include "detector/hosts.h"
+#include "detector/tune.h"
 
 struct verdict;
+
+/* So many flows of a pair the forests have to find, if none is sure. Of flows without a byte of payload more: what
+ * they are, a scan or a flood, shows by then. */
+enum { VERDICT_AGREE = 5, VERDICT_AGREE_EMPTY = 10 };
 
 struct verdict_settings {
     const struct model *model; /* NULL: the windows alone judge */
     const char *sensor;        /* name of this sensor */
     const char *source;        /* "live", "pcap" or "simulator": details.source */
     const char *origin;        /* hashed into the threat_id: sensor name, or the file's SHA-256 */
-    size_t max_hosts;          /* 0: a default */
-    size_t max_incidents;      /* 0: a default */
+    struct tune *tune;    /* of the same model; begun by whoever feeds. NULL: all as the model and limits.c say */
+    size_t max_hosts;     /* 0: a default */
+    size_t max_incidents; /* 0: a default */
     /* Called for each notice (new threat or higher revision); the threat is the caller's to keep or not,
      * freed after the call. flow may be NULL for closing updates. */
     void (*sink)(void *context, const struct threat *threat, const struct flow *flow);

@@ -326,19 +326,37 @@ void window_add(struct window *window, uint64_t item)
         window->total++;
 }
 
-void window_take(struct window *window, uint64_t item)
+void window_drop(struct window *window, uint64_t item)
 {
     unsigned bit = (unsigned)(item % BITS);
     uint64_t mask = ~(UINT64_C(1) << (bit % 64));
 
     window->bits[0][bit / 64] &= mask;
     window->bits[1][bit / 64] &= mask;
+    if (window->total > 0)
+        window->total--;
+}
+
+void window_take(struct window *window, uint64_t item)
+{
+    window_drop(window, item);
     if (window->sum[0] > 0)
         window->sum[0]--;
     else if (window->sum[1] > 0)
         window->sum[1]--;
-    if (window->total > 0)
-        window->total--;
+}
+
+void window_happen(struct window *window)
+{
+    if (window->sum[0] < UINT32_MAX / 2)
+        window->sum[0]++;
+}
+
+bool window_holds(const struct window *window, uint64_t item)
+{
+    unsigned bit = (unsigned)(item % BITS);
+
+    return ((window->bits[0][bit / 64] | window->bits[1][bit / 64]) >> (bit % 64) & 1) != 0;
 }
 
 uint32_t window_sum(const struct window *window)

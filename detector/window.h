@@ -62,6 +62,9 @@ bool windows_peek(const struct windows *windows, uint64_t key, int64_t now_ns, i
 
 void window_add(struct window *window, uint64_t item);  /* item: a hash; counts the event, too */
 void window_take(struct window *window, uint64_t item); /* the item does not count after all */
+void window_drop(struct window *window, uint64_t item); /* nor does the item, but that something happened does */
+void window_happen(struct window *window);              /* something happened that is no item */
+bool window_holds(const struct window *window, uint64_t item); /* or one that looks like it */
 uint32_t window_sum(const struct window *window);
 double window_distinct(const struct window *window);
 

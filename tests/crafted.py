@@ -18,21 +18,29 @@ def ip4(source, destination, protocol, payload, ttl=64, ident=1):
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
 
 
+def ip6(source, destination, protocol, payload, ttl=64):
+    return struct.pack("!IHBB", 6 << 28, len(payload), protocol, ttl) + ipaddress.ip_address(source).packed + ipaddress.ip_address(destination).packed + payload
+
+
+def ip(source, destination, protocol, payload):
+    return (ip6 if ":" in source else ip4)(source, destination, protocol, payload)
+
+
 def tcp(source, destination, sport, dport, flags, payload=b"", seq=1, ack=0, window=64240):
     bits = sum({"F": 1, "S": 2, "R": 4, "P": 8, "A": 16, "U": 32}[f] for f in flags)
-    return ip4(source, destination, 6, struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, bits, window, 0, 0) + payload)
+    return ip(source, destination, 6, struct.pack("!HHIIBBHHH", sport, dport, seq, ack, 5 << 4, bits, window, 0, 0) + payload)
 
 
 def udp(source, destination, sport, dport, payload=b""):
-    return ip4(source, destination, 17, struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload)
+    return ip(source, destination, 17, struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload)
 
 
 def ethernet(packet):
-    return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01\x08\0" + packet
+    return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01" + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\0") + packet
 
 
 def write_pcap(path, packets):
-    """packets: (seconds, IPv4 packet) in any order of time."""
+    """packets: (seconds, IPv4 or IPv6 packet) in any order of time."""
     with open(path, "wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
         for when, packet in packets:

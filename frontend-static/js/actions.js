@@ -10,6 +10,7 @@ const NOTICE_MS = 8000;
 const OWN_MAX = 500;
 const DECIDED_MAX = 5000;
 const BULK_FROM = 8; // so many threats at once go as one request
+const BULK_MAX = 1000; // and so many the server takes in one
 
 const ifMatch = (version) => ({ headers: { "If-Match": `"${version}"` } });
 
@@ -23,11 +24,12 @@ export function createActions(store, makeLink) {
   let changing = Promise.resolve();
   const ownVersions = new Map(); // what our own last change of a threat made of its version
   const undos = new Map();
-  const decided = new Map(); // what was decided here of late, and when the server had it
+  const decided = new Map(); // what was decided here of late, of which version
   const noticeTimers = new Map();
 
   const link = makeLink({
-    onEvents(events) {
+    onEvents(heard) {
+      const events = heard.map((e) => (e.data?.threat_id && decided.has(e.data.threat_id) ? { ...e, data: asDecided(e.data) } : e));
       dispatch({ type: "events", events });
       for (const event of events) follow(event);
       noticeCritical(events);
@@ -112,11 +114,13 @@ export function createActions(store, makeLink) {
     dispatch({ type: "threat", threat });
   }
 
+  const versionOf = (t) => Math.max(t.triage?.version ?? 0, ownVersions.get(t.threat_id) ?? 0);
+
   // The version that the analyst saw, or made just before, goes along.
   async function changeOne(threat, set) {
     const url = `${NETWORK}/threats/${encodeURIComponent(threat.threat_id)}`;
     try {
-      const answer = await api.patch(url, set, ifMatch(Math.max(threat.triage?.version ?? 0, ownVersions.get(threat.threat_id) ?? 0)));
+      const answer = await api.patch(url, set, ifMatch(versionOf(threat)));
       mine(answer.threat);
       return { ok: true };
     } catch (error) {
@@ -132,20 +136,15 @@ export function createActions(store, makeLink) {
   const show = (threats, status) => dispatch({ type: "events", events: threats.map((t) => (
     { type: "threat_updated", data: status ? { ...t, triage: { ...t.triage, status } } : t })) });
 
-  const settled = (moved) => {
-    for (const t of moved) if (decided.has(t.threat_id)) decided.set(t.threat_id, { ...decided.get(t.threat_id), until: performance.now() });
-    while (decided.size > DECIDED_MAX) decided.delete(decided.keys().next().value);
-  };
-  // A list that was asked for before a decision was made knows nothing of it.
-  const asDecided = (threats, asked) => threats.map((t) => {
+  // A list or an event of before the decision knows nothing of it.
+  const asDecided = (t) => {
     const known = decided.get(t.threat_id);
-    return known && known.until > asked ? { ...t, triage: { ...t.triage, status: known.status } } : t;
-  });
+    return known && (t.triage?.version ?? 0) <= known.version ? { ...t, triage: { ...t.triage, status: known.status } } : t;
+  };
 
   const moveAll = shield(async (moved, status) => {
     try {
       await moveThem(moved, status);
-      settled(moved);
     } catch (error) {
       for (const t of moved) decided.delete(t.threat_id);
       show(moved);
@@ -155,16 +154,25 @@ export function createActions(store, makeLink) {
 
   async function moveThem(moved, status) {
     const before = new Map(moved.map((t) => [t.threat_id, t.triage?.status ?? "new"]));
+    const comeBack = (threats) => {
+      for (const t of threats) {
+        before.delete(t.threat_id);
+        decided.delete(t.threat_id);
+      }
+    };
     let done = 0;
     if (moved.length >= BULK_FROM) {
-      done = await actions.bulk([...before.keys()], { status });
+      const answer = await actions.bulk([...before.keys()], { status });
+      done = answer.changed;
+      const missed = moved.filter((t) => answer.missed.has(t.threat_id));
+      comeBack(missed);
+      show(missed);
     } else {
       for (const threat of moved) {
         const result = await actions.change(threat, { status });
         if (result.ok) done += 1;
         else {
-          before.delete(threat.threat_id);
-          decided.delete(threat.threat_id);
+          comeBack([threat]);
           actions.notify(T.inbox.lost(result.who), { kind: "bad" });
         }
       }
@@ -269,10 +277,9 @@ export function createActions(store, makeLink) {
       const key = JSON.stringify(query);
       const cursor = append ? store.get().lists[name].next : undefined;
       dispatch({ type: "listLoading", name, key, fresh: !append, status, takesNew });
-      const asked = performance.now();
       try {
         const answer = await api.get(api.path(`${NETWORK}/threats`, { ...query, cursor, total: append ? undefined : 1 }));
-        dispatch({ type: "list", name, key, threats: asDecided(answer.threats, asked), next: answer.next, total: answer.total, append });
+        dispatch({ type: "list", name, key, threats: answer.threats.map(asDecided), next: answer.next, total: answer.total, append });
       } catch (error) {
         dispatch({ type: "listError", name, key, error });
       }
@@ -305,7 +312,8 @@ export function createActions(store, makeLink) {
       const moved = threats.filter((t) => (t.triage?.status ?? "new") !== status);
       dispatch({ type: "choose", ids: [] });
       if (!moved.length) return deciding;
-      for (const t of moved) decided.set(t.threat_id, { status, until: Infinity });
+      for (const t of moved) decided.set(t.threat_id, { status, version: versionOf(t) });
+      while (decided.size > DECIDED_MAX) decided.delete(decided.keys().next().value);
       show(moved, status);
       deciding = deciding.then(() => moveAll(moved, status));
       return deciding;
@@ -316,9 +324,18 @@ export function createActions(store, makeLink) {
       for (const [status, ids] of groups) await actions.bulk(ids, { status });
       actions.notify(T.inbox.undone);
     }),
+    decidedHere: (id) => decided.has(id),
+    // Gives how many changed, and those that the server did not come to.
     async bulk(ids, set) {
-      const answer = await api.post(`${NETWORK}/threats/bulk`, { ids, set });
-      return answer.changed ?? answer.count ?? 0;
+      let changed = 0;
+      const missed = new Set();
+      for (let at = 0; at < ids.length; at += BULK_MAX) {
+        const part = ids.slice(at, at + BULK_MAX);
+        const answer = await api.post(`${NETWORK}/threats/bulk`, { ids: part, set });
+        changed += answer.changed;
+        if (answer.more) for (const id of part.slice(answer.changed + (answer.missing?.length ?? 0))) missed.add(id);
+      }
+      return { changed, missed };
     },
     // A key may come before the answer to the one before it.
     async undoLast() {

@@ -5,7 +5,10 @@ export const LIST_MAX = 1000; // rows kept of any other list
 const SEVERITY_OF_MAX = 5000; // threats whose severity is remembered, to count an update that raises it
 const NOTICE_MAX = 4;
 
-const emptyList = { items: [], next: null, total: null, loading: false, error: null, loaded: false, fresh: 0, cut: false, key: "" };
+// meanwhile: what the stream said of threats while an answer was on its way; null for one that was removed.
+const emptyList = {
+  items: [], next: null, total: null, loading: false, error: null, loaded: false, fresh: 0, cut: false, key: "", meanwhile: new Map(),
+};
 
 export const initial = {
   session: { phase: "unknown", user: null },
@@ -22,6 +25,7 @@ export const initial = {
   models: null,
   lists: { inbox: emptyList, history: emptyList },
   chosen: new Set(),
+  cursor: null, // the row that the keyboard stands on
   detail: { id: null, record: null, loading: false, error: null },
   users: [],
   notices: [],
@@ -54,6 +58,13 @@ const counts = (statistics, t) => statistics.simulated !== false || !simulated(t
 const statusOf = (t) => t.triage?.status ?? "new";
 const arrival = (t) => String(t.receivedAt ?? t.timestamp ?? "");
 
+// A full list lets its oldest go, but never a row that the analyst stands on or has selected.
+function capped(items, max, { cursor, chosen }) {
+  if (items.length <= max) return items;
+  const kept = items.slice(max).filter((t) => t.threat_id === cursor || chosen.has(t.threat_id)).slice(0, max);
+  return [...items.slice(0, max - kept.length), ...kept];
+}
+
 // A threat whose status fits again (an undo, someone else's change) takes its old place in the list.
 function comeBack(items, updates, { status, next }) {
   const had = new Set(items.map((t) => t.threat_id));
@@ -65,7 +76,7 @@ function comeBack(items, updates, { status, next }) {
     const at = all.findIndex((o) => arrival(o) < arrival(t));
     all.splice(at < 0 ? all.length : at, 0, t);
   }
-  return all.slice(0, LIST_MAX);
+  return all;
 }
 
 function counted(statistics, was, now, severity, type) {
@@ -137,7 +148,7 @@ function takeEvents(state, events) {
   const prepend = (items, max) => {
     if (!newest.length) return items;
     const rest = items.filter((t) => !added.has(t.threat_id));
-    return [...newest, ...rest].slice(0, max);
+    return capped([...newest, ...rest], max, state);
   };
 
   let live = state.live;
@@ -151,15 +162,17 @@ function takeEvents(state, events) {
   const { inbox, history } = state.lists;
   let inboxItems = change(inbox.items);
   if (inbox.loaded && inbox.takesNew) inboxItems = prepend(inboxItems, LIST_MAX);
-  const cut = inbox.cut || (newest.length > 0 && inboxItems.length === LIST_MAX);
+  const cut = inbox.cut || (newest.length > 0 && inboxItems.length >= LIST_MAX);
   if (inbox.status) inboxItems = inboxItems.filter((t) => statusOf(t) === inbox.status);
-  if (inbox.loaded) inboxItems = comeBack(inboxItems, [...updates.values()].filter((t) => !gone(t)), inbox);
+  if (inbox.loaded) inboxItems = capped(comeBack(inboxItems, [...updates.values()].filter((t) => !gone(t)), inbox), LIST_MAX, state);
+  const noted = (list) => (list.loading && (added.size || updates.size || removed.size)
+    ? { ...list, meanwhile: new Map([...list.meanwhile, ...added, ...updates, ...[...removed].map((id) => [id, null])]) } : list);
   const historyItems = change(history.items);
   const lists = {
-    inbox: inboxItems.length === inbox.items.length && inboxItems.every((t, i) => t === inbox.items[i])
-      ? inbox : { ...inbox, items: inboxItems, cut },
-    history: historyItems === history.items && !newest.length
-      ? history : { ...history, items: historyItems, fresh: history.fresh + newest.length },
+    inbox: noted(inboxItems.length === inbox.items.length && inboxItems.every((t, i) => t === inbox.items[i])
+      ? inbox : { ...inbox, items: inboxItems, cut }),
+    history: noted(historyItems === history.items && !newest.length
+      ? history : { ...history, items: historyItems, fresh: history.fresh + newest.length }),
   };
 
   const about = detail.id && (updates.get(detail.id) ?? added.get(detail.id));
@@ -232,31 +245,39 @@ const changes = {
   listLoading: (state, { name, key, fresh, status, takesNew }) => {
     const old = state.lists[name];
     const base = fresh ? { ...emptyList, items: old.key === key ? old.items : [], loaded: old.key === key && old.loaded } : old;
-    return withList(state, name, { ...base, key, status, takesNew, loading: true, error: null });
+    return withList(state, name, { ...base, key, status, takesNew, loading: true, error: null, meanwhile: new Map() });
   },
+  // What the stream said while the answer was on its way may be the later word.
   list: (state, { name, key, threats, next, total, append }) => {
     const old = state.lists[name];
     if (old.key !== key) return state; // the answer to a question no longer asked
     const had = new Map(old.items.map((t) => [t.threat_id, t]));
-    const loaded = threats.map((t) => (had.has(t.threat_id) ? merged(had.get(t.threat_id), t) : t));
+    const said = old.meanwhile;
+    const latest = (t, word) => (word ? merged(t, word) : t);
+    const loaded = threats.filter((t) => said.get(t.threat_id) !== null)
+      .map((t) => latest(had.has(t.threat_id) ? merged(had.get(t.threat_id), t) : t, said.get(t.threat_id)));
     const ids = new Set(threats.map((t) => t.threat_id));
     const all = append ? [...old.items.filter((t) => !ids.has(t.threat_id)), ...loaded] : loaded;
-    const items = old.status ? all.filter((t) => statusOf(t) === old.status) : all;
-    const list = { ...old, items: items.slice(0, LIST_MAX), next: items.length > LIST_MAX ? null : next ?? null,
-      total: total ?? old.total, loading: false, loaded: true, error: null, fresh: append ? old.fresh : 0 };
+    let items = old.status ? all.filter((t) => statusOf(t) === old.status) : all;
+    if (name === "inbox") items = comeBack(items, [...said.values()].filter(Boolean), { status: old.status, next });
+    const list = { ...old, items: capped(items, LIST_MAX, state), next: items.length > LIST_MAX ? null : next ?? null,
+      total: total ?? old.total, loading: false, loaded: true, error: null, fresh: append ? old.fresh : 0, meanwhile: emptyList.meanwhile };
     return { ...withList(state, name, list), severityOf: remember(state.severityOf, threats) };
   },
   listError: (state, { name, key, error }) =>
     state.lists[name].key === key ? withList(state, name, { ...state.lists[name], loading: false, error }) : state,
 
   choose: (state, { ids }) => ({ ...state, chosen: new Set(ids) }),
+  cursor: (state, { id }) => (state.cursor === id ? state : { ...state, cursor: id }),
   // A triage answer and an event are the same word about a threat.
   threat: (state, { threat }) => takeEvents(state, [{ type: "threat_updated", data: threat }]),
   detailLoading: (state, { id }) => ({
     ...state, detail: { id, record: state.detail.id === id ? state.detail.record : null, loading: true, error: null },
   }),
   detail: (state, { id, record }) =>
-    state.detail.id === id ? { ...state, detail: { id, record, loading: false, error: null } } : state,
+    state.detail.id === id
+      ? { ...state, detail: { id, record: state.detail.record ? merged(state.detail.record, record) : record, loading: false, error: null } }
+      : state,
   detailError: (state, { id, error }) =>
     state.detail.id === id ? { ...state, detail: { ...state.detail, loading: false, error } } : state,
 

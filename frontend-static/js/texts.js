@@ -74,6 +74,7 @@ export const T = {
     acknowledge: "Acknowledge", escalate: "Escalate", close: "Close", reopen: "Reopen", help: "Keys",
     done: (n, status) => `${n} ${n === 1 ? "threat" : "threats"} ${status}`, undo: "Undo", undone: "Undone.",
     lost: (who) => `Not changed: ${who || "someone else"} was faster. The row now shows what they did.`,
+    left: "That threat has just left the list. Nothing was decided; j goes on.",
     partly: (n, all) => `${n} of ${all} changed.`,
     viewer: "Your role may read, but not decide.",
   },
@@ -131,7 +132,10 @@ export const T = {
     amplified_answers: "Answers far larger than their question", half_open_flows: "Handshakes left open", impossible_sources: "Sources that cannot be",
     missing_pages: "Pages that do not exist", pinging_sources: "Sources that ping", pings_s: "Pings/s", reflected_flows: "Answers to questions nobody asked",
     reflected_packets_s: "Packets/s that answer nothing", silent_hosts: "Hosts that do not answer", stray_sources: "Sources of segments out of nowhere",
-    web_sessions: "Web sessions", short_sessions: "Short sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
+    web_sessions: "Web sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
+    bot_requests: "Requests of a known bot", chat_commands: "IRC commands on a port that is not IRC's", echo_contents: "Contents of echo requests", encoded_names: "Encoded DNS names",
+    filler_segments: "Segments of filler: an overflow", keyed_segments: "Segments that repeat a key", login_banners: "Greetings of a sign-in service", refused_logins: "Refused sign-ins",
+    remote_control: "Remote-control frames or a shell", unanswered_names: "Names nobody answered",
   },
 
   suppress: {
@@ -154,6 +158,12 @@ export const T = {
     health: "Detector", decided: "What analysts decided", truePositive: "True positives", falsePositive: "False alarms", precision: "Precision", noVerdicts: "No verdict has been given yet.",
     webhook: "Who may send", webhookModes: { open: "open: anyone who reaches the port", trusted: "trusted networks, signatures and keys", signed: "signatures and keys only" },
     secrets: (n) => `${n} ${n === 1 ? "signing secret" : "signing secrets"}`, healthy: "answers", unhealthy: "does not answer", check: "Test connection",
+  },
+
+  tune: {
+    wanted: "False alarms a day, wanted", expected: "Expected at most", reached: "Reached", own: "as the model has it", unknown: "not known yet", beyond: "no thresholds are strict enough",
+    drift: "Greatest drift", fewFlows: "too few flows to tell", learning: "Learning", shadow: "Shadow model", differs: "Differs on", of: (a, b) => `${a} of ${b} flows`,
+    learned: (over, hours, of, limits) => (over ? `over: ${limits} ${limits === "1" ? "limit" : "limits"} raised` : `${hours} of ${of} hours`),
   },
 
   uploads: {

@@ -159,14 +159,14 @@ def fit_model(path, x, y, groups, names):
     parts = train.parts_of(groups, 3)
     rf_score, iso_score = train.held_out(x, y, parts, train.SEED)
     benign = y == 0
-    budgets = [(b, *train.thresholds(rf_score[benign], iso_score[benign], b)) for b in train.BUDGETS]
-    _, rf_from, iso_below = budgets[train.BUDGETS.index(train.BUDGET)]
+    counted = train.curve(rf_score[benign], iso_score[benign], parts[benign])
+    _, rf_from, iso_below, _ = counted[1][train.BUDGETS.index(train.BUDGET)]
     numbers = {"rf-threshold": rf_from, "iso-threshold": iso_below, "rf-sure": 2.0, "iso-sure": -2.0}
     rf, iso = train.forests(train.SEED)
     rf.fit(x, y)
     iso.fit(x[benign])
-    write_model(path, rf, iso, names, np.quantile(x[benign].astype(np.float64), train.QUANTILES, axis=0).T, numbers,
-                train.calibrate(rf_score, y), np.quantile(iso_score[benign], np.linspace(0, 1, 101)), budgets, train.EXTRACTOR, "0" * 64,
+    write_model(path, rf, iso, names, x[benign], numbers,
+                train.calibrate(rf_score, y), np.quantile(iso_score[benign], np.linspace(0, 1, 101)), counted, train.EXTRACTOR, "0" * 64,
                 "leave-one-source-out")
 
 

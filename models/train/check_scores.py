@@ -37,8 +37,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "threatline.model")
         numbers = {"rf-threshold": 0.5, "rf-sure": 0.9, "iso-threshold": -0.1, "iso-sure": -0.2}
-        write_model(path, rf, iso, train.FEATURES, np.quantile(x.astype(float), train.QUANTILES, axis=0).T, numbers,
-                    [(0.0, 0.0), (1.0, 1.0)], np.linspace(-0.5, 0.5, 101), [(100, 0.5, -0.1)], train.EXTRACTOR, "0" * 64,
+        write_model(path, rf, iso, train.FEATURES, x, numbers,
+                    [(0.0, 0.0), (1.0, 1.0)], np.linspace(-0.5, 0.5, 101), (len(x), [(100, 0.5, -0.1, 0)]), train.EXTRACTOR, "0" * 64,
                     "check")
         out = subprocess.run([args.scorer, path], input=rows.tobytes(), stdout=subprocess.PIPE, check=True, timeout=60).stdout
     got = np.frombuffer(out, np.float64).reshape(-1, 2)

@@ -212,6 +212,28 @@ def test_heartbeats_carry_the_figures(start, receiver):
     assert body["source"] in ("simulator", "none")
 
 
+def test_the_metrics_tell_what_came_in_what_was_lost_and_where_the_time_went(start):
+    detector = start("simulator", ["--simulator-seed", "4"])
+    wait_for(lambda: metric(detector, "packets_total") > 3000, 60, why="the simulator is slow")
+    families, samples = {}, {}
+    for line in get(detector, "/metrics").text.splitlines():
+        if line.startswith("# TYPE "):
+            families[line.split()[2]] = line.split()[3]
+        elif not line.startswith("#"):
+            name, value = line.rsplit(" ", 1)
+            samples[name.removeprefix("threatline_detector_")] = float(value)
+    assert {name.split("{")[0] for name in samples} == {name.removeprefix("threatline_detector_") for name in families}
+    assert all(kind == ("counter" if name.endswith("_total") else "gauge") for name, kind in families.items())
+    for name in ("bytes_total", "flows_total", *(f'stage_seconds_total{{stage="{s}"}}' for s in ("decode", "flows", "windows"))):
+        assert samples[name] > 0, name
+    for name in ("drops_total", "evictions_total", 'decode_errors_total{reason="cut_short"}', 'flows_ended_total{cause="evicted"}',
+                 'stage_seconds_total{stage="verdicts"}'):
+        assert name in samples
+    counters = get(detector, "/api/statistics").json()["statistics"]["counters"]
+    assert counters["stageSeconds"].keys() == {"decode", "flows", "windows", "verdicts"}
+    assert counters["packets"] >= samples["packets_total"]
+
+
 # --- files
 
 def analyse(detector, capture, **kwargs):

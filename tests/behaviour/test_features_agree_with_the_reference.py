@@ -1,8 +1,10 @@
-"""Every flow of every capture, and of random traffic, has the features that the independent reference computes."""
+"""Every flow of every capture, and of random traffic, has the features that the independent reference computes, and what makes no flow is
+counted for the same reason."""
 
 import csv
 import io
 import os
+import re
 import subprocess
 import tempfile
 from datetime import datetime, timezone
@@ -18,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DETECTOR = os.environ.get("THREATLINE_DETECTOR", str(ROOT / "build/bin/threatline-detector"))
 CAPTURES = os.environ.get("THREATLINE_CAPTURES")
 LABELS = "benign ambiguous brute_force c2_botnet dos_ddos exfil_tunnel exploit port_scan web_attack".split()
-KEY = "source_ip source_port destination_ip destination_port protocol first_seen last_seen end packets bytes".split()
+KEY = "source_ip source_port destination_ip destination_port protocol first_seen last_seen end packets bytes community_id".split()
 
 
 def nanoseconds(text):
@@ -28,6 +30,7 @@ def nanoseconds(text):
 
 
 def detector_rows(path):
+    """The flows, and how many frames were refused, by reason."""
     run = subprocess.run([DETECTOR, "--read", str(path), "--features"], capture_output=True, text=True, timeout=120)
     assert run.returncode in (0, 3), run.stderr
     rows = []
@@ -37,7 +40,9 @@ def detector_rows(path):
         for name in ("source_port", "destination_port", "packets", "bytes"):
             row[name] = int(line[name])
         rows.append(row | {name: float(line[name]) for name in flows.NAMES})
-    return rows
+    said = re.search(r" event=read\.undecoded (.*)", run.stderr)
+    refused = {reason: int(count) for reason, count in re.findall(r"(\w+)=(\d+)", said[1] if said else "")}
+    return rows, refused
 
 
 def in_order(rows):
@@ -45,8 +50,9 @@ def in_order(rows):
 
 
 def assert_alike(path):
-    expected, _ = flows.flows_of(captures.read(path))
-    found = detector_rows(path)
+    expected, refused = flows.flows_of(captures.read(path))
+    found, said = detector_rows(path)
+    assert said == refused, path
     assert len(found) == len(expected), f"{path}: {len(found)} flows, the reference has {len(expected)}"
     for ours, theirs in zip(in_order(found), in_order(expected)):
         for name in KEY:

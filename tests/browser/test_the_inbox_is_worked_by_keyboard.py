@@ -85,6 +85,79 @@ def test_a_lost_race_is_shown_and_nothing_is_overwritten(tab, fake):
     assert fake.states() == {"threat_000001": "escalated"}
 
 
+def test_a_key_never_decides_the_row_that_slid_under_it(site, signed_in):
+    site.send(*(threat(n) for n in range(1, 4)))
+    page = signed_in("inbox", user="analyst")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator("tr.cursor")).to_have_attribute("data-id", "threat_000002")
+    site.change("threat_000002", {"status": "closed"}, "admin")
+    expect(rows(page)).to_have_count(2)
+    page.keyboard.press("a")
+    expect(page.get_by_role("alert")).to_contain_text("has just left the list")
+    assert site.states() == {"threat_000003": "new", "threat_000002": "closed", "threat_000001": "new"}
+    page.keyboard.press("j")
+    expect(page.locator("tr.cursor")).to_have_attribute("data-id", "threat_000001")
+    page.keyboard.press("a")
+    wait_for(lambda: site.states()["threat_000001"] == "acknowledged")
+
+
+def test_a_selection_that_others_decided_decides_nothing_else(site, signed_in):
+    site.send(*(threat(n) for n in range(1, 4)))
+    page = signed_in("inbox", user="analyst")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    page.keyboard.press("j")
+    site.change("threat_000003", {"status": "closed"}, "admin")
+    expect(rows(page)).to_have_count(2)
+    page.keyboard.press("a")
+    expect(page.get_by_role("alert")).to_contain_text("has just left the list")
+    assert site.states() == {"threat_000003": "closed", "threat_000002": "new", "threat_000001": "new"}
+
+
+def test_a_full_list_keeps_the_row_under_the_cursor(site, signed_in):
+    page = signed_in("inbox", user="analyst")
+    expect(page.get_by_text("Inbox is empty")).to_be_visible()
+    site.send(*(threat(n, details={"features": {}}) for n in range(1, 991)))
+    expect(page.locator(".tabs a[aria-current] .num")).to_have_text("990", timeout=60000)
+    page.keyboard.press("k")
+    expect(page.locator("tr.cursor")).to_have_attribute("data-id", "threat_000001")
+    site.send(*(threat(n, details={"features": {}}) for n in range(991, 1041)))
+    expect(rows(page).first).to_have_attribute("data-id", "threat_001040", timeout=30000)
+    expect(page.locator("tr.cursor")).to_have_attribute("data-id", "threat_000001")
+    page.keyboard.press("e")
+    wait_for(lambda: site.record("threat_000001")["triage"]["status"] == "escalated", 30)
+
+
+def test_an_answer_that_comes_late_does_not_bring_back_what_was_decided(site, signed_in):
+    site.send(*(threat(n) for n in range(1, 4)))
+    page = signed_in("live")
+    held = []
+    page.route("**/api/network/threats?*", lambda route: held.append((route, route.fetch())))
+    page.evaluate("location.hash = '#/inbox'")
+    wait_for(lambda: page.evaluate("1") and held, 30)
+    site.change("threat_000002", {"status": "closed"}, "analyst")
+    site.send(threat(4))
+    expect(page.locator(".tabs a[aria-current] .num")).to_have_text("3", timeout=30000)
+    held[0][0].fulfill(response=held[0][1])
+    expect(rows(page)).to_have_count(3)
+    assert [row.get_attribute("data-id") for row in rows(page).all()] == ["threat_000004", "threat_000003", "threat_000001"]
+
+
+def test_an_event_that_comes_late_does_not_bring_back_what_was_decided(tab, fake):
+    fake.send(threat(1), threat(2))
+    page = sign_in(tab, fake, "inbox", user="analyst")
+    expect(rows(page)).to_have_count(2)
+    as_it_came = fake.world.threats["threat_000002"]
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    wait_for(lambda: fake.states()["threat_000002"] == "closed")
+    fake.test("event", type="threat_detected", durable=True, data=as_it_came)
+    fake.send(threat(3))
+    expect(rows(page).first).to_have_attribute("data-id", "threat_000003")
+    expect(rows(page)).to_have_count(2)
+
+
 def test_new_threats_come_in_on_top(site, signed_in):
     site.send(threat(1))
     page = signed_in("inbox")

@@ -4,6 +4,9 @@ It keeps every packet of a flow and works with whole numbers and fractions, so t
 rounding with the detector. `python -m tests.reference.flows FILE` prints the detector's CSV.
 """
 
+import base64
+import hashlib
+import struct
 import sys
 from fractions import Fraction
 from math import sqrt
@@ -21,7 +24,7 @@ NAMES = (
     "bwd_urg_flags fwd_header_length bwd_header_length fwd_packets_s bwd_packets_s packet_length_mean "
     "packet_length_std packet_length_variance syn_flag_count rst_flag_count psh_flag_count ack_flag_count"
 ).split()
-COLUMNS = "source_ip destination_ip source_port destination_port protocol first_seen last_seen end packets bytes".split()
+COLUMNS = "source_ip destination_ip source_port destination_port protocol first_seen last_seen end packets bytes community_id".split()
 PROTOCOLS = {
     1: "ICMP", 2: "IGMP", 4: "IPIP", 6: "TCP", 8: "EGP", 17: "UDP", 33: "DCCP", 41: "IPV6", 46: "RSVP", 47: "GRE",
     50: "ESP", 51: "AH", 58: "ICMPV6", 88: "EIGRP", 89: "OSPF", 103: "PIM", 112: "VRRP", 115: "L2TP", 132: "SCTP",
@@ -65,8 +68,31 @@ class Flow:
             "end": self.end,
             "packets": len(self.packets),
             "bytes": sum(p.ip_bytes for _, _, p in self.packets),
+            "community_id": community_id(self.initiator, self.responder, self.packets[0][2]),
         }
         return row | features(self.packets)
+
+
+# Types of ICMP and ICMPv6 that ask, and that answer them.
+ANSWERS = {
+    packets.ICMP: {8: 0, 0: 8, 13: 14, 14: 13, 15: 16, 16: 15, 10: 9, 9: 10, 17: 18, 18: 17},
+    packets.ICMPV6: {128: 129, 129: 128, 133: 134, 134: 133, 135: 136, 136: 135, 130: 131, 131: 130, 144: 145, 145: 144, 139: 140, 140: 139},
+}  # fmt: skip
+
+
+def community_id(initiator, responder, first):
+    """Version 1, seed 0, by the specification's pseudo code; first: the flow's first packet."""
+    ends, one_way = [initiator, responder], False
+    if first.protocol in ANSWERS:
+        answer = ANSWERS[first.protocol].get(first.icmp_type)
+        one_way = answer is None
+        ends = [(initiator[0], first.icmp_type), (responder[0], first.icmp_code if one_way else answer)]
+    if not one_way:
+        ends.sort()
+    text = struct.pack(">H", 0) + ends[0][0] + ends[1][0] + bytes([first.protocol, 0])
+    if first.protocol in (packets.TCP, packets.UDP, packets.SCTP, *ANSWERS):
+        text += struct.pack(">HH", ends[0][1], ends[1][1])
+    return "1:" + base64.b64encode(hashlib.sha1(text).digest()).decode()
 
 
 def mean(values):

@@ -27,6 +27,8 @@ class Packet:
     ip_bytes: int = 0
     header: int = 0
     payload: int = 0
+    icmp_type: int = 0
+    icmp_code: int = 0
 
     def ends(self):
         return (self.source, self.source_port), (self.destination, self.destination_port)
@@ -217,6 +219,7 @@ class Decoder:
             packet.flags = data[13]
         elif packet.protocol in (ICMP, ICMPV6):
             need(len(data) >= 2, "cut_short")
+            packet.icmp_type, packet.icmp_code = data[0], data[1]
         if packet.protocol in (TCP, UDP, SCTP):
             need(len(data) >= 4, "cut_short")
             packet.source_port, packet.destination_port = unpack(">HH", data[:4])

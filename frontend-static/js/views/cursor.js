@@ -12,14 +12,28 @@ export const toggleDetail = (id) => route.amend({ t: route.current().query.t ===
 export function listCursor({ store, actions, items, table, choose = false, redraw }) {
   let id = null;
   let index = 0;
+  let order = []; // the list as it was when the cursor came to stand there
 
+  const at = (wanted) => items().findIndex((t) => t.threat_id === wanted);
+  const stand = (next) => {
+    const list = items();
+    index = Math.min(list.length - 1, Math.max(0, next));
+    id = list[index].threat_id;
+    order = list;
+    actions.dispatch({ type: "cursor", id });
+  };
+  // Where its row has gone, the cursor stands before the next of those that followed.
+  const gap = () => {
+    const places = new Map(items().map((t, i) => [t.threat_id, i]));
+    return places.get(order.slice(index + 1).find((t) => places.has(t.threat_id))?.threat_id) ?? places.size;
+  };
   const move = (step) => {
     const list = items();
     if (!list.length) return;
-    const at = list.findIndex((t) => t.threat_id === id);
-    // Where the row has gone, the cursor stands before what took its place.
-    index = at < 0 ? (id === null ? (step > 0 ? 0 : list.length - 1) : Math.min(index, list.length - 1)) : Math.min(list.length - 1, Math.max(0, at + step));
-    id = list[index].threat_id;
+    const here = at(id);
+    if (here >= 0) stand(here + step);
+    else if (id === null) stand(step > 0 ? 0 : list.length - 1);
+    else stand(step > 0 ? gap() : gap() - 1);
     redraw();
     table.row(id)?.scrollIntoView({ block: "nearest" });
     if (route.current().query.t) route.amend({ t: id }, true);
@@ -29,9 +43,13 @@ export function listCursor({ store, actions, items, table, choose = false, redra
     const { chosen } = store.get();
     return choose && chosen.size ? items().filter((t) => chosen.has(t.threat_id)) : [current()].filter(Boolean);
   };
+  // A key decides what was seen under it, never what has taken its place.
   const decide = (status) => {
     if (!mayDecide(store.get())) return actions.notify(T.inbox.viewer, { kind: "bad" });
-    return meant().length ? actions.setStatus(meant(), status) : null;
+    const threats = meant();
+    if (threats.length) return actions.setStatus(threats, status);
+    if (store.get().chosen.size) actions.dispatch({ type: "choose", ids: [] });
+    return id !== null && items().length ? actions.notify(T.inbox.left, { kind: "bad" }) : null;
   };
   const keys = {
     j: () => move(1),
@@ -69,20 +87,26 @@ export function listCursor({ store, actions, items, table, choose = false, redra
   return {
     id: () => id,
     index: () => (id === null ? -1 : index),
-    set: (next) => (id = next),
-    // After a change of the list: a row that left gives the cursor to the one that follows.
-    keep() {
-      const list = items();
-      const at = list.findIndex((t) => t.threat_id === id);
-      if (at >= 0) index = at;
-      else if (id !== null && list.length) {
-        index = Math.min(index, list.length - 1);
-        const was = id;
-        id = list[index].threat_id;
-        if (route.current().query.t === was) route.amend({ t: id }, true);
-      }
+    set(next) {
+      if (next === null) {
+        id = null;
+        actions.dispatch({ type: "cursor", id });
+      } else if (at(next) >= 0) stand(at(next));
     },
-    unmount: () => document.removeEventListener("keydown", onKey),
+    // After a change of the list. A row that was decided here gives the cursor to the one that follows; one that others
+    // took away leaves it where it is, on no row, until it is moved.
+    keep() {
+      const here = at(id);
+      if (here >= 0) return stand(here);
+      if (id === null || !items().length || !actions.decidedHere(id)) return;
+      const was = id;
+      stand(gap());
+      if (route.current().query.t === was) route.amend({ t: id }, true);
+    },
+    unmount() {
+      document.removeEventListener("keydown", onKey);
+      actions.dispatch({ type: "cursor", id: null });
+    },
   };
 }
 

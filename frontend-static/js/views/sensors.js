@@ -88,19 +88,23 @@ function drawDecided(root, value) {
 function drawModels(root, models) {
   const list = Array.isArray(models) ? models : Object.entries(models ?? {}).map(([name, value]) => ({ name, ...value }));
   if (!list.length) return put(root, h("p", { class: "pad muted" }, T.sensors.noModels));
-  return put(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""), facts([...plain(m), ...TOLD.flatMap((k) => told(k, m[k] ?? m.detection_status?.[k]))]),
+  return put(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""), facts([...plain(m), ...tuned(m)]),
     (m.models ?? []).map((one) => h("div", {}, h("h3", {}, one.name), facts(plain(one)))),
     h("details", { class: "fold" }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(m, null, 2))))));
 }
 
-// Figures of the running detector that come as groups: drift against the model's rows, false alarms against the budget.
-const TOLD = ["drift", "false_alarms", "falseAlarms", "budget"];
-const told = (name, value) => {
-  if (value === undefined || value === null) return [];
-  if (typeof value !== "object") return [[name.replaceAll("_", " "), typeof value === "number" ? f.figure(value) : String(value)]];
-  return plain(value).map(([k, v]) => [`${name.replaceAll("_", " ")}: ${k}`, v]);
-};
+// What fits a detector to its network: false alarms against the budget, drift against the model's rows, learning, a shadow.
+function tuned({ false_alarms: alarms, drift, learning, shadow }) {
+  const rows = [];
+  if (alarms) rows.push([T.tune.wanted, alarms.wanted === null ? T.tune.own : f.figure(alarms.wanted)],
+    [T.tune.expected, alarms.expected === null ? T.tune.unknown : h("span", { class: alarms.within ? null : "bad" }, f.figure(alarms.expected), alarms.within ? "" : `: ${T.tune.beyond}`)],
+    [T.tune.reached, alarms.reached === null ? T.tune.unknown : h("span", { class: alarms.wanted !== null && alarms.reached > alarms.wanted ? "bad" : null }, f.figure(alarms.reached))]);
+  if (drift) rows.push([T.tune.drift, drift.greatest === null ? T.tune.fewFlows : h("span", { class: drift.greatest > 0.25 ? "bad" : null }, `${f.figure(drift.greatest)} (${drift.feature})`)]);
+  if (learning && learning.state !== "off") rows.push([T.tune.learning, T.tune.learned(learning.state === "over", f.figure(learning.hours), f.figure(learning.of_hours), f.count(learning.limits_raised))]);
+  if (shadow) rows.push([T.tune.shadow, shadow.model], [T.tune.differs, T.tune.of(f.count(shadow.only_model + shadow.only_shadow), f.count(shadow.both + shadow.neither + shadow.only_model + shadow.only_shadow))]);
+  return rows;
+}
 
 const HIDDEN = new Set(["name", "success", "timestamp"]);
-const plain = (o) => Object.entries(o).filter(([k, v]) => !HIDDEN.has(k) && !TOLD.includes(k) && ["string", "number", "boolean"].includes(typeof v))
+const plain = (o) => Object.entries(o).filter(([k, v]) => !HIDDEN.has(k) && ["string", "number", "boolean"].includes(typeof v))
   .map(([k, v]) => [k.replaceAll("_", " "), typeof v === "number" ? f.figure(v) : String(v)]);

@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     int head;
 
     token_hash(bytes, size, hash);
-    head = snprintf(file, 128, "threatline-model 1 %s\n", hash);
+    head = snprintf(file, 128, "threatline-model 2 %s\n", hash);
     memcpy(file + head, bytes, size);
     struct model *model = model_read(file, (size_t)head + size, NULL);
 

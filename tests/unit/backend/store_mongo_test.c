@@ -110,6 +110,19 @@ struct backend {
     char name;
 };
 
+/* A writer that loses race after race is told so, and a sender comes again. */
+static bool insert_as_a_sender_does(struct store *store, struct store_item *item, struct err *err)
+{
+    int64_t until = clock_monotonic_ms() + 60000;
+    bool ok;
+
+    do {
+        *err = (struct err){0};
+        ok = store_insert(store, item, 1, err);
+    } while (!ok && err->code == ERR_UNAVAILABLE && clock_monotonic_ms() < until);
+    return ok && item->result == STORE_STORED;
+}
+
 static void *ingest(void *context)
 {
     struct backend *b = context;
@@ -123,7 +136,7 @@ static void *ingest(void *context)
         snprintf(id, sizeof id, "%c%04d", b->name, i);
         t = make_threat(id);
         item = item_of(&t);
-        if (!store_insert(b->store, &item, 1, &err) || item.result != STORE_STORED) {
+        if (!insert_as_a_sender_does(b->store, &item, &err)) {
             fprintf(stderr, "%s\n", err.text);
             return NULL;
         }

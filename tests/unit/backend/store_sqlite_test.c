@@ -1,6 +1,8 @@
 /* The SQLite store: the conformance tests on a file, and what only a file has. */
 #include "backend/committer.h"
+#include "backend/store_sqlite_list.h"
 #include "backend/store_sqlite_search.h"
+#include "backend/store_sqlite_words.h"
 #include "common/token.h"
 #include "tests/unit/backend/store_conformance.h"
 
@@ -97,9 +99,9 @@ static bool find_copy(int version, char found[256])
 /* Today's schema is taken for the older one; the newer one is invented here. */
 static void an_older_file_is_copied_before_it_is_brought_up_to_date(void **state)
 {
-    static const char *const broken[] = {"",
+    static const char *const broken[] = {"", "",
                                          "ALTER TABLE threat ADD COLUMN invented TEXT; SELECT nothing FROM nowhere"};
-    static const char *const steps[] = {"", "ALTER TABLE threat ADD COLUMN invented TEXT"};
+    static const char *const steps[] = {"", "", "ALTER TABLE threat ADD COLUMN invented TEXT"};
     struct sqlite_store *s = SQLITE_STORE(*state);
     struct err err = {0};
     struct store *old;
@@ -107,23 +109,170 @@ static void an_older_file_is_copied_before_it_is_brought_up_to_date(void **state
     int64_t seq = 0;
 
     put_many(*state, 3);
-    assert_false(find_copy(1, copy));
-    assert_false(sqlite_migrate(s, broken, 2, &err));
-    assert_int_equal(schema_of(path), 1); /* a step that fails leaves nothing behind */
-    assert_true(find_copy(1, copy));
+    assert_false(find_copy(2, copy));
+    assert_false(sqlite_migrate(s, broken, 3, &err));
+    assert_int_equal(schema_of(path), 2); /* a step that fails leaves nothing behind */
+    assert_true(find_copy(2, copy));
     unlink(copy);
-    if (!sqlite_migrate(s, steps, 2, &err))
+    if (!sqlite_migrate(s, steps, 3, &err))
         fail_msg("%s", err.text);
-    assert_int_equal(schema_of(path), 2);
+    assert_int_equal(schema_of(path), 3);
     assert_true(sqlite_text(&s->writer, "SELECT invented FROM threat", NULL));
-    assert_true(find_copy(1, copy));
-    assert_int_equal(schema_of(copy), 1);
+    assert_true(find_copy(2, copy));
+    assert_int_equal(schema_of(copy), 2);
     old = store_open_sqlite(copy, &err); /* the way back */
     assert_non_null(old);
     assert_true(store_last_seq(old, &seq, NULL));
     assert_int_equal(seq, 3);
     store_close(old);
     unlink(copy);
+}
+
+/* A file that schema 1 left: four threats, one by the simulator, one closed with a comment. */
+static void a_file_of_schema_1_keeps_its_words(void **state)
+{
+    static char sql[64 * 1024];
+    FILE *file = fopen("tests/data/stores/schema_1.sql", "rb");
+    struct err err = {0};
+    char copy[256];
+    sqlite3 *db;
+
+    assert_non_null(file);
+    assert_true(fread(sql, 1, sizeof sql - 1, file) > 1000);
+    fclose(file);
+    store_close(*state);
+    remove_file();
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    /* a word of many threats needs several lists */
+    assert_int_equal(sqlite3_exec(db,
+                                  "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) "
+                                  "INSERT INTO word SELECT 'busy', i * i * i FROM n",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    *state = store_open_sqlite(path, &err);
+    if (*state == NULL)
+        fail_msg("%s", err.text);
+    assert_int_equal(schema_of(path), 2);
+    finds(*state, "neighbour", "old3 old2 old1 old0");
+    finds(*state, "quiet neighbour", "old3 old1 old0");
+    finds(*state, "loud", "old2");
+    finds(*state, "printer", "old1");
+    finds(*state, "print*", "old1");
+    {
+        struct sqlite_store *s = SQLITE_STORE(*state);
+        sqlite3_stmt *count = sqlite_statement(
+            &s->writer, "SELECT count(*), sum(word_has('busy', seq)), max(seq) FROM hits WHERE word = 'busy'", &err);
+
+        assert_non_null(count);
+        assert_int_equal(sqlite3_step(count), SQLITE_ROW);
+        assert_int_equal(sqlite3_column_int64(count, 0), 2000);
+        assert_int_equal(sqlite3_column_int64(count, 1), 2000);
+        assert_int_equal(sqlite3_column_int64(count, 2), 8000000000LL);
+        sqlite3_reset(count);
+    }
+    assert_true(find_copy(1, copy));
+    assert_int_equal(schema_of(copy), 1);
+    unlink(copy);
+}
+
+/* --- the lists of words --- */
+
+static void a_list_reads_as_it_was_written(void **state)
+{
+    int64_t seqs[2000], read[LIST_SEQS];
+    uint8_t bytes[LIST_BYTES];
+    size_t length, n;
+
+    (void)state;
+    for (int width = 1; width < 62; width++) {
+        for (size_t i = 0; i < 2000; i++)
+            seqs[i] = (int64_t)i * (INT64_MAX >> 11 >> (62 - width)) + (int64_t)i;
+        for (size_t done = 0; done < 2000; done += n) {
+            n = list_write(seqs + done, 2000 - done, bytes, &length);
+            assert_in_range(n, 1, LIST_SEQS);
+            assert_true(length <= LIST_BYTES);
+            assert_int_equal(list_read(seqs[done], bytes, length, read, LIST_SEQS), n);
+            assert_memory_equal(read, seqs + done, n * sizeof *read);
+        }
+    }
+    memset(bytes, 0xff, sizeof bytes); /* what is no list gives no more than its first */
+    assert_int_equal(list_read(7, bytes, sizeof bytes, read, LIST_SEQS), 1);
+}
+
+enum { SEQS = 3000 };
+
+static void words_agree(struct sqlite_store *s, const bool *has, int64_t below, const char *order)
+{
+    char sql[160];
+    sqlite3_stmt *rows;
+    int64_t at = order[0] == 'D' ? below - 1 : 1;
+
+    snprintf(sql, sizeof sql,
+             "SELECT seq, word_has('w', seq), word_has('w', seq + 1) FROM hits WHERE word = 'w' AND seq < "
+             "%lld ORDER BY seq %s",
+             (long long)below, order);
+    if (sqlite3_prepare_v2(s->writer.db, sql, -1, &rows, NULL) != SQLITE_OK)
+        fail_msg("%s", sqlite3_errmsg(s->writer.db));
+    for (;;) {
+        while (at > 0 && at < below && !has[at])
+            at += order[0] == 'D' ? -1 : 1;
+        if (sqlite3_step(rows) != SQLITE_ROW)
+            break;
+        assert_int_equal(sqlite3_column_int64(rows, 0), at);
+        assert_int_equal(sqlite3_column_int(rows, 1), 1);
+        assert_int_equal(sqlite3_column_int(rows, 2), has[at + 1]);
+        at += order[0] == 'D' ? -1 : 1;
+    }
+    assert_true(at == 0 || at == below); /* none is missing */
+    sqlite3_finalize(rows);
+}
+
+/* New threats at the end, old ones again, removals: the lists hold what a plain array holds. */
+static void words_come_and_go_in_any_order(void **state)
+{
+    struct sqlite_store *s = SQLITE_STORE(*state);
+    static bool has[SEQS + 2];
+    uint32_t random = 7;
+    int64_t newest = 0;
+
+    memset(has, 0, sizeof has);
+    for (int round = 0; round < 300; round++) {
+        assert_true(sqlite_begin(s, NULL));
+        s->seq_before = newest;
+        for (int i = 0; i < 40; i++) {
+            random = random * 1664525u + 1013904223u;
+            bool old = newest > 0 && random >> 24 < 90, add = !old || random >> 22 & 1;
+            int64_t seq = old ? 1 + random % newest : newest + 1;
+
+            if (seq > SEQS)
+                continue;
+            newest = seq > newest ? seq : newest;
+            if (!old && random >> 20 & 1)
+                continue; /* this one lacks the word */
+            assert_true(words_change(s->words, "w", seq, add, NULL));
+            has[seq] = add;
+        }
+        assert_true(words_flush(s, NULL));
+        assert_true(sqlite_commit(s, NULL));
+        if (round % 10 == 0) {
+            words_agree(s, has, newest + 1, "DESC");
+            words_agree(s, has, newest + 1, "ASC");
+            words_agree(s, has, 1 + newest / 2, "DESC");
+        }
+    }
+    assert_int_equal(newest, SEQS);
+    assert_true(sqlite_begin(s, NULL));
+    s->seq_before = newest;
+    for (int64_t seq = 1; seq <= SEQS; seq++)
+        assert_true(words_change(s->words, "w", seq, false, NULL));
+    assert_true(words_flush(s, NULL));
+    assert_true(sqlite_commit(s, NULL));
+    memset(has, 0, sizeof has);
+    words_agree(s, has, SEQS + 1, "DESC");
+    assert_true(sqlite_text(&s->writer, "INSERT INTO posting SELECT 'w', 1, 1 FROM posting WHERE word = 'w'", NULL));
+    assert_int_equal(sqlite3_changes(s->writer.db), 0); /* no empty row stays */
 }
 
 static void a_backup_is_a_whole_store(void **state)
@@ -194,7 +343,8 @@ static void explain(struct store *store, const char *query, const char *index, b
         fail_msg("%s: %s", query, err.text);
     if (strstr(plan, index) == NULL)
         fail_msg("%s: does not use %s:\n%s", query, index, plan);
-    if (strstr(plan, "SCAN threat") != NULL || strstr(plan, "SCAN body") != NULL || strstr(plan, "SCAN word") != NULL)
+    if (strstr(plan, "SCAN threat") != NULL || strstr(plan, "SCAN body") != NULL ||
+        strstr(plan, "SCAN posting") != NULL)
         fail_msg("%s: reads everything:\n%s", query, plan);
     if (!sorted && strstr(plan, "TEMP B-TREE FOR ORDER BY") != NULL)
         fail_msg("%s: sorts:\n%s", query, plan);
@@ -211,7 +361,8 @@ static void fill_index(struct sqlite_store *s)
         "x'00000000000000000000ffff0a000001', "
         "x'00000000000000000000ffff0a000002', 22, 80, 'TCP', 'edge', 0.8, i, i, NULL, 1, 1, 'j', 1 FROM n;"
         "INSERT INTO body (seq, json) SELECT seq, '{\"threat_id\":\"' || threat_id || '\"}' FROM threat;"
-        "INSERT INTO word SELECT 'common', seq FROM threat; INSERT INTO word SELECT 'port_scan', seq FROM threat; "
+        "INSERT INTO posting SELECT 'common', min(seq), word_list(seq) FROM threat GROUP BY seq / 90; "
+        "INSERT INTO posting SELECT 'port_scan', min(seq), word_list(seq) FROM threat GROUP BY seq / 90; "
         "COMMIT";
 
     assert_true(sqlite_text(&s->writer, rows, NULL));
@@ -219,13 +370,13 @@ static void fill_index(struct sqlite_store *s)
 
 static void every_search_uses_an_index(void **state)
 {
-    explain(*state, "type:port_scan", "SEARCH word USING PRIMARY KEY", true);
+    explain(*state, "type:port_scan", "SCAN hits VIRTUAL TABLE INDEX 1:word=?", true);
     explain(*state, "source:10.0.0.0/8", "threat_source", true);
-    explain(*state, "\"two words\"", "SEARCH word USING PRIMARY KEY", true);
+    explain(*state, "\"two words\"", "SCAN hits VIRTUAL TABLE INDEX 1:word=?", true);
     fill_index(SQLITE_STORE(*state));
     explain(*state, "", "SEARCH threat USING INTEGER PRIMARY KEY (rowid<?)", false);
-    explain(*state, "type:port_scan", "SEARCH word USING PRIMARY KEY (word=? AND seq<?)", false);
-    explain(*state, "common", "SEARCH word USING PRIMARY KEY (word=? AND seq<?)", false);
+    explain(*state, "type:port_scan", "SCAN hits VIRTUAL TABLE INDEX 5:word=? AND seq<?", false);
+    explain(*state, "common", "SCAN hits VIRTUAL TABLE INDEX 5:word=? AND seq<?", false);
     explain(*state, "status:new", "threat_status (status=? AND rowid<?)", false);
     explain(*state, "verdict:true_positive", "threat_verdict (verdict=? AND rowid<?)", false);
     explain(*state, "assignee:ana", "threat_assignee (assignee=? AND rowid<?)", false);
@@ -355,6 +506,9 @@ int main(void)
         CONFORMANCE_TESTS,
         STORE_TEST(a_newer_schema_is_refused),
         STORE_TEST(an_older_file_is_copied_before_it_is_brought_up_to_date),
+        STORE_TEST(a_file_of_schema_1_keeps_its_words),
+        STORE_TEST(a_list_reads_as_it_was_written),
+        STORE_TEST(words_come_and_go_in_any_order),
         STORE_TEST(a_backup_is_a_whole_store),
         STORE_TEST(a_full_disk_is_told_and_healed),
         STORE_TEST(every_search_uses_an_index),

@@ -134,6 +134,7 @@ static const struct http_route routes[] = {
     {"GET", "/hello", ROLE_ANY, answer_hello, HTTP_NO_BODY, 0},
     {"POST", "/hello", ROLE_ANY, answer_hello, HTTP_NO_BODY, 0},
     {"POST", "/echo", ROLE_ANY, answer_echo, HTTP_WHOLE_BODY, 100000},
+    {"PATCH", "/things/{id}", ROLE_ANY, answer_segments, HTTP_NO_BODY, 0},
     {"GET", "/things/{id}", ROLE_ANY, answer_segments, HTTP_NO_BODY, 0},
     {"GET", "/things/all", ROLE_ANY, answer_hello, HTTP_NO_BODY, 0},
     {"GET", "/things/{id}/x/{rest*}", ROLE_ANY, answer_segments, HTTP_NO_BODY, 0},
@@ -403,7 +404,22 @@ static void a_wrong_path_or_method_is_told(void **state)
     assert_int_equal(ask(*state, "GET /things/ HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 404);
     assert_int_equal(ask(*state, "DELETE /hello HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 405);
     assert_string_equal(header_of(&answer, "Allow"), "GET, HEAD, POST, OPTIONS");
+    assert_int_equal(ask(*state, "TRACE /hello HTTP/1.1\r\nHost: a\r\n\r\n", &answer),
+                     405); /* civetweb does not know it */
+    assert_string_equal(header_of(&answer, "Allow"), "GET, HEAD, POST, OPTIONS");
+    assert_int_equal(ask(*state, "TRACE /none HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 404);
+    assert_int_equal(ask(*state, "trace /hello HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 400);
     assert_int_equal(ask(*state, "GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 500);
+    free(answer.body);
+}
+
+static void a_path_that_is_spelt_out_is_no_segment(void **state)
+{
+    struct answer answer = {0};
+
+    assert_int_equal(ask(*state, "PATCH /things/all HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 405);
+    assert_string_equal(header_of(&answer, "Allow"), "GET, HEAD, OPTIONS");
+    assert_int_equal(ask(*state, "PATCH /things/one HTTP/1.1\r\nHost: a\r\n\r\n", &answer), 200);
     free(answer.body);
 }
 
@@ -858,6 +874,7 @@ int main(void)
         cmocka_unit_test(a_request_id_is_taken_over_when_it_is_one),
         cmocka_unit_test(segments_and_queries_are_decoded),
         cmocka_unit_test(a_wrong_path_or_method_is_told),
+        cmocka_unit_test(a_path_that_is_spelt_out_is_no_segment),
         cmocka_unit_test(head_is_get_without_the_body),
         cmocka_unit_test(a_preflight_names_only_an_allowed_origin),
         cmocka_unit_test(what_smuggling_is_made_of_is_refused),

@@ -61,7 +61,7 @@ static void reasons_come_greatest_first_with_their_usual_range(void **state)
     usual(model, row);
     for (size_t i = 0; i < model_features(model); i++)
         row[i] = i % 3 == 0 ? row[i] * 100 + 500 : row[i];
-    count = explain_attack(model, row, reason);
+    count = explain_attack(model, NULL, row, reason);
     assert_true(count > 0 && count <= INCIDENT_REASONS);
     for (size_t i = 0; i < count; i++) {
         assert_true(reason[i].share > 0 && reason[i].share <= 1 && reason[i].low <= reason[i].high);
@@ -76,9 +76,9 @@ static void what_lies_farthest_outside_explains_an_anomaly(void **state)
     float row[MODEL_FEATURES_MAX];
 
     usual(model, row);
-    assert_int_equal(explain_anomaly(model, row, reason), 0);
+    assert_int_equal(explain_anomaly(model, NULL, row, reason), 0);
     row[0] = 1e9f;
-    assert_int_equal(explain_anomaly(model, row, reason), 1);
+    assert_int_equal(explain_anomaly(model, NULL, row, reason), 1);
     assert_string_equal(reason[0].feature, model_feature_name(model, 0));
     assert_true(reason[0].share == 1.0);
 }

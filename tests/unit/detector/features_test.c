@@ -115,12 +115,12 @@ static void the_csv_has_a_name_for_each_value(void **state)
     assert_int_equal(n, strlen(cic));
     n = features_csv_row(&flow, row);
     assert_int_equal(n, strlen(row));
-    assert_int_equal(commas(own), 34);
-    assert_int_equal(commas(cic), 34);
-    assert_int_equal(commas(row), 34);
+    assert_int_equal(commas(own), 35);
+    assert_int_equal(commas(cic), 35);
+    assert_int_equal(commas(row), 35);
     assert_non_null(strstr(own,
                            "source_ip,destination_ip,source_port,destination_port,protocol,first_seen,last_seen,end,"
-                           "packets,bytes,duration,total_fwd_packets,"));
+                           "packets,bytes,community_id,duration,total_fwd_packets,"));
     assert_non_null(strstr(cic, ",Flow Duration,Total Fwd Packets,Total Backward Packets,Flow Bytes/s,"));
 }
 
@@ -142,7 +142,8 @@ static void a_row_is_written_like_this(void **state)
     features_csv_row(&flow, row);
     assert_string_equal(
         row, "10.0.0.0,2000::,53,65535,UDP,1970-01-01T00:00:05.000000000Z,1970-01-01T00:00:05.000000001Z,idle,"
-             "2,128,1e-09,2,0,100000000000,2000000000,50,0,1e-09,0,0,0,0,0,0,20,0,2000000000,0,50,0,0,0,0,0,0\n");
+             "2,128,1:XVnmbcMZyfqbz9ogPVPDopRUpBo=,1e-09,2,0,100000000000,2000000000,50,0,1e-09,0,0,0,0,0,0,20,0,"
+             "2000000000,0,50,0,0,0,0,0,0\n");
 }
 
 static void numbers_read_back_as_they_were(void **state)
@@ -154,7 +155,7 @@ static void numbers_read_back_as_they_were(void **state)
     flow.payload_bytes[0] = 100;
     features_csv_row(&flow, row);
     const char *at = row;
-    for (size_t i = 0; i < 10 + place("fwd_packet_length_mean"); i++)
+    for (size_t i = 0; i < 11 + place("fwd_packet_length_mean"); i++)
         at = strchr(at, ',') + 1;
     assert_true(strtod(at, NULL) == 100 / 3.0);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_LINE = sizeof "threatline-model 1 " - 1 + TOKEN_HASH - 1 + 1 };
+enum { FIRST_LINE = sizeof "threatline-model 2 " - 1 + TOKEN_HASH - 1 + 1 };
 
 struct file {
     char *bytes;
@@ -127,20 +127,53 @@ static void many_rows_score_as_single_rows(void **state)
     model_free(model);
 }
 
-static void a_greater_budget_never_raises_a_threshold(void **state)
+static void the_curve_holds_the_shipped_thresholds_and_what_they_cost(void **state)
 {
     struct model *model = model_load("models", NULL);
-    double rf = 1, iso = -1;
+    struct model_budget row;
+    size_t shipped = 0;
 
     (void)state;
-    for (double budget = 1; budget < 1e6; budget *= 10) {
-        assert_true(model_set_budget(model, budget) <= (budget < 10 ? 10 : budget));
-        assert_true(model_rf_threshold(model) <= rf && model_iso_threshold(model) >= iso);
-        assert_true(model_rf_sure(model) >= model_rf_threshold(model));
-        rf = model_rf_threshold(model);
-        iso = model_iso_threshold(model);
+    for (size_t i = 0; i < model_budgets(model); i++) {
+        model_budget(model, i, &row);
+        shipped += row.rf == model_rf_threshold(model) && row.iso == model_iso_threshold(model);
+        assert_true(row.expected > 0 && row.expected < 1e6);
     }
+    assert_true(shipped > 0);
     model_free(model);
+}
+
+static void shares_of_benign_flows_are_one_together(void **state)
+{
+    struct model *model = model_load("models", NULL);
+    double share[MODEL_QUANTILES + 1], sum = 0;
+
+    (void)state;
+    model_shares(model, 0, share);
+    for (size_t i = 0; i <= MODEL_QUANTILES; i++)
+        sum += share[i];
+    assert_true(fabs(sum - 1) < 1e-6);
+    assert_true(share[3] > 0.15 && share[3] < 0.35); /* between the quarter and the half */
+    model_free(model);
+}
+
+static void a_curve_or_shares_that_cannot_be_are_refused(void **state)
+{
+    struct file *file = *state;
+    char *copy = changed(file, "budget-rows 1", "budget-rows -");
+
+    assert_refused(copy, file->length, "budget");
+    free(copy);
+    copy = changed(file, "budgets 10.0 0.9", "budgets 10.0 0.1"); /* the next one would be stricter */
+    assert_refused(copy, file->length, "ever looser");
+    free(copy);
+    copy = changed(file, "budgets-count", "budgets.count");
+    assert_refused(copy, file->length, "budgets-count");
+    free(copy);
+    copy = changed(file, "feature fwd_urg_flags 0.0 0.0 0.0 0.0 0.0 0.0 0.0 1",
+                   "feature fwd_urg_flags 0.0 0.0 0.0 0.0 0.0 0.0 0.0 7");
+    assert_refused(copy, file->length, "8 shares");
+    free(copy);
 }
 
 static void a_flipped_bit_is_refused(void **state)
@@ -175,7 +208,7 @@ static void another_extractor_format_or_feature_list_is_refused(void **state)
     copy = changed(file, "iso-offset -", "iso-offset x");
     assert_refused(copy, file->length, "iso-offset");
     free(copy);
-    assert_refused("threatline-model 2 x\n", 21, "another format");
+    assert_refused("threatline-model 1 x\n", 21, "another format");
     assert_refused("\x80\x04sklearn.ensemble pickle", 25, "no model file");
 }
 
@@ -195,7 +228,9 @@ int main(void)
         cmocka_unit_test(the_shipped_model_is_read),
         cmocka_unit_test(contributions_add_up_to_the_score),
         cmocka_unit_test(many_rows_score_as_single_rows),
-        cmocka_unit_test(a_greater_budget_never_raises_a_threshold),
+        cmocka_unit_test(the_curve_holds_the_shipped_thresholds_and_what_they_cost),
+        cmocka_unit_test(shares_of_benign_flows_are_one_together),
+        cmocka_unit_test(a_curve_or_shares_that_cannot_be_are_refused),
         cmocka_unit_test(a_flipped_bit_is_refused),
         cmocka_unit_test(a_cut_file_is_refused),
         cmocka_unit_test(another_extractor_format_or_feature_list_is_refused),

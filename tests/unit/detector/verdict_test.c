@@ -287,9 +287,94 @@ static void login(struct scene *scene, uint32_t step)
     session(scene, (uint16_t)(40000 + step), VICTIM, 22, 900, 9000);
 }
 
-static void guess_elsewhere(struct scene *scene, uint32_t step)
+/* One segment that says something. */
+static void say(struct scene *scene, uint32_t from, uint16_t sport, uint32_t to, uint16_t dport, const void *bytes,
+                size_t size)
 {
-    session(scene, (uint16_t)(40000 + step), VICTIM, 902, 900, 1100);
+    struct packet p = packet(scene, from, sport, to, dport, 6);
+
+    p.tcp_flags = TCP_ACK | TCP_PSH;
+    p.payload = bytes;
+    p.payload_bytes = p.payload_captured = (uint32_t)size;
+    verdict_packet(scene->verdict, &p);
+}
+#define SAY(scene, from, sport, to, dport, text) say(scene, from, sport, to, dport, text, sizeof(text) - 1)
+
+static void refuse(struct scene *scene, uint32_t step)
+{
+    (void)step; /* all in one session */
+    SAY(scene, VICTIM, 21, ATTACKER, 40000, "530 Login incorrect.\r\n");
+}
+
+static void greet_elsewhere(struct scene *scene, uint32_t step)
+{
+    SAY(scene, VICTIM, 902, ATTACKER, (uint16_t)(40000 + step), "SSH-2.0-OpenSSH_9.2p1\r\n");
+}
+
+static void overflow(struct scene *scene, uint32_t step)
+{
+    uint8_t bytes[200];
+
+    (void)step;
+    memset(bytes, 'A', sizeof bytes);
+    memcpy(bytes, "USER ", 5);
+    say(scene, ATTACKER, 40000, VICTIM, 21, bytes, sizeof bytes);
+}
+
+static void ask_for_the_panel(struct scene *scene, uint32_t step)
+{
+    SAY(scene, ATTACKER, (uint16_t)(40000 + step), VICTIM, 80, "POST /panel/gate.php HTTP/1.0\r\nHost: a\r\n");
+}
+
+static void prompt(struct scene *scene, uint32_t step)
+{
+    SAY(scene, ATTACKER, (uint16_t)(40000 + step), VICTIM, 4444, "\r\nC:\\WINDOWS\\system32>");
+}
+
+static void chat(struct scene *scene, uint32_t step)
+{
+    SAY(scene, ATTACKER, (uint16_t)(40000 + step), VICTIM, 1868, "PRIVMSG #lab :done\r\n");
+}
+
+static void keyed(struct scene *scene, uint32_t step)
+{
+    uint8_t bytes[200];
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t) "kola7"[(i + step) % 5];
+    say(scene, VICTIM, 80, ATTACKER, 40000, bytes, sizeof bytes);
+}
+
+static void encoded_question(struct scene *scene, uint32_t step)
+{
+    uint8_t bytes[256];
+
+    (void)step;
+    udp(scene, ATTACKER, 40000, 0x08080808, 53, bytes,
+        dns_message(bytes, "H4sICN03*2QAA3Rlc3QudHh0AAvJ.yCxWAKJEheLU5KLUEoW0zA==.example.com", 0x0100));
+}
+
+static void unanswered_question(struct scene *scene, uint32_t step)
+{
+    char name[64];
+    uint8_t bytes[128];
+
+    snprintf(name, sizeof name, "s%u.example.com", step);
+    udp(scene, ATTACKER, (uint16_t)(40000 + step), 0x08080808, 53, bytes, dns_message(bytes, name, 0x0100));
+}
+
+static void ping_with_data(struct scene *scene, uint32_t step)
+{
+    uint8_t frame[100] = {0, 1, 0, (uint8_t)step};
+    struct packet p = packet(scene, ATTACKER, 0, VICTIM, 0, 1), q = packet(scene, VICTIM, 0, ATTACKER, 0, 1);
+
+    for (size_t i = 20; i < sizeof frame; i++)
+        frame[i] = (uint8_t)(i * step + step);
+    p.icmp_type = 8;
+    p.payload = q.payload = frame + 4;
+    p.payload_bytes = p.payload_captured = q.payload_bytes = q.payload_captured = 60;
+    send(scene, &p);
+    send(scene, &q);
 }
 
 static void request(struct scene *scene, uint32_t step)
@@ -400,7 +485,17 @@ static const struct {
     {rare_protocol, "port_scan", "ip_protocols", COUNT_PROTOCOLS, 80, 150, 10000000},
     {login, "brute_force", "login_sessions", COUNT_LOGINS, 96, 100, 100000000},
     {login, "brute_force", "login_sessions", COUNT_LOGINS_SLOW, 96, 101, 3000000000},
-    {guess_elsewhere, "brute_force", "short_sessions", COUNT_SHORT_SESSIONS, 96, 100, 100000000},
+    {refuse, "brute_force", "refused_logins", COUNT_LOGINS_REFUSED, 90, 100, 100000000},
+    {refuse, "brute_force", "refused_logins", COUNT_LOGINS_REFUSED_SLOW, 90, 101, 4000000000},
+    {greet_elsewhere, "brute_force", "login_banners", COUNT_BANNERS, 90, 100, 100000000},
+    {overflow, "dos", "filler_segments", COUNT_FILLERS, 67, 100, 100000000},
+    {ask_for_the_panel, "malware", "bot_requests", COUNT_BOT_REQUESTS, 0, 100, 100000000},
+    {prompt, "malware", "remote_control", COUNT_CONTROL, 0, 100, 100000000},
+    {chat, "malware", "chat_commands", COUNT_CHAT, 67, 100, 100000000},
+    {keyed, "malware", "keyed_segments", COUNT_KEYED, 87, 100, 100000000},
+    {encoded_question, "data_exfiltration", "encoded_names", COUNT_DNS_ENCODED, 0, 100, 100000000},
+    {unanswered_question, "data_exfiltration", "unanswered_names", COUNT_DNS_UNANSWERED, 80, 130, 10000000},
+    {ping_with_data, "data_exfiltration", "echo_contents", COUNT_ICMP_CONTENTS, 70, 130, 100000000},
     {request, "web_attack", "request_sizes", COUNT_REQUEST_SIZES, 80, 130, 10000000},
     {spoofed_syn, "ddos", "unanswered_sources", COUNT_SOURCES_UNANSWERED, 80, 130, 1000000},
     {datagram, "udp_flood", "unanswered_flows", COUNT_FLOWS_UNANSWERED, 99, 101, 1000000},

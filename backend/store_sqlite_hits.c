@@ -1,0 +1,374 @@
+/* store_sqlite_hits.c: what SQL sees of the lists of words: a table that unpacks them, and functions. */
+#include "backend/store_sqlite_list.h"
+#include "backend/store_sqlite_words.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How a scan was planned, as its index number. */
+enum {
+    HITS_WORD = 1,   /* word = ? */
+    HITS_RANGE = 2,  /* word >= ? AND word < ? */
+    HITS_BELOW = 4,  /* seq < ? */
+    HITS_ABOVE = 8,  /* seq > ? */
+    HITS_UPWARD = 16 /* by rising seq; else by falling */
+};
+
+struct hits {
+    sqlite3_vtab base;
+    sqlite3 *db;
+};
+
+struct hits_cursor {
+    sqlite3_vtab_cursor base;
+    sqlite3_stmt *rows;
+    bool upward, ended;
+    int64_t above, below; /* exclusive */
+    int64_t seqs[LIST_SEQS];
+    size_t first, count; /* what is left of the row */
+    sqlite3_int64 number;
+};
+
+static int hits_connect(sqlite3 *db, void *context, int argc, const char *const *argv, sqlite3_vtab **out,
+                        char **error)
+{
+    struct hits *hits = sqlite3_malloc(sizeof *hits);
+    int code = sqlite3_declare_vtab(db, "CREATE TABLE hits (word TEXT, seq INTEGER)");
+
+    (void)context;
+    (void)argc;
+    (void)argv;
+    (void)error;
+    if (hits == NULL || code != SQLITE_OK) {
+        sqlite3_free(hits);
+        return hits == NULL ? SQLITE_NOMEM : code;
+    }
+    memset(hits, 0, sizeof *hits);
+    hits->db = db;
+    *out = &hits->base;
+    return SQLITE_OK;
+}
+
+static int hits_disconnect(sqlite3_vtab *table)
+{
+    sqlite3_free(table);
+    return SQLITE_OK;
+}
+
+/* The usable constraint on a column; -1: none. */
+static int constraint_on(const sqlite3_index_info *info, int column, int op)
+{
+    for (int i = 0; i < info->nConstraint; i++)
+        if (info->aConstraint[i].usable && info->aConstraint[i].iColumn == column && info->aConstraint[i].op == op)
+            return i;
+    return -1;
+}
+
+static void use(sqlite3_index_info *info, int constraint, int *argument)
+{
+    info->aConstraintUsage[constraint].argvIndex = ++*argument;
+    info->aConstraintUsage[constraint].omit = 1;
+}
+
+static int hits_best(sqlite3_vtab *table, sqlite3_index_info *info)
+{
+    int word = constraint_on(info, 0, SQLITE_INDEX_CONSTRAINT_EQ);
+    int from = constraint_on(info, 0, SQLITE_INDEX_CONSTRAINT_GE);
+    int to = constraint_on(info, 0, SQLITE_INDEX_CONSTRAINT_LT);
+    int below = constraint_on(info, 1, SQLITE_INDEX_CONSTRAINT_LT);
+    int above = constraint_on(info, 1, SQLITE_INDEX_CONSTRAINT_GT);
+    int argument = 0;
+
+    (void)table;
+    if (word < 0 && (from < 0 || to < 0))
+        return SQLITE_CONSTRAINT; /* all words of all threats: nobody wants that */
+    if (word >= 0) {
+        use(info, word, &argument);
+    } else {
+        use(info, from, &argument);
+        use(info, to, &argument);
+    }
+    info->idxNum = word >= 0 ? HITS_WORD : HITS_RANGE;
+    if (below >= 0) {
+        use(info, below, &argument);
+        info->idxNum |= HITS_BELOW;
+    }
+    if (above >= 0) {
+        use(info, above, &argument);
+        info->idxNum |= HITS_ABOVE;
+    }
+    if (word >= 0 && info->nOrderBy == 1 && info->aOrderBy[0].iColumn == 1) {
+        info->orderByConsumed = 1;
+        info->idxNum |= info->aOrderBy[0].desc ? 0 : HITS_UPWARD;
+    }
+    info->idxStr =
+        sqlite3_mprintf("%s%s%s", word >= 0 ? "word=?" : "word>? AND word<?", below >= 0 ? " AND seq<?" : "",
+                        above >= 0 ? " AND seq>?" : ""); /* for EXPLAIN alone */
+    info->needToFreeIdxStr = 1;
+    info->estimatedCost = word >= 0 ? 1000 : 10000;
+    info->estimatedRows = word >= 0 ? 1000 : 10000;
+    return SQLITE_OK;
+}
+
+static int hits_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
+{
+    struct hits_cursor *cursor = sqlite3_malloc(sizeof *cursor);
+
+    (void)table;
+    if (cursor == NULL)
+        return SQLITE_NOMEM;
+    memset(cursor, 0, sizeof *cursor);
+    *out = &cursor->base;
+    return SQLITE_OK;
+}
+
+static int hits_close(sqlite3_vtab_cursor *base)
+{
+    struct hits_cursor *cursor = (struct hits_cursor *)(void *)base;
+
+    sqlite3_finalize(cursor->rows);
+    sqlite3_free(cursor);
+    return SQLITE_OK;
+}
+
+/* The next row of posting; what of it is out of bounds is left away. A scan by falling seq ends below its bound. */
+static int next_row(struct hits_cursor *cursor)
+{
+    for (;;) {
+        int step = sqlite3_step(cursor->rows);
+
+        if (step != SQLITE_ROW) {
+            cursor->ended = true;
+            return step == SQLITE_DONE ? SQLITE_OK : step;
+        }
+        cursor->count = list_read(sqlite3_column_int64(cursor->rows, 0), sqlite3_column_blob(cursor->rows, 1),
+                                  (size_t)sqlite3_column_bytes(cursor->rows, 1), cursor->seqs, LIST_SEQS);
+        cursor->first = 0;
+        while (cursor->count > 0 && cursor->seqs[cursor->count - 1] >= cursor->below)
+            cursor->count--;
+        while (cursor->first < cursor->count && cursor->seqs[cursor->first] <= cursor->above)
+            cursor->first++;
+        if (cursor->first < cursor->count)
+            return SQLITE_OK;
+    }
+}
+
+static int hits_filter(sqlite3_vtab_cursor *base, int plan, const char *text, int argc, sqlite3_value **argv)
+{
+    static const char falling[] = "SELECT first, seqs, word FROM posting WHERE word = ?1 AND first < ?2 AND first >= "
+                                  "coalesce((SELECT max(first) FROM posting WHERE word = ?1 AND first <= ?3), ?3) "
+                                  "ORDER BY first DESC";
+    static const char rising[] = "SELECT first, seqs, word FROM posting WHERE word = ?1 AND first < ?2 AND first >= "
+                                 "coalesce((SELECT max(first) FROM posting WHERE word = ?1 AND first <= ?3), ?3) "
+                                 "ORDER BY first";
+    static const char range[] =
+        "SELECT first, seqs, word FROM posting WHERE word >= ?1 AND first < ?2 AND ?3 IS NOT NULL AND word < ?4";
+    struct hits_cursor *cursor = (struct hits_cursor *)(void *)base;
+    const char *sql = (plan & HITS_RANGE) ? range : (plan & HITS_UPWARD) ? rising : falling;
+    int at = (plan & HITS_RANGE) ? 2 : 1, code;
+
+    (void)text;
+    (void)argc;
+    cursor->below = (plan & HITS_BELOW) ? sqlite3_value_int64(argv[at++]) : INT64_MAX;
+    cursor->above = (plan & HITS_ABOVE) ? sqlite3_value_int64(argv[at]) : INT64_MIN;
+    cursor->upward = (plan & HITS_UPWARD) != 0;
+    cursor->ended = false;
+    sqlite3_finalize(cursor->rows);
+    cursor->rows = NULL;
+    code = sqlite3_prepare_v2(((struct hits *)(void *)base->pVtab)->db, sql, -1, &cursor->rows, NULL);
+    if (code != SQLITE_OK)
+        return code;
+    sqlite3_bind_value(cursor->rows, 1, argv[0]);
+    sqlite3_bind_int64(cursor->rows, 2, cursor->below);
+    sqlite3_bind_int64(cursor->rows, 3, cursor->above);
+    if (plan & HITS_RANGE)
+        sqlite3_bind_value(cursor->rows, 4, argv[1]);
+    return next_row(cursor);
+}
+
+static int hits_next(sqlite3_vtab_cursor *base)
+{
+    struct hits_cursor *cursor = (struct hits_cursor *)(void *)base;
+
+    cursor->number++;
+    if (cursor->upward)
+        cursor->first++;
+    else
+        cursor->count--;
+    return cursor->first < cursor->count ? SQLITE_OK : next_row(cursor);
+}
+
+static int hits_eof(sqlite3_vtab_cursor *base)
+{
+    return ((struct hits_cursor *)(void *)base)->ended;
+}
+
+static int hits_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column)
+{
+    struct hits_cursor *cursor = (struct hits_cursor *)(void *)base;
+
+    if (column == 0)
+        sqlite3_result_value(context, sqlite3_column_value(cursor->rows, 2));
+    else
+        sqlite3_result_int64(context, cursor->seqs[cursor->upward ? cursor->first : cursor->count - 1]);
+    return SQLITE_OK;
+}
+
+static int hits_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid)
+{
+    *rowid = ((struct hits_cursor *)(void *)base)->number;
+    return SQLITE_OK;
+}
+
+/* --- word_has --- */
+
+/* The row last looked at; it holds all threats of the word from low to high. Lives as long as its statement runs, so
+ * nothing changes below it. */
+struct looked {
+    sqlite3_stmt *get;
+    bool known;
+    int64_t low, high;
+    int64_t seqs[LIST_SEQS];
+    size_t count;
+};
+
+static void looked_free(void *context)
+{
+    struct looked *looked = context;
+
+    sqlite3_finalize(looked->get);
+    sqlite3_free(looked);
+}
+
+static struct looked *looked_of(sqlite3_context *context)
+{
+    struct looked *looked = sqlite3_get_auxdata(context, 0);
+
+    if (looked != NULL)
+        return looked;
+    looked = sqlite3_malloc(sizeof *looked);
+    if (looked == NULL)
+        return NULL;
+    memset(looked, 0, offsetof(struct looked, seqs));
+    if (sqlite3_prepare_v2(
+            sqlite3_context_db_handle(context),
+            "SELECT first, seqs FROM posting WHERE word = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1", -1,
+            &looked->get, NULL) != SQLITE_OK) {
+        sqlite3_free(looked);
+        return NULL;
+    }
+    sqlite3_set_auxdata(context, 0, looked, looked_free);
+    return sqlite3_get_auxdata(context, 0); /* NULL when it was not kept, and freed already */
+}
+
+static bool look(struct looked *looked, sqlite3_value *word, int64_t seq)
+{
+    int step;
+
+    sqlite3_bind_value(looked->get, 1, word);
+    sqlite3_bind_int64(looked->get, 2, seq);
+    step = sqlite3_step(looked->get);
+    looked->count = 0;
+    looked->low = INT64_MIN;
+    if (step == SQLITE_ROW) {
+        looked->low = sqlite3_column_int64(looked->get, 0);
+        looked->count = list_read(looked->low, sqlite3_column_blob(looked->get, 1),
+                                  (size_t)sqlite3_column_bytes(looked->get, 1), looked->seqs, LIST_SEQS);
+    }
+    /* A row behind it may begin right above seq; up to its own last one it is alone. */
+    looked->high = looked->count > 0 && looked->seqs[looked->count - 1] > seq ? looked->seqs[looked->count - 1] : seq;
+    looked->known = step == SQLITE_ROW || step == SQLITE_DONE;
+    sqlite3_reset(looked->get);
+    return looked->known;
+}
+
+static void word_has(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    struct looked *looked = looked_of(context);
+    int64_t seq = sqlite3_value_int64(argv[1]);
+    size_t low = 0, high;
+
+    (void)argc;
+    if (looked == NULL) {
+        sqlite3_result_error_nomem(context);
+        return;
+    }
+    if ((!looked->known || seq < looked->low || seq > looked->high) && !look(looked, argv[0], seq)) {
+        sqlite3_result_error(context, "words cannot be read", -1);
+        return;
+    }
+    for (high = looked->count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+
+        if (looked->seqs[middle] < seq)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    sqlite3_result_int(context, low < looked->count && looked->seqs[low] == seq);
+}
+
+/* --- word_list --- */
+
+struct summed {
+    int64_t *seqs;
+    size_t count;
+};
+
+static void list_step(sqlite3_context *context, int argc, sqlite3_value **argv)
+{
+    struct summed *summed = sqlite3_aggregate_context(context, sizeof *summed);
+
+    (void)argc;
+    if (summed == NULL || (summed->seqs == NULL && (summed->seqs = malloc(LIST_SEQS * sizeof *summed->seqs)) == NULL))
+        sqlite3_result_error_nomem(context);
+    else if (summed->count == LIST_SEQS)
+        sqlite3_result_error_toobig(context);
+    else
+        summed->seqs[summed->count++] = sqlite3_value_int64(argv[0]);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
+
+    return (left > right) - (left < right);
+}
+
+static void list_final(sqlite3_context *context)
+{
+    struct summed *summed = sqlite3_aggregate_context(context, 0);
+    uint8_t bytes[LIST_BYTES];
+    size_t length;
+
+    if (summed == NULL || summed->seqs == NULL)
+        return;
+    qsort(summed->seqs, summed->count, sizeof *summed->seqs, by_value);
+    if (list_write(summed->seqs, summed->count, bytes, &length) == summed->count)
+        sqlite3_result_blob(context, bytes, (int)length, SQLITE_TRANSIENT);
+    else
+        sqlite3_result_error_toobig(context);
+    free(summed->seqs);
+    summed->seqs = NULL;
+}
+
+bool words_register(struct sqlite_connection *connection, struct err *err)
+{
+    static const sqlite3_module hits = {.xConnect = hits_connect,
+                                        .xBestIndex = hits_best,
+                                        .xDisconnect = hits_disconnect,
+                                        .xOpen = hits_open,
+                                        .xClose = hits_close,
+                                        .xFilter = hits_filter,
+                                        .xNext = hits_next,
+                                        .xEof = hits_eof,
+                                        .xColumn = hits_column,
+                                        .xRowid = hits_rowid};
+    const int flags = SQLITE_UTF8 | SQLITE_DIRECTONLY;
+
+    return (sqlite3_create_module(connection->db, "hits", &hits, NULL) == SQLITE_OK &&
+            sqlite3_create_function(connection->db, "word_has", 2, flags, NULL, word_has, NULL, NULL) == SQLITE_OK &&
+            sqlite3_create_function(connection->db, "word_list", 1, flags, NULL, NULL, list_step, list_final) ==
+                SQLITE_OK) ||
+           sqlite_failed(connection, "words", err);
+}

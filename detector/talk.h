@@ -1,0 +1,25 @@
+/* talk.h: what the first bytes of a TCP segment say that flow figures cannot: an intruder's remote control, a
+ * refused log-in, the filler of an overflow.
+ *
+ * Reads only what it is given, keeps nothing, and looks at the port first, so that most segments cost a few
+ * comparisons. Encrypted traffic says nothing here. */
+#ifndef DETECTOR_TALK_H
+#define DETECTOR_TALK_H
+
+#include "detector/packet.h"
+
+enum talk {
+    TALK_NOTHING,
+    TALK_REQUEST, /* of HTTP */
+    TALK_MISSING, /* HTTP: bad request, forbidden or not found */
+    TALK_CHAT,    /* a command of IRC on a port that is not IRC's */
+    TALK_CONTROL, /* a remote-control tool's own framing, its loader, or a shell's prompt */
+    TALK_BANNER,  /* a service that asks for a password greets, on whatever port */
+    TALK_REFUSED, /* a server tells that name or password are wrong */
+    TALK_FILLER,  /* the same few bytes over and over, to a service that asks for a password */
+    TALK_KEYED    /* a page that repeats a short key of letters: a program hidden under it */
+};
+
+enum talk talk_of(const struct packet *packet); /* of a TCP packet */
+
+#endif

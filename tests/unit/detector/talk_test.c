@@ -1,0 +1,161 @@
+/* Tests of talk.h. */
+#include "tests/unit/check.h"
+
+#include "detector/talk.h"
+
+#include <string.h>
+
+static enum talk said(uint16_t from, uint16_t to, const void *bytes, size_t size)
+{
+    struct packet packet = {.protocol = 6, .source_port = from, .destination_port = to, .payload = bytes};
+
+    packet.payload_bytes = packet.payload_captured = (uint32_t)size;
+    return talk_of(&packet);
+}
+#define SAID(from, to, text) said(from, to, text, sizeof(text) - 1)
+
+static void web_talk_is_a_request_or_a_missing_page(void **state)
+{
+    (void)state;
+    assert_int_equal(SAID(40000, 80, "GET / HTTP/1.1\r\n\r\n"), TALK_REQUEST);
+    assert_int_equal(SAID(80, 40000, "HTTP/1.1 404 Not Found\r\n"), TALK_MISSING);
+    assert_int_equal(SAID(80, 40000, "HTTP/1.1 200 OK\r\n"), TALK_NOTHING);
+}
+
+static void chat_counts_only_away_from_its_ports(void **state)
+{
+    (void)state;
+    assert_int_equal(SAID(40000, 1868, "NICK bot-17\r\n"), TALK_CHAT);
+    assert_int_equal(SAID(1868, 40000, "PING :irc.example\r\n"), TALK_CHAT);
+    assert_int_equal(SAID(40000, 6667, "NICK anna\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(8000, 40000, "PING :irc.example\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 8080, "PING 1491069\r\n"), TALK_NOTHING); /* a line-quality test */
+    assert_int_equal(SAID(40000, 21, "USER anna\r\n"), TALK_NOTHING);
+}
+
+static void a_packed_frame_is_one_whose_lengths_agree(void **state)
+{
+    uint8_t frame[22] = "Zebra\x16\0\0\0\x01\0\0\0\x78\x9c";
+
+    (void)state;
+    assert_int_equal(said(40000, 80, frame, sizeof frame), TALK_CONTROL);
+    assert_int_equal(said(40000, 80, frame, sizeof frame - 1), TALK_NOTHING);
+    frame[9] = 0; /* nothing inside */
+    assert_int_equal(said(40000, 80, frame, sizeof frame), TALK_NOTHING);
+    frame[9] = 1;
+    frame[14] = 0; /* no zlib */
+    assert_int_equal(said(40000, 80, frame, sizeof frame), TALK_NOTHING);
+    frame[14] = 0x9c;
+    frame[2] = 0; /* no letters */
+    assert_int_equal(said(40000, 80, frame, sizeof frame), TALK_NOTHING);
+}
+
+static void shells_and_loaders_are_remote_control_but_not_on_telnet(void **state)
+{
+    (void)state;
+    assert_int_equal(SAID(40000, 4444, "\r\nC:\\Users\\anna>"), TALK_CONTROL);
+    assert_int_equal(SAID(40000, 4444, "Microsoft Windows [Version 10.0.1]"), TALK_CONTROL);
+    assert_int_equal(SAID(40000, 4444, "uid=0(root) gid=0(root) groups=0(root)\n"), TALK_CONTROL);
+    assert_int_equal(SAID(4444, 40000, "MZ\xe8\0\0\0\0[REU"), TALK_CONTROL);
+    assert_int_equal(SAID(40000, 5552, "ll|'|'|SGFja2Vk"), TALK_CONTROL);
+    assert_int_equal(SAID(23, 40000, "\r\nC:\\Users\\anna>"), TALK_NOTHING);
+    assert_int_equal(SAID(80, 40000, "MZ\x90\0\x03\0\0\0"), TALK_NOTHING); /* any program */
+    assert_int_equal(SAID(40000, 445, "copy C:\\a to D:\\b>"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 4444, "C:\\a\nb>"), TALK_NOTHING);
+}
+
+static void each_service_has_its_refusal(void **state)
+{
+    uint8_t smb[60] = "\0\0\0\x38\xfeSMB\x40\0\0\0\x6d\0\0\xc0", old[60] = "\0\0\0\x38\xffSMB\x73\x6d\0\0\xc0";
+    uint8_t mssql[40] = {[8] = 0xaa, [11] = 0x18, [12] = 0x48};
+
+    (void)state;
+    assert_int_equal(SAID(21, 40000, "530 Login incorrect.\r\n"), TALK_REFUSED);
+    assert_int_equal(SAID(25, 40000, "535 5.7.8 Error\r\n"), TALK_REFUSED);
+    assert_int_equal(SAID(110, 40000, "-ERR [AUTH] no\r\n"), TALK_REFUSED);
+    assert_int_equal(SAID(143, 40000, "a1 NO [AUTHENTICATIONFAILED] Authentication failed.\r\n"), TALK_REFUSED);
+    assert_int_equal(SAID(143, 40000, "a1 NO such mailbox\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(23, 40000, "\r\nLogin incorrect\r\n"), TALK_REFUSED);
+    assert_int_equal(SAID(3306, 40000, "\x48\0\0\2\xff\x15\x04#28000Access denied"), TALK_REFUSED);
+    assert_int_equal(SAID(5432, 40000, "E\0\0\0\x60SFATAL\0C28P01\0"), TALK_REFUSED);
+    assert_int_equal(SAID(6379, 40000, "-WRONGPASS invalid\r\n"), TALK_REFUSED);
+    assert_int_equal(SAID(5900, 40000, "\0\0\0\1"), TALK_REFUSED);
+    assert_int_equal(SAID(389, 40000, "\x30\x0c\x02\x01\x01\x61\x07\x0a\x01\x31\x04\0\x04\0"), TALK_REFUSED);
+    assert_int_equal(said(445, 40000, smb, sizeof smb), TALK_REFUSED);
+    assert_int_equal(said(445, 40000, old, sizeof old), TALK_REFUSED);
+    assert_int_equal(said(1433, 40000, mssql, sizeof mssql), TALK_REFUSED);
+    assert_int_equal(SAID(21, 40000, "230 Login successful.\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 21, "530 \r\n"), TALK_NOTHING); /* not the server's */
+}
+
+static void a_greeting_counts_from_the_server_only(void **state)
+{
+    (void)state;
+    assert_int_equal(SAID(902, 40000, "SSH-2.0-OpenSSH\r\n"), TALK_BANNER);
+    assert_int_equal(SAID(40000, 902, "SSH-2.0-client\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(2121, 40000, "220 ProFTPD ready\r\n"), TALK_BANNER);
+    assert_int_equal(SAID(25, 40000, "220 mx ESMTP\r\n"), TALK_NOTHING);
+}
+
+static void filler_repeats_a_short_block_and_is_not_blank(void **state)
+{
+    uint8_t bytes[100];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t) "o\x06\xff"[i % 3];
+    assert_int_equal(said(40000, 5631, bytes, sizeof bytes), TALK_FILLER);
+    assert_int_equal(said(40000, 9100, bytes, sizeof bytes), TALK_NOTHING); /* a printer's picture */
+    assert_int_equal(said(40000, 5631, bytes, 79), TALK_NOTHING);           /* too little to tell */
+    memset(bytes, 0, sizeof bytes);
+    assert_int_equal(said(40000, 22, bytes, sizeof bytes), TALK_NOTHING);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 37);
+    assert_int_equal(said(40000, 22, bytes, sizeof bytes), TALK_NOTHING);
+}
+
+static void a_key_is_four_letters_or_more_that_come_again(void **state)
+{
+    static const struct {
+        const char *block;
+        enum talk talk;
+    } rows[] = {{"pbsi", TALK_KEYED},   {"m3S4V", TALK_KEYED},  {"abc", TALK_NOTHING},  {"0123456789", TALK_NOTHING},
+                {"QUFB", TALK_NOTHING}, {"ab-c", TALK_NOTHING}, {"aaaa", TALK_NOTHING}, {"kolacoca", TALK_KEYED}};
+    uint8_t bytes[100];
+
+    (void)state;
+    for (size_t n = 0; n < sizeof rows / sizeof rows[0]; n++) {
+        for (size_t i = 0; i < sizeof bytes; i++)
+            bytes[i] = (uint8_t)rows[n].block[i % strlen(rows[n].block)];
+        assert_int_equal(said(80, 40000, bytes, sizeof bytes), rows[n].talk);
+        assert_int_equal(said(443, 40000, bytes, sizeof bytes), TALK_NOTHING);
+    }
+}
+
+static void short_and_empty_segments_say_nothing(void **state)
+{
+    static const char text[] = "SSH-2.0-OpenSSH_9.2p1 Debian and some more of it";
+
+    (void)state;
+    for (size_t n = 0; n < 4; n++)
+        assert_int_equal(said(22, 40000, text, n), TALK_NOTHING);
+    for (uint16_t port = 1; port < 9000; port++) /* every reader stops at the end */
+        (void)said(port, 40000, "\0\0\0\1", 4);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(web_talk_is_a_request_or_a_missing_page),
+        cmocka_unit_test(chat_counts_only_away_from_its_ports),
+        cmocka_unit_test(a_packed_frame_is_one_whose_lengths_agree),
+        cmocka_unit_test(shells_and_loaders_are_remote_control_but_not_on_telnet),
+        cmocka_unit_test(each_service_has_its_refusal),
+        cmocka_unit_test(a_greeting_counts_from_the_server_only),
+        cmocka_unit_test(filler_repeats_a_short_block_and_is_not_blank),
+        cmocka_unit_test(a_key_is_four_letters_or_more_that_come_again),
+        cmocka_unit_test(short_and_empty_segments_say_nothing),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
