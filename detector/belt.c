@@ -90,8 +90,10 @@ void belt_close(struct belt *belt)
     pthread_mutex_unlock(&belt->lock);
 }
 
-bool belt_take(struct belt *belt, void (*each)(void *context, void *record), void *context)
+bool belt_take(struct belt *belt, void (*some)(void *context, void *const *records, size_t count), void *context)
 {
+    void *records[BELT_SOME];
+    size_t count = 0;
     struct tray *tray = &belt->trays[belt->taking];
     bool any;
 
@@ -105,8 +107,12 @@ bool belt_take(struct belt *belt, void (*each)(void *context, void *record), voi
     for (size_t at = 0; at < tray->length;) {
         size_t size = *(size_t *)(void *)(tray->bytes + at);
 
-        each(context, tray->bytes + at + STEP);
+        records[count++] = tray->bytes + at + STEP;
         at += size;
+        if (count < BELT_SOME && at < tray->length)
+            continue;
+        some(context, records, count);
+        count = 0;
     }
     pthread_mutex_lock(&belt->lock);
     belt->full--;

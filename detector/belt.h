@@ -23,7 +23,9 @@ void *belt_room(struct belt *belt, size_t size);
 void belt_push(struct belt *belt);  /* what was laid on may be taken off now */
 void belt_close(struct belt *belt); /* the same, and nothing follows */
 
-/* Calls each for every record that is pushed next, waiting for it; false: the belt is closed and empty. */
-bool belt_take(struct belt *belt, void (*each)(void *context, void *record), void *context);
+/* Calls some for the records that are pushed next, at most BELT_SOME at once, waiting for them; false: the belt is
+ * closed and empty. */
+enum { BELT_SOME = 32 };
+bool belt_take(struct belt *belt, void (*some)(void *context, void *const *records, size_t count), void *context);
 
 #endif

@@ -34,6 +34,8 @@ struct capture {
     struct capture_stream *stream; /* NULL: live */
     int link;
     bool nano;
+    bool usual, swapped, fine; /* a pcap file as all write it: read here, in place; its byte order; in nanoseconds */
+    uint32_t longest;          /* its snap length */
     char name[256];
     uint64_t received, dropped;
     uint32_t last_drops; /* as libpcap said last; it counts in 32 bits */
@@ -105,11 +107,36 @@ static bool open_pcapng(struct capture *capture, FILE *file, const char *filter,
     return filter_for(capture, DLT_EN10MB, err) != NULL; /* says at once what is no filter at all */
 }
 
+/* Whether libpcap is needed for the head of the file and for what is odd only. */
+static void look_at_head(struct capture *capture)
+{
+    enum { HEAD = 24, MAJOR = 2, MINOR = 4 };
+    const uint32_t micro = 0xa1b2c3d4, nano = 0xa1b23c4d;
+    size_t have;
+    const uint8_t *bytes = capture_stream_peek(capture->stream, HEAD, &have);
+    uint32_t magic;
+    uint16_t version[2];
+
+    if (have < HEAD)
+        return;
+    memcpy(&magic, bytes, sizeof magic);
+    memcpy(version, bytes + sizeof magic, sizeof version);
+    capture->swapped = magic != micro && magic != nano;
+    if (capture->swapped) {
+        magic = __builtin_bswap32(magic);
+        version[0] = __builtin_bswap16(version[0]);
+        version[1] = __builtin_bswap16(version[1]);
+    }
+    capture->fine = magic == nano;
+    capture->usual = (magic == micro || magic == nano) && version[0] == MAJOR && version[1] == MINOR;
+}
+
 static bool open_pcap(struct capture *capture, FILE *file, const char *filter, struct err *err)
 {
     char why[PCAP_ERRBUF_SIZE] = "";
     bool cut = false;
 
+    look_at_head(capture);
     capture->pcap = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, why);
     if (capture->pcap == NULL) {
         const char *fault = capture_stream_fault(capture->stream, &cut);
@@ -119,6 +146,9 @@ static bool open_pcap(struct capture *capture, FILE *file, const char *filter, s
     capture_stream_hand_over(capture->stream); /* pcap_close closes it */
     capture->nano = true;
     capture->link = pcap_datalink(capture->pcap);
+    capture->longest = (uint32_t)pcap_snapshot(capture->pcap);
+    if (filter != NULL && filter[0] != '\0')
+        capture->usual = false;
     return set_filter(capture, filter, err);
 }
 
@@ -126,6 +156,7 @@ struct capture *capture_open_file(const char *path, const struct capture_setting
 {
     struct capture *capture = create(path, err);
     const char *filter = settings != NULL ? settings->filter : NULL;
+    size_t have;
 
     if (capture == NULL)
         return NULL;
@@ -134,7 +165,9 @@ struct capture *capture_open_file(const char *path, const struct capture_setting
         goto failed;
     FILE *file = capture_stream_file(capture->stream);
     __fsetlocking(file, FSETLOCKING_BYCALLER); /* one thread reads: two locks a packet saved */
-    if (capture_pcapng_is(file) ? open_pcapng(capture, file, filter, err) : open_pcap(capture, file, filter, err))
+    const uint8_t *first = capture_stream_peek(capture->stream, 4, &have);
+    if (capture_pcapng_is(first, have) ? open_pcapng(capture, file, filter, err)
+                                       : open_pcap(capture, file, filter, err))
         return capture;
     err_prefix(err, "%s", path);
 failed:
@@ -293,6 +326,58 @@ static enum capture_news next_pcapng(struct capture *capture, struct capture_fra
             capture->received++;
         return news;
     }
+}
+
+static uint32_t file32(const struct capture *capture, const uint8_t *p)
+{
+    uint32_t value;
+
+    memcpy(&value, p, sizeof value);
+    return capture->swapped ? __builtin_bswap32(value) : value;
+}
+
+/* A record that is whole and no longer than the file says. all: it may be waited for, and what was got before may go.
+ * Nothing of any other record is taken: libpcap reads it, and knows what to say. */
+static bool next_usual(struct capture *capture, bool all, struct capture_frame *frame)
+{
+    enum { HEAD = 16 };
+    size_t have;
+    const uint8_t *p = capture_stream_peek(capture->stream, all ? HEAD : 0, &have);
+    struct pcap_pkthdr head;
+
+    if (have < HEAD)
+        return false;
+    head.caplen = file32(capture, p + 8);
+    if (head.caplen > capture->longest)
+        return false;
+    if (have < HEAD + (size_t)head.caplen) {
+        p = capture_stream_peek(capture->stream, all ? HEAD + (size_t)head.caplen : 0, &have);
+        if (have < HEAD + (size_t)head.caplen)
+            return false;
+    }
+    head.ts.tv_sec = (int32_t)file32(capture, p);
+    head.ts.tv_usec = (int32_t)file32(capture, p + 4);
+    if (!capture->fine)
+        head.ts.tv_usec *= 1000;
+    *frame = (struct capture_frame){.link = capture->link,
+                                    .time_ns = frame_time(capture, &head),
+                                    .bytes = p + HEAD,
+                                    .captured = head.caplen,
+                                    .wire = file32(capture, p + 12)};
+    capture_stream_skip(capture->stream, HEAD + (size_t)head.caplen);
+    capture->received++;
+    return true;
+}
+
+size_t capture_more(struct capture *capture, struct capture_frame *frames, size_t max)
+{
+    size_t n = 0;
+
+    if (!capture->usual)
+        return 0;
+    while (n < max && next_usual(capture, n == 0, &frames[n]))
+        n++;
+    return n;
 }
 
 static bool wait_for(struct capture *capture, int wait_ms)

@@ -41,6 +41,10 @@ void capture_close(struct capture *capture);
 
 enum capture_news capture_next(struct capture *capture, int wait_ms, struct capture_frame *frame, struct err *err);
 
+/* Files: frames that follow and need no wait, at most max; 0: capture_next says why. All of them are valid until the
+ * next call. */
+size_t capture_more(struct capture *capture, struct capture_frame *frames, size_t max);
+
 /* Live: packets the kernel delivered and dropped since opening. From a file: received counts frames. */
 void capture_counters(struct capture *capture, uint64_t *received, uint64_t *dropped);
 /* Files: bytes read so far and in all (0 when unknown), for progress. */

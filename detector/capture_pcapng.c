@@ -36,16 +36,11 @@ struct capture_pcapng {
     size_t room;
 };
 
-bool capture_pcapng_is(FILE *file)
+bool capture_pcapng_is(const uint8_t *bytes, size_t length)
 {
     static const uint8_t magic[4] = {0x0a, 0x0d, 0x0d, 0x0a};
-    uint8_t first[4];
-    size_t n = fread(first, 1, sizeof first, file);
-    bool is = n == sizeof first && memcmp(first, magic, sizeof magic) == 0;
 
-    while (n > 0 && ungetc(first[n - 1], file) != EOF) /* what was just read goes back into its buffer */
-        n--;
-    return is && n == 0;
+    return length >= sizeof magic && memcmp(bytes, magic, sizeof magic) == 0;
 }
 
 void capture_pcapng_close(struct capture_pcapng *reader)

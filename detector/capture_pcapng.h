@@ -13,7 +13,7 @@
 
 struct capture_pcapng;
 
-bool capture_pcapng_is(FILE *file); /* by the first bytes, which stay unread */
+bool capture_pcapng_is(const uint8_t *bytes, size_t length); /* by the first bytes of the file */
 /* Reads the section header as well. The FILE stays open when the reader is closed. */
 struct capture_pcapng *capture_pcapng_open(FILE *file, struct err *err);
 void capture_pcapng_close(struct capture_pcapng *reader);

@@ -1,4 +1,4 @@
-/* capture_stream.c: plain, gzip and zstd files behind one FILE. */
+/* capture_stream.c: plain, gzip and zstd files behind one window of plain bytes. */
 #include "detector/capture_stream.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <zlib.h>
 #include <zstd.h>
 
-enum { ROOM = 256 * 1024, WINDOW_LOG_MAX = 27 };
+enum { ROOM = 128 * 1024, WINDOW_LOG_MAX = 27 }; /* ROOM: stays in a cache of the second level */
 
 enum kind { PLAIN, GZIP, ZSTD };
 
@@ -25,8 +25,9 @@ struct capture_stream {
     const char *fault;
     int64_t done, total;
     size_t at, have; /* what lies unread in input */
+    size_t from, to; /* what lies unread in window */
     uint8_t input[ROOM];
-    char buffer[ROOM];
+    uint8_t window[CAPTURE_STREAM_PEEK + ROOM];
 };
 
 /* More input when there is none; false on a read error. have is 0 at the end of the file. */
@@ -53,19 +54,26 @@ static ssize_t refuse(struct capture_stream *s, bool cut, const char *fault)
     return -1;
 }
 
-static ssize_t read_plain(struct capture_stream *s, char *out, size_t room)
+/* Without a way through input, but for what was read of it to tell its kind. */
+static ssize_t read_plain(struct capture_stream *s, uint8_t *out, size_t room)
 {
-    if (!fill(s))
-        return -1;
-    size_t n = s->have - s->at < room ? s->have - s->at : room;
-    memcpy(out, s->input + s->at, n);
-    s->at += n;
-    return (ssize_t)n;
+    ssize_t n = (ssize_t)(s->have - s->at);
+
+    if (n > 0) { /* input has no more room than out */
+        memcpy(out, s->input + s->at, (size_t)n);
+        s->at = s->have;
+        return n;
+    }
+    do
+        n = read(s->fd, out, room);
+    while (n < 0 && errno == EINTR);
+    s->done += n > 0 ? n : 0;
+    return n;
 }
 
-static ssize_t read_gzip(struct capture_stream *s, char *out, size_t room)
+static ssize_t read_gzip(struct capture_stream *s, uint8_t *out, size_t room)
 {
-    s->zlib.next_out = (Bytef *)out;
+    s->zlib.next_out = out;
     s->zlib.avail_out = (uInt)room;
     while (s->zlib.avail_out == room) {
         if (!fill(s))
@@ -87,7 +95,7 @@ static ssize_t read_gzip(struct capture_stream *s, char *out, size_t room)
     return (ssize_t)(room - s->zlib.avail_out);
 }
 
-static ssize_t read_zstd(struct capture_stream *s, char *out, size_t room)
+static ssize_t read_zstd(struct capture_stream *s, uint8_t *out, size_t room)
 {
     ZSTD_outBuffer to = {out, room, 0};
 
@@ -106,22 +114,51 @@ static ssize_t read_zstd(struct capture_stream *s, char *out, size_t room)
     return (ssize_t)to.pos;
 }
 
-static ssize_t cookie_read(void *cookie, char *out, size_t room)
+/* Lays more behind what is in the window; how much, 0 at the end, -1 on a failure. */
+static ssize_t more(struct capture_stream *s)
 {
-    struct capture_stream *s = cookie;
+    ssize_t n = -1;
 
     if (s->fault != NULL)
         return -1;
-    if (room > ROOM)
-        room = ROOM; /* keeps zlib's unsigned sizes */
-    switch (s->kind) {
-    case GZIP:
-        return read_gzip(s, out, room);
-    case ZSTD:
-        return read_zstd(s, out, room);
-    default:
-        return read_plain(s, out, room);
+    memmove(s->window, s->window + s->from, s->to - s->from);
+    s->to -= s->from;
+    s->from = 0;
+    if (s->kind == GZIP)
+        n = read_gzip(s, s->window + s->to, ROOM);
+    else if (s->kind == ZSTD)
+        n = read_zstd(s, s->window + s->to, ROOM);
+    else
+        n = read_plain(s, s->window + s->to, ROOM);
+    s->to += n > 0 ? (size_t)n : 0;
+    return n;
+}
+
+const uint8_t *capture_stream_peek(struct capture_stream *s, size_t n, size_t *have)
+{
+    while (s->to - s->from < n && n <= CAPTURE_STREAM_PEEK && more(s) > 0) {
     }
+    *have = s->to - s->from;
+    return s->window + s->from;
+}
+
+void capture_stream_skip(struct capture_stream *s, size_t n)
+{
+    s->from += n;
+}
+
+static ssize_t cookie_read(void *cookie, char *out, size_t room)
+{
+    struct capture_stream *s = cookie;
+    ssize_t n = s->from < s->to ? 1 : more(s);
+
+    if (n <= 0)
+        return n;
+    if (room > s->to - s->from)
+        room = s->to - s->from;
+    memcpy(out, s->window + s->from, room);
+    s->from += room;
+    return (ssize_t)room;
 }
 
 static bool begin(struct capture_stream *s, struct err *err)
@@ -146,7 +183,7 @@ static bool begin(struct capture_stream *s, struct err *err)
     s->file = fopencookie(s, "r", functions);
     if (s->file == NULL)
         return err_set(err, ERR_MEMORY, "out of memory");
-    setvbuf(s->file, s->buffer, _IOFBF, sizeof s->buffer);
+    setvbuf(s->file, NULL, _IONBF, 0);
     return true;
 }
 
@@ -203,7 +240,7 @@ void capture_stream_hand_over(struct capture_stream *s)
 
 void capture_stream_progress(const struct capture_stream *s, int64_t *done, int64_t *total)
 {
-    *done = s->done - (int64_t)(s->have - s->at);
+    *done = s->done - (int64_t)(s->have - s->at) - (s->kind == PLAIN ? (int64_t)(s->to - s->from) : 0);
     *total = s->total;
 }
 

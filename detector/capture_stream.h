@@ -1,5 +1,7 @@
-/* capture_stream.h: a capture file as a FILE of plain bytes, whether or not it is compressed.
+/* capture_stream.h: a capture file as plain bytes, whether or not it is compressed: to look at in place, or as a
+ * FILE.
  *
+ * Both may be used in turn: the FILE has no buffer of its own and takes no byte more than it is asked for.
  * gzip (RFC 1952, also several members) and zstd (RFC 8878, also several frames) are told by their first bytes, not
  * by the name. Only detector/capture*.c use it. */
 #ifndef DETECTOR_CAPTURE_STREAM_H
@@ -8,6 +10,7 @@
 #include "common/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -16,6 +19,12 @@ struct capture_stream;
 /* Opens path ("-": standard input). The FILE belongs to the stream. */
 struct capture_stream *capture_stream_open(const char *path, struct err *err);
 void capture_stream_close(struct capture_stream *stream);
+
+/* The bytes from here on, at least n unless the stream ends, fails or n is more than CAPTURE_STREAM_PEEK: *have says
+ * how many. They stay until the next peek for more than *have, or read of the FILE. Failures are told by the FILE. */
+enum { CAPTURE_STREAM_PEEK = 384 * 1024 };
+const uint8_t *capture_stream_peek(struct capture_stream *stream, size_t n, size_t *have);
+void capture_stream_skip(struct capture_stream *stream, size_t n); /* of what was peeked at */
 
 FILE *capture_stream_file(struct capture_stream *stream);
 /* From now on somebody else closes the FILE, before the stream is closed. */

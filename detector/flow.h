@@ -67,8 +67,12 @@ struct flow_settings {
     int64_t active_ns; /* 0: 1800 s */
     uint8_t key[16];   /* secret of the hash; all zero: a random one is made */
     flow_sink *sink;
+    /* Told of flows, at most FLOW_AHEAD, of some of which the sink will soon be told an end or a step that no packet
+     * caused; may be NULL. */
+    void (*ahead)(void *context, const struct flow *const *flows, size_t count);
     void *context;
 };
+enum { FLOW_AHEAD = 32, FLOW_STEP_PACKETS = 8 };
 
 struct flow_counters {
     uint64_t packets, flows, ended[FLOW_END_INPUT + 1], evicted;
@@ -81,6 +85,15 @@ struct flow_counters {
 struct flow_table;
 struct flow_table *flow_table_create(const struct flow_settings *settings, struct err *err);
 void flow_table_free(struct flow_table *table);
+/* A packet soon to be added. The two steps let memory fetch what the adding will need: call each for many at once. */
+struct flow_sight {
+    uint32_t hash;
+    const struct flow *flow; /* where it will most likely be counted; NULL: it begins one */
+};
+void flow_table_sight(const struct flow_table *table, const struct packet *packet, struct flow_sight *sight);
+void flow_table_prefetch(const struct flow_table *table, struct flow_sight *sight);
+const struct flow *flow_table_add_sighted(struct flow_table *table, const struct packet *packet,
+                                          const struct flow_sight *sight);
 /* Returns the flow that the packet was counted for, also when it has ended by it; NULL: none (it came too late). It
  * is valid until the next call. */
 const struct flow *flow_table_add(struct flow_table *table, const struct packet *packet);

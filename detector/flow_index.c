@@ -133,6 +133,15 @@ uint32_t flow_index_find(const struct flow_table *table, uint32_t hash, const st
     return FLOW_NONE;
 }
 
+uint32_t flow_index_guess(const struct flow_index *index, uint32_t hash)
+{
+    uint32_t at = hash & index->mask;
+
+    while (index->slots[at].record != 0 && index->slots[at].hash != hash)
+        at = (at + 1) & index->mask;
+    return index->slots[at].record - 1; /* FLOW_NONE if free */
+}
+
 void flow_index_insert(struct flow_index *index, uint32_t hash, uint32_t record)
 {
     uint32_t at = hash & index->mask;

@@ -63,6 +63,7 @@ struct flow_table {
 size_t flow_index_slots(size_t max_flows); /* a power of two, at most three quarters full */
 uint32_t flow_hash(const uint64_t key[2], const struct packet *packet);
 uint32_t flow_index_find(const struct flow_table *table, uint32_t hash, const struct packet *packet, int *direction);
+uint32_t flow_index_guess(const struct flow_index *index, uint32_t hash); /* the first record of that hash */
 void flow_index_insert(struct flow_index *index, uint32_t hash, uint32_t record);
 void flow_index_remove(struct flow_index *index, uint32_t hash, uint32_t record);
 

@@ -21,17 +21,46 @@ void model_score(const struct model *model, const float *row, struct score *out)
     score_of(model, model->walk(&model->rf, full), model->walk(&model->iso, full), out);
 }
 
-void model_score_box(const struct model *model, const float *row, struct score *out, float *least, float *most)
+static void open_box(const struct model *model, float *least, float *most)
 {
-    double rf, iso;
-
     for (size_t i = 0; i < model->features; i++) {
         least[i] = -INFINITY;
         most[i] = INFINITY;
     }
+}
+
+void model_score_box(const struct model *model, const float *row, struct score *out, float *least, float *most)
+{
+    double rf, iso;
+
+    open_box(model, least, most);
     rf = forest_walk_box(&model->rf, row, least, most);
     iso = forest_walk_box(&model->iso, row, least, most);
     score_of(model, rf, iso, out);
+}
+
+/* Scores are sums divided or put into an exponential: both grow with the sum, rounding apart. */
+void model_limits(const struct model *model, double rf, double iso, struct model_limits *out)
+{
+    const double slack = 1e-6;
+    double isolated = -(iso + model->iso_offset);
+
+    out->rf = rf * (double)model->rf.trees - slack;
+    out->iso = isolated > 0 ? -model->iso_scale * log2(isolated) + slack : INFINITY;
+}
+
+bool model_is_quiet(const struct model *model, const struct model_limits *limits, const float *row)
+{
+    return forest_is_quiet(&model->rf, FOREST_FROM, limits->rf, row) &&
+           forest_is_quiet(&model->iso, FOREST_UP_TO, limits->iso, row);
+}
+
+bool model_is_quiet_box(const struct model *model, const struct model_limits *limits, const float *row, float *least,
+                        float *most)
+{
+    open_box(model, least, most);
+    return forest_is_quiet_box(&model->rf, FOREST_FROM, limits->rf, row, least, most) &&
+           forest_is_quiet_box(&model->iso, FOREST_UP_TO, limits->iso, row, least, most);
 }
 
 void model_score_rows(const struct model *model, const float *rows, size_t count, struct score *out)

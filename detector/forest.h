@@ -54,7 +54,18 @@ struct score {
 };
 void model_score(const struct model *model, const float *row, struct score *out);
 void model_score_rows(const struct model *model, const float *rows, size_t count, struct score *out);
-/* The same, with the box in which every row has this very score: feature i above least[i] and not above most[i]. */
+/* Thresholds as sums over the trees, a hair on the safe side. */
+struct model_limits {
+    double rf, iso;
+};
+void model_limits(const struct model *model, double rf, double iso, struct model_limits *out);
+/* True: neither forest flags the row (its scores are short of both thresholds), found by a part of the walk; nearly
+ * all benign flows end here. false: the score has to say. */
+bool model_is_quiet(const struct model *model, const struct model_limits *limits, const float *row);
+/* The same, with a box in which it holds for every row; when it is false the box is worth nothing. */
+bool model_is_quiet_box(const struct model *model, const struct model_limits *limits, const float *row, float *least,
+                        float *most);
+/* Score, with the box in which every row has this very score: feature i above least[i] and not above most[i]. */
 void model_score_box(const struct model *model, const float *row, struct score *out, float *least, float *most);
 /* Path contributions of the random forest: sum of out[] = P(attack) - *base (Saabas 2014). */
 void model_contributions(const struct model *model, const float *row, double *base, double *out);

@@ -262,8 +262,9 @@ static bool read_forest(struct reader *in, const char *key, size_t features, str
 
     forest->root = calloc(forest->trees, sizeof *forest->root);
     forest->value = calloc(forest->nodes, sizeof *forest->value);
+    forest->rest = calloc(forest->trees + 1, sizeof *forest->rest);
     forest->node = aligned_alloc(64, bytes);
-    if (forest->root == NULL || forest->value == NULL || forest->node == NULL)
+    if (forest->root == NULL || forest->value == NULL || forest->rest == NULL || forest->node == NULL)
         return err_set(in->err, ERR_MEMORY, "model: out of memory");
     for (size_t tree = 0; tree < forest->trees; tree++) {
         forest->root[tree] = le32(in->at + tree * 4);
@@ -327,6 +328,8 @@ struct model *model_read(const void *bytes, size_t length, struct err *err)
         return NULL;
     }
     model->walk = forest_walk_best();
+    forest_bound(&model->rf, FOREST_FROM);
+    forest_bound(&model->iso, FOREST_UP_TO);
     return model;
 }
 
@@ -388,8 +391,10 @@ void model_free(struct model *model)
     free(model->rf.node);
     free(model->rf.value);
     free(model->rf.root);
+    free(model->rf.rest);
     free(model->iso.node);
     free(model->iso.value);
     free(model->iso.root);
+    free(model->iso.rest);
     free(model);
 }

@@ -29,6 +29,7 @@ struct forest {
     struct forest_node *node; /* 64-byte aligned */
     double *value;            /* of each node: P(attack), or the isolation depth of a leaf */
     uint32_t *root;
+    double *rest; /* of the trees from each on: what their leaves can still add towards an alarm; trees + 1 */
 };
 
 /* The sum of the leaves' values. row: MODEL_FEATURES_MAX floats. forest_walk.c holds the walks. */
@@ -37,6 +38,16 @@ forest_walker forest_walk_plain;
 forest_walker *forest_walk_best(void); /* for this machine */
 /* The same, and narrows (least, most] to the rows that take the same way. */
 double forest_walk_box(const struct forest *forest, const float *row, float *least, float *most);
+
+/* Which sums are an alarm: the random forest's from a limit on, the isolation forest's up to one. */
+enum forest_side { FOREST_FROM, FOREST_UP_TO };
+/* Fills forest->rest. */
+void forest_bound(struct forest *forest, enum forest_side side);
+/* Walks only until the trees that are left cannot make it an alarm any more: true, it is none. false: it may be. */
+bool forest_is_quiet(const struct forest *forest, enum forest_side side, double limit, const float *row);
+/* The same, and narrows (least, most] to rows of which it is true as well (untouched is what does not matter). */
+bool forest_is_quiet_box(const struct forest *forest, enum forest_side side, double limit, const float *row,
+                         float *least, float *most);
 
 struct model {
     char name[MODEL_NAME];

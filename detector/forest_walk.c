@@ -5,11 +5,13 @@
  * values in the order of the trees, as scikit-learn does, so the sums are equal to the last bit. */
 #include "detector/forest_model.h"
 
+#include <math.h>
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
-enum { GROUP = 20, FEATURE_BITS = FOREST_FEATURE_BITS, FEATURE_MASK = FOREST_FEATURE_MASK };
+enum { GROUP = 20, FEW = 10, FEATURE_BITS = FOREST_FEATURE_BITS, FEATURE_MASK = FOREST_FEATURE_MASK };
 
 static uint32_t step(const struct forest_node *nodes, const float *row, uint32_t at)
 {
@@ -18,29 +20,82 @@ static uint32_t step(const struct forest_node *nodes, const float *row, uint32_t
     return (node.go >> FEATURE_BITS) + (row[node.go & FEATURE_MASK] > node.threshold);
 }
 
+/* The leaves that `group` trees from `tree` on lead to, walked side by side; group is a constant where it is called.
+ */
+static inline __attribute__((always_inline)) void walk_group(const struct forest *forest, const float *row,
+                                                             size_t tree, size_t group, uint32_t at[GROUP])
+{
+    uint32_t moved;
+
+    for (size_t i = 0; i < group; i++)
+        at[i] = forest->root[tree + i < forest->trees ? tree + i : tree];
+    do {
+        moved = 0;
+        for (size_t i = 0; i < group; i++) {
+            uint32_t next = step(forest->node, row, at[i]);
+
+            moved |= next ^ at[i];
+            at[i] = next;
+        }
+    } while (moved != 0);
+}
+
+static size_t at_most(size_t trees, size_t group)
+{
+    return trees < group ? trees : group;
+}
+
 double forest_walk_plain(const struct forest *forest, const float *row)
 {
     double sum = 0;
 
     for (size_t tree = 0; tree < forest->trees; tree += GROUP) {
-        size_t count = forest->trees - tree < GROUP ? forest->trees - tree : GROUP;
-        uint32_t at[GROUP], moved;
+        uint32_t at[GROUP];
 
-        for (size_t i = 0; i < GROUP; i++)
-            at[i] = forest->root[tree + (i < count ? i : 0)];
-        do {
-            moved = 0;
-            for (size_t i = 0; i < GROUP; i++) {
-                uint32_t next = step(forest->node, row, at[i]);
-
-                moved |= next ^ at[i];
-                at[i] = next;
-            }
-        } while (moved != 0);
-        for (size_t i = 0; i < count; i++)
+        walk_group(forest, row, tree, GROUP, at);
+        for (size_t i = 0; i < at_most(forest->trees - tree, GROUP); i++)
             sum += forest->value[at[i]];
     }
     return sum;
+}
+
+/* Whether sum and what is left of the trees stay short of an alarm. */
+static bool is_short(const struct forest *forest, enum forest_side side, double limit, double sum, size_t walked)
+{
+    return side == FOREST_FROM ? sum + forest->rest[walked] < limit : sum + forest->rest[walked] > limit;
+}
+
+bool forest_is_quiet(const struct forest *forest, enum forest_side side, double limit, const float *row)
+{
+    double sum = 0;
+
+    for (size_t tree = 0; tree < forest->trees;) {
+        size_t count = at_most(forest->trees - tree, FEW);
+        uint32_t at[GROUP];
+
+        walk_group(forest, row, tree, FEW, at);
+        for (size_t i = 0; i < count; i++)
+            sum += forest->value[at[i]];
+        tree += count;
+        if (is_short(forest, side, limit, sum, tree))
+            return true;
+    }
+    return false;
+}
+
+void forest_bound(struct forest *forest, enum forest_side side)
+{
+    for (size_t tree = forest->trees, end = forest->nodes; tree-- > 0; end = forest->root[tree]) {
+        double best = side == FOREST_FROM ? -INFINITY : INFINITY;
+
+        for (size_t i = forest->root[tree]; i < end; i++) {
+            bool leaf = forest->node[i].go >> FEATURE_BITS == i;
+
+            if (leaf && (side == FOREST_FROM ? forest->value[i] > best : forest->value[i] < best))
+                best = forest->value[i];
+        }
+        forest->rest[tree] = forest->rest[tree + 1] + best;
+    }
 }
 
 #if defined(__x86_64__)
@@ -111,23 +166,40 @@ forest_walker *forest_walk_best(void)
     return forest_walk_plain;
 }
 
+static double walk_tree_box(const struct forest *forest, size_t tree, const float *row, float *least, float *most)
+{
+    uint32_t at = forest->root[tree], next;
+
+    for (next = step(forest->node, row, at); next != at; at = next, next = step(forest->node, row, at)) {
+        struct forest_node node = forest->node[at];
+        size_t f = node.go & FEATURE_MASK;
+
+        if (row[f] > node.threshold)
+            least[f] = node.threshold > least[f] ? node.threshold : least[f];
+        else
+            most[f] = node.threshold < most[f] ? node.threshold : most[f];
+    }
+    return forest->value[at];
+}
+
 double forest_walk_box(const struct forest *forest, const float *row, float *least, float *most)
 {
     double sum = 0;
 
-    for (size_t tree = 0; tree < forest->trees; tree++) {
-        uint32_t at = forest->root[tree], next;
-
-        for (next = step(forest->node, row, at); next != at; at = next, next = step(forest->node, row, at)) {
-            struct forest_node node = forest->node[at];
-            size_t f = node.go & FEATURE_MASK;
-
-            if (row[f] > node.threshold)
-                least[f] = node.threshold > least[f] ? node.threshold : least[f];
-            else
-                most[f] = node.threshold < most[f] ? node.threshold : most[f];
-        }
-        sum += forest->value[at];
-    }
+    for (size_t tree = 0; tree < forest->trees; tree++)
+        sum += walk_tree_box(forest, tree, row, least, most);
     return sum;
+}
+
+bool forest_is_quiet_box(const struct forest *forest, enum forest_side side, double limit, const float *row,
+                         float *least, float *most)
+{
+    double sum = 0;
+
+    for (size_t tree = 0; tree < forest->trees; tree++) {
+        sum += walk_tree_box(forest, tree, row, least, most);
+        if (is_short(forest, side, limit, sum, tree + 1))
+            return true;
+    }
+    return false;
 }

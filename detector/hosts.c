@@ -96,21 +96,37 @@ size_t hosts_memory(const struct hosts *hosts)
     return bytes + windows_memory(hosts->attempts);
 }
 
+static uint64_t word_of(const uint8_t *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+static bool same_address(const uint8_t *a, const uint8_t *b)
+{
+    return ((word_of(a) ^ word_of(b)) | (word_of(a + 8) ^ word_of(b + 8))) == 0;
+}
+
 void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const uint8_t *source, const uint8_t *target)
 {
+    uint64_t sum = (word_of(source + 8) * 3 ^ word_of(target + 8)) * 0x9e3779b97f4a7c15U;
+    struct ends *ends = &hosts->ends[sum >> 58];
+
+    _Static_assert(ENDS == 1 << (64 - 58), "six bits");
+    if (ends->source_hash == 0 || !same_address(ends->source, source) || !same_address(ends->target, target)) {
+        memcpy(ends->source, source, 16);
+        memcpy(ends->target, target, 16);
+        ends->source_hash = window_hash(1, source, 16);
+        ends->target_hash = window_hash(2, target, 16);
+    }
     mark->hosts = hosts;
     mark->now_ns = now_ns;
     mark->source = source;
     mark->target = target;
-    if (memcmp(hosts->ends[0], source, 16) != 0 || memcmp(hosts->ends[1], target, 16) != 0 ||
-        hosts->ends_hash[0] == 0) {
-        memcpy(hosts->ends[0], source, 16);
-        memcpy(hosts->ends[1], target, 16);
-        hosts->ends_hash[0] = window_hash(1, source, 16);
-        hosts->ends_hash[1] = window_hash(2, target, 16);
-    }
-    mark->source_hash = hosts->ends_hash[0];
-    mark->target_hash = hosts->ends_hash[1];
+    mark->source_hash = ends->source_hash;
+    mark->target_hash = ends->target_hash;
 }
 
 static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra)
@@ -509,11 +525,6 @@ size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow
     mark.source_port = flow->port[0];
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
-    windows_prefetch(hosts->attempts, key_of(&mark, attempt_counter[0], LIMIT_PAIR, attempt_extra(&mark)));
-    if (event == FLOW_NEW)
-        windows_prefetch(hosts->scope[LIMIT_PAIR], key_of(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0));
-    windows_prefetch(hosts->scope[LIMIT_SOURCE],
-                     key_of(&mark, hosts_counter(&mark), LIMIT_SOURCE, flow_extra(&mark)));
     if (event == FLOW_NEW && packet != NULL)
         on_new(&mark, packet);
     else if (event == FLOW_ANSWERED && packet != NULL)
@@ -593,4 +604,49 @@ void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOST
     out[10] = got[0];
     mark_peek(&mark, COUNT_NAMES_MISSING, 0, got);
     out[11] = got[0];
+}
+
+/* Where an event of the kind looks: as on_new and hosts_context do. */
+struct look {
+    const struct windows *windows;
+    uint64_t key;
+};
+enum { LOOKS_NEW = 5, LOOKS = 8 };
+
+static size_t looks_of(struct hosts *hosts, const struct hosts_sight *sight, struct look out[LOOKS])
+{
+    struct mark mark = {0};
+    enum counter failed;
+
+    mark_setup(&mark, hosts, sight->now_ns, sight->source, sight->target);
+    mark.target_port = sight->target_port;
+    mark.protocol = sight->protocol;
+    failed = hosts_counter(&mark);
+    out[0] = (struct look){hosts->attempts, key_of(&mark, attempt_counter[0], LIMIT_PAIR, attempt_extra(&mark))};
+    out[1] = (struct look){hosts->scope[LIMIT_SOURCE], key_of(&mark, failed, LIMIT_SOURCE, flow_extra(&mark))};
+    out[2] = (struct look){hosts->scope[LIMIT_SOURCE], key_of(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0)};
+    out[3] = (struct look){hosts->scope[LIMIT_PAIR], key_of(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0)};
+    out[4] = (struct look){hosts->scope[LIMIT_TARGET], key_of(&mark, COUNT_SOURCES_UNANSWERED, LIMIT_TARGET, 0)};
+    if (sight->begins)
+        return LOOKS_NEW;
+    out[5] = (struct look){hosts->scope[LIMIT_PAIR], key_of(&mark, CONTEXT_SERVICE, LIMIT_PAIR, mark.target_port)};
+    out[6] =
+        (struct look){hosts->scope[LIMIT_PAIR], key_of(&mark, COUNT_REQUEST_SIZES, LIMIT_PAIR, mark.target_port)};
+    out[7] = (struct look){hosts->scope[LIMIT_SOURCE], key_of(&mark, COUNT_NAMES_MISSING, LIMIT_SOURCE, 0)};
+    return LOOKS;
+}
+
+void hosts_prefetch(struct hosts *hosts, const struct hosts_sight *sights, size_t count)
+{
+    struct look look[HOSTS_SIGHTS][LOOKS];
+    size_t looks[HOSTS_SIGHTS];
+
+    for (size_t i = 0; i < count && i < HOSTS_SIGHTS; i++) {
+        looks[i] = looks_of(hosts, &sights[i], look[i]);
+        for (size_t k = 0; k < looks[i]; k++)
+            windows_prefetch(look[i][k].windows, look[i][k].key);
+    }
+    for (size_t i = 0; i < count && i < HOSTS_SIGHTS; i++)
+        for (size_t k = 0; k < looks[i]; k++)
+            windows_prefetch_row(look[i][k].windows, look[i][k].key, sights[i].now_ns, sights[i].begins);
 }

@@ -31,6 +31,16 @@ struct evidence {
     uint8_t protocol;
 };
 
+/* What an event or a question will be about. */
+struct hosts_sight {
+    const uint8_t *source, *target;
+    int64_t now_ns;
+    uint16_t target_port;
+    uint8_t protocol;
+    bool begins; /* a FLOW_NEW; else its window counts may be asked for */
+};
+enum { HOSTS_SIGHTS = 32 };
+
 struct hosts *hosts_create(size_t max_hosts, struct err *err);
 void hosts_free(struct hosts *hosts);
 /* Values from this share of a limit on are raised, too: what learns limits wants them. Before the first event. */
@@ -43,6 +53,9 @@ size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow
 size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evidence out[HOSTS_EVIDENCE]);
 bool hosts_wants(const struct packet *packet); /* whether it is looked at at all */
 void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOSTS_CONTEXT]);
+/* Lets memory fetch what these, at most HOSTS_SIGHTS, will need: in good time it waits for many at once. Changes
+ * nothing. */
+void hosts_prefetch(struct hosts *hosts, const struct hosts_sight *sights, size_t count);
 /* The greatest value of each counter so far: what the limits are set by, and drift. */
 void hosts_greatest(const struct hosts *hosts, double out[COUNTERS]);
 size_t hosts_memory(const struct hosts *hosts);

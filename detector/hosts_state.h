@@ -5,7 +5,7 @@
 #include "detector/hosts.h"
 #include "detector/window.h"
 
-enum { ECHO_SLOTS = 4096, ECHO_BYTES = 32, ECHO_SKIP = 16 };
+enum { ECHO_SLOTS = 4096, ECHO_BYTES = 32, ECHO_SKIP = 16, ENDS = 64 };
 
 /* The last echo request of a pair, id and sequence: its reply has to return the same bytes. */
 struct echo {
@@ -15,14 +15,19 @@ struct echo {
     uint8_t data[ECHO_BYTES];
 };
 
+/* Two ends and their hashes: the same are asked for several times in a row. */
+struct ends {
+    uint8_t source[16], target[16];
+    uint64_t source_hash, target_hash; /* source_hash 0: free */
+};
+
 struct hosts {
     struct windows *scope[LIMIT_NETWORK + 1]; /* by enum limit_scope, so that a flood in one spares the others */
     struct windows *attempts;                 /* what each first packet counts for its pair: three windows in a row */
     struct echo *echo;
     double greatest[COUNTERS]; /* value of each counter so far */
     double from[COUNTERS];     /* values that are raised: from the limit on, unless samples are wanted */
-    uint8_t ends[2][16];       /* of the last event, and their hashes: it is often asked for twice */
-    uint64_t ends_hash[2];
+    struct ends ends[ENDS];
 };
 
 /* One event on its way through the counters. */

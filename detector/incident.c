@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { INCIDENTS_DEFAULT = 2048, KINDS = 32 };
+enum { INCIDENTS_DEFAULT = 2048, KINDS = 32, NEAR = 2048, MEMO = 64 };
 static const int64_t quiet_ns = INT64_C(600000000000); /* a pause this long ends it */
 
 /* How many are open of a type and scope: most questions are about kinds of which there is none. */
@@ -19,7 +19,12 @@ struct kind {
 struct incidents {
     struct kind kind[KINDS]; /* those ever opened */
     size_t kinds;
-    struct incident *slots, *free; /* free: a chain */
+    const char *memo_type[MEMO][LIMIT_NETWORK + 1]; /* by where the text lies: the answer of kind_of */
+    struct kind *memo[MEMO][LIMIT_NETWORK + 1];
+    uint8_t source[16], target[16]; /* that were last asked for, and their hashes: they are asked for many times */
+    uint64_t source_hash, target_hash, network_hash;
+    uint16_t near_source[NEAR], near_target[NEAR]; /* how many are open whose key holds such an address */
+    struct incident *slots, *free;                 /* free: a chain */
     struct incident *oldest, *newest;
     struct incident **bucket;
     size_t buckets, open;
@@ -33,7 +38,7 @@ struct incidents *incidents_create(size_t max, incident_teller *tell, void *cont
 
     if (max == 0)
         max = INCIDENTS_DEFAULT;
-    if (incidents == NULL)
+    if (incidents == NULL || max > UINT16_MAX)
         goto failed;
     incidents->tell = tell;
     incidents->context = context;
@@ -87,7 +92,7 @@ uint64_t incident_key(const char *type, enum limit_scope scope, const uint8_t so
     return key | (key == 0);
 }
 
-static struct kind *kind_of(struct incidents *incidents, const char *type, enum limit_scope scope)
+static struct kind *find_kind(struct incidents *incidents, const char *type, enum limit_scope scope)
 {
     for (size_t i = 0; i < incidents->kinds; i++) {
         struct kind *kind = &incidents->kind[i];
@@ -98,31 +103,90 @@ static struct kind *kind_of(struct incidents *incidents, const char *type, enum 
     return NULL;
 }
 
+static struct kind *kind_of(struct incidents *incidents, const char *type, enum limit_scope scope)
+{
+    size_t place = (uintptr_t)type / 4 % MEMO;
+
+    if (incidents->memo_type[place][scope] != type) {
+        incidents->memo_type[place][scope] = type;
+        incidents->memo[place][scope] = find_kind(incidents, type, scope);
+    }
+    return incidents->memo[place][scope];
+}
+
 /* A new kind, while there is room; one that is not kept is never found, which only means more incidents. */
-static void count_kind(struct incidents *incidents, const char *type, enum limit_scope scope)
+static struct kind *count_kind(struct incidents *incidents, const char *type, enum limit_scope scope)
 {
     struct kind *kind = kind_of(incidents, type, scope);
 
     if (kind == NULL && incidents->kinds < KINDS) {
         kind = &incidents->kind[incidents->kinds++];
         *kind = (struct kind){type, scope, 0};
+        memset(incidents->memo_type, 0, sizeof incidents->memo_type);
     }
     if (kind != NULL)
         kind->open++;
+    return kind;
+}
+
+static void ask_for(struct incidents *incidents, const uint8_t source[16], const uint8_t target[16])
+{
+    uint8_t network[16];
+
+    if (incidents->source_hash != 0 && memcmp(incidents->source, source, 16) == 0 &&
+        memcmp(incidents->target, target, 16) == 0)
+        return;
+    memcpy(incidents->source, source, 16);
+    memcpy(incidents->target, target, 16);
+    network_of(target, network);
+    incidents->source_hash = window_hash(15, source, 16) | 1;
+    incidents->target_hash = window_hash(16, target, 16);
+    incidents->network_hash = window_hash(17, network, 16);
+}
+
+/* Of what is asked for, the part that belongs to the scope. */
+static uint64_t look_of(const struct incidents *incidents, const struct kind *kind, enum limit_scope scope)
+{
+    uint64_t look = (uint64_t)(kind - incidents->kind) << 8 | (uint64_t)scope;
+
+    if (scope == LIMIT_PAIR || scope == LIMIT_SOURCE)
+        look = window_mix(look, incidents->source_hash);
+    if (scope == LIMIT_PAIR)
+        look = window_mix(look, incidents->network_hash);
+    else if (scope == LIMIT_TARGET)
+        look = window_mix(look, incidents->target_hash);
+    return look;
+}
+
+/* The count of open ones that hold the address which the scope cannot do without; NULL: it needs none. */
+static uint16_t *near_of(struct incidents *incidents, enum limit_scope scope)
+{
+    if (scope == LIMIT_NETWORK)
+        return NULL;
+    return scope == LIMIT_TARGET ? &incidents->near_target[incidents->target_hash % NEAR]
+                                 : &incidents->near_source[incidents->source_hash / 2 % NEAR];
 }
 
 struct incident *incidents_find(struct incidents *incidents, const char *type, enum limit_scope scope,
                                 const uint8_t source[16], const uint8_t target[16])
 {
-    const struct kind *kind = kind_of(incidents, type, scope);
+    const struct kind *kind;
+    const uint16_t *near;
     struct incident *at;
-    uint64_t key;
+    uint64_t look;
 
+    if (incidents->open == 0)
+        return NULL;
+    ask_for(incidents, source, target);
+    near = near_of(incidents, scope);
+    if (near != NULL && *near == 0)
+        return NULL;
+    kind = kind_of(incidents, type, scope);
     if (kind == NULL || kind->open == 0)
         return NULL;
-    key = incident_key(type, scope, source, target);
-    at = incidents->bucket[key % incidents->buckets];
-    while (at != NULL && at->key != key)
+    look = look_of(incidents, kind, scope);
+    at = incidents->bucket[look % incidents->buckets];
+    while (at != NULL && at->look != look)
         at = at->chain;
     return at;
 }
@@ -153,7 +217,7 @@ static void link_newest(struct incidents *incidents, struct incident *incident)
 static void close_oldest(struct incidents *incidents)
 {
     struct incident *incident = incidents->oldest;
-    struct incident **at = &incidents->bucket[incident->key % incidents->buckets];
+    struct incident **at = &incidents->bucket[incident->look % incidents->buckets];
     struct kind *kind;
 
     if (incident->flows > incident->told)
@@ -165,6 +229,8 @@ static void close_oldest(struct incidents *incidents)
     kind = kind_of(incidents, incident->type, incident->scope);
     if (kind != NULL)
         kind->open--;
+    if (incident->near != NULL)
+        --*incident->near;
     memset(incident, 0, sizeof *incident);
     incident->chain = incidents->free;
     incidents->free = incident;
@@ -174,20 +240,27 @@ static void close_oldest(struct incidents *incidents)
 struct incident *incidents_open(struct incidents *incidents, const char *type, enum limit_scope scope,
                                 const uint8_t source[16], const uint8_t target[16], int64_t now_ns)
 {
-    uint64_t key = incident_key(type, scope, source, target);
     struct incident *incident;
+    struct incident **bucket;
+    struct kind *kind;
 
     if (incidents->free == NULL)
         close_oldest(incidents);
     incident = incidents->free;
     incidents->free = incident->chain;
-    count_kind(incidents, type, scope);
-    incident->key = key;
+    kind = count_kind(incidents, type, scope);
+    ask_for(incidents, source, target);
+    incident->key = incident_key(type, scope, source, target);
+    incident->look = kind == NULL ? incident->key : look_of(incidents, kind, scope);
+    incident->near = near_of(incidents, scope);
+    if (incident->near != NULL)
+        ++*incident->near;
     incident->type = type;
     incident->scope = scope;
     incident->last_ns = now_ns;
-    incident->chain = incidents->bucket[key % incidents->buckets];
-    incidents->bucket[key % incidents->buckets] = incident;
+    bucket = &incidents->bucket[incident->look % incidents->buckets];
+    incident->chain = *bucket;
+    *bucket = incident;
     link_newest(incidents, incident);
     incidents->open++;
     return incident;

@@ -22,7 +22,9 @@ struct incident_reason {
 };
 
 struct incident {
-    uint64_t key;
+    uint64_t key;  /* what it is: goes into its id */
+    uint64_t look; /* the table's own, as is near: a count that it is a part of */
+    uint16_t *near;
     const char *type;
     enum limit_scope scope;
     char id[40];

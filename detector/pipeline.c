@@ -166,6 +166,22 @@ static void on_flow(void *context, enum flow_event event, const struct flow *flo
     pipeline->settings.each_flow(pipeline->settings.context, flow, counts);
 }
 
+static void on_ahead(void *context, const struct flow *const *flows, size_t count)
+{
+    struct pipeline *pipeline = context;
+    struct hosts_sight sights[FLOW_AHEAD];
+
+    if (pipeline->verdict == NULL || pipeline->stages != NULL)
+        return;
+    for (size_t i = 0; i < count; i++)
+        sights[i] = (struct hosts_sight){.source = flows[i]->address[0],
+                                         .target = flows[i]->address[1],
+                                         .now_ns = flows[i]->last_ns,
+                                         .target_port = flows[i]->port[1],
+                                         .protocol = flows[i]->protocol};
+    verdict_prefetch(pipeline->verdict, sights, count);
+}
+
 /* --- on the thread of the verdicts, if they have one --- */
 
 static void on_event(void *context, uint64_t reached)
@@ -254,6 +270,7 @@ struct pipeline *pipeline_create(const struct pipeline_settings *settings, struc
     pthread_mutex_init(&pipeline->lock, NULL);
     pipeline->settings = *settings;
     pipeline->settings.flow.sink = on_flow;
+    pipeline->settings.flow.ahead = on_ahead;
     pipeline->settings.flow.context = pipeline;
     pipeline->decoder = packet_decoder_create(settings->inner_flows);
     if (pipeline->decoder == NULL)
@@ -281,7 +298,8 @@ void pipeline_free(struct pipeline *pipeline)
     free(pipeline);
 }
 
-static void meter(struct pipeline *pipeline, const struct capture_frame *frame, const struct packet *packet)
+static void meter(struct pipeline *pipeline, const struct capture_frame *frame, const struct packet *packet,
+                  const struct flow_sight *sight)
 {
     const struct flow *flow;
     int64_t begun = 0;
@@ -292,7 +310,7 @@ static void meter(struct pipeline *pipeline, const struct capture_frame *frame, 
         pipeline->inside_ns = 0;
         begun = clock_monotonic_ns();
     }
-    flow = flow_table_add(pipeline->flows, packet);
+    flow = flow_table_add_sighted(pipeline->flows, packet, sight);
     if (pipeline->timed)
         stopwatch_add(&pipeline->watches[STAGE_FLOWS], clock_monotonic_ns() - begun - pipeline->inside_ns);
     pipeline->timed = false;
@@ -334,11 +352,9 @@ static enum packet_reason decode(struct pipeline *pipeline, const struct capture
     return reason;
 }
 
-void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame)
+static void take_packet(struct pipeline *pipeline, const struct capture_frame *frame, const struct packet *packet,
+                        enum packet_reason reason, const struct flow_sight *sight)
 {
-    struct packet packet;
-    enum packet_reason reason = decode(pipeline, frame, &packet);
-
     pipeline->now.packets++;
     pipeline->now.bytes += frame->wire;
     pipeline->now.decode[reason]++;
@@ -347,12 +363,68 @@ void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame
         pipeline->second = frame->time_ns / NS_PER_S;
         tick_verdict(pipeline, pipeline->second * NS_PER_S);
     }
-    if (pipeline->verdict != NULL && (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet.arp)))
-        give_packet(pipeline, &packet);
+    if (pipeline->verdict != NULL && (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet->arp)))
+        give_packet(pipeline, packet);
     if (reason == PACKET_OK)
-        meter(pipeline, frame, &packet);
+        meter(pipeline, frame, packet, sight);
     if (++pipeline->stale >= PIPELINE_STALE)
         show(pipeline);
+}
+
+void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame)
+{
+    pipeline_frames(pipeline, frame, 1);
+}
+
+/* Whether the packet will be an event of its flow, as far as can be told by now; *sight: what of. */
+static bool foresee(const struct packet *packet, const struct flow *flow, struct hosts_sight *sight)
+{
+    bool answers = (packet->tcp_flags & (TCP_SYN | TCP_ACK)) == (TCP_SYN | TCP_ACK);
+    bool forward = flow == NULL ? !answers : flow->port[0] == packet->source_port; /* nearly always right */
+
+    if (flow != NULL && flow->packets[!forward] > 0 && (packet->tcp_flags & TCP_RST) == 0 &&
+        flow->packets[0] + flow->packets[1] + 1 != FLOW_STEP_PACKETS)
+        return false;
+    *sight = (struct hosts_sight){.source = forward ? packet->source : packet->destination,
+                                  .target = forward ? packet->destination : packet->source,
+                                  .now_ns = packet->time_ns,
+                                  .target_port = forward ? packet->destination_port : packet->source_port,
+                                  .protocol = packet->protocol,
+                                  .begins = flow == NULL};
+    return true;
+}
+
+static void look_ahead(struct pipeline *pipeline, const struct packet *packet, const enum packet_reason *reason,
+                       struct flow_sight *sight, size_t count)
+{
+    struct hosts_sight sights[PIPELINE_FRAMES];
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (reason[i] == PACKET_OK)
+            flow_table_prefetch(pipeline->flows, &sight[i]);
+    if (pipeline->verdict == NULL || pipeline->stages != NULL)
+        return;
+    for (size_t i = 0; i < count; i++)
+        n += reason[i] == PACKET_OK && foresee(&packet[i], sight[i].flow, &sights[n]);
+    verdict_prefetch(pipeline->verdict, sights, n);
+}
+
+void pipeline_frames(struct pipeline *pipeline, const struct capture_frame *frames, size_t count)
+{
+    struct packet packet[PIPELINE_FRAMES];
+    enum packet_reason reason[PIPELINE_FRAMES];
+    struct flow_sight sight[PIPELINE_FRAMES];
+
+    for (size_t i = 0; i < count; i++) {
+        reason[i] = decode(pipeline, &frames[i], &packet[i]);
+        if (reason[i] == PACKET_OK)
+            flow_table_sight(pipeline->flows, &packet[i], &sight[i]);
+    }
+    if (count > 1)
+        look_ahead(pipeline, packet, reason, sight, count);
+    for (size_t i = 0; i < count; i++)
+        take_packet(pipeline, &frames[i], &packet[i], reason[i], &sight[i]);
 }
 
 void pipeline_flush(struct pipeline *pipeline)

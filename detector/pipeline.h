@@ -14,7 +14,7 @@
 
 struct pipeline;
 
-enum { PIPELINE_STALE = 256 };
+enum { PIPELINE_STALE = 256, PIPELINE_FRAMES = 32 };
 
 struct pipeline_settings {
     struct flow_settings flow;       /* sink and context are the pipeline's own: leave them NULL */
@@ -51,6 +51,8 @@ struct pipeline_counters {
 struct pipeline *pipeline_create(const struct pipeline_settings *settings, struct err *err);
 void pipeline_free(struct pipeline *pipeline);
 void pipeline_frame(struct pipeline *pipeline, const struct capture_frame *frame);
+/* The same for up to PIPELINE_FRAMES at once, all valid until it returns: memory is fetched for those to come. */
+void pipeline_frames(struct pipeline *pipeline, const struct capture_frame *frames, size_t count);
 void pipeline_tick(struct pipeline *pipeline, int64_t now_ns); /* time goes on though no frame comes */
 void pipeline_flush(struct pipeline *pipeline); /* what was fed is not to wait for more: live, some times a second */
 void pipeline_drops(struct pipeline *pipeline, uint64_t drops); /* what the capture says it lost, in all */

@@ -125,17 +125,28 @@ static bool report(const struct reader_settings *settings, struct capture *captu
 static enum reader_end feed(const struct reader_settings *settings, struct capture *capture,
                             struct pipeline *pipeline, struct err *err)
 {
-    struct capture_frame frame;
+    struct capture_frame frames[PIPELINE_FRAMES];
+    enum capture_news news = CAPTURE_FRAME;
     int64_t next = 0;
-    enum capture_news news;
+    size_t fed = LOOK_EVERY;
 
-    for (uint64_t n = 0; (news = capture_next(capture, 0, &frame, err)) == CAPTURE_FRAME; n++) {
-        pipeline_frame(pipeline, &frame);
-        if (n % LOOK_EVERY == 0 && settings->on_progress != NULL && clock_monotonic_ms() >= next) {
-            next = clock_monotonic_ms() + PROGRESS_MS;
-            if (!report(settings, capture, pipeline))
-                return READER_STOPPED;
+    while (news == CAPTURE_FRAME) {
+        size_t count = capture_more(capture, frames, PIPELINE_FRAMES);
+
+        if (count == 0) {
+            news = capture_next(capture, 0, &frames[0], err);
+            count = news == CAPTURE_FRAME;
         }
+        pipeline_frames(pipeline, frames, count);
+        fed += count;
+        if (fed < LOOK_EVERY || settings->on_progress == NULL)
+            continue;
+        fed = 0;
+        if (clock_monotonic_ms() < next)
+            continue;
+        next = clock_monotonic_ms() + PROGRESS_MS;
+        if (!report(settings, capture, pipeline))
+            return READER_STOPPED;
     }
     return news == CAPTURE_END ? READER_DONE : news == CAPTURE_SHORT ? READER_SHORT : READER_FAILED;
 }

@@ -64,12 +64,12 @@ void shadow_judge(struct shadow *shadow, const struct flow *flow, uint64_t shape
                   const struct score *ours, bool flagged)
 {
     float row[MODEL_FEATURES_MAX] = {0};
+    double rf = model_rf_threshold(shadow->model), iso = model_iso_threshold(shadow->model);
     struct score its;
     bool flags;
 
     rowmap_row(&shadow->map, values, row);
-    score_cache_score(shadow->cache, shape, row, &its);
-    flags = its.rf >= model_rf_threshold(shadow->model) || its.iso < model_iso_threshold(shadow->model);
+    flags = score_cache_judge(shadow->cache, rf, iso, shape, row, &its) && (its.rf >= rf || its.iso < iso);
     if (flags && flagged)
         shadow->counts.both++;
     else if (!flags && !flagged)
@@ -78,8 +78,10 @@ void shadow_judge(struct shadow *shadow, const struct flow *flow, uint64_t shape
         shadow->counts.only_ours++;
     else
         shadow->counts.only_its++;
-    if (flags != flagged)
-        keep(&shadow->counts, flow, ours, &its, flagged);
+    if (flags == flagged)
+        return;
+    model_score(shadow->model, row, &its);
+    keep(&shadow->counts, flow, ours, &its, flagged);
 }
 
 const struct shadow_counts *shadow_counts(const struct shadow *shadow)

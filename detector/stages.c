@@ -35,6 +35,7 @@ struct finding {
     struct verdict_seen seen; /* cut behind what was raised */
 };
 _Static_assert(sizeof(struct sighting) + IN_FRONT + PAYLOAD_MAX <= BELT_RECORD_MAX, "a payload fits");
+_Static_assert((int)BELT_SOME <= (int)HOSTS_SIGHTS, "the windows look ahead as far");
 _Static_assert(sizeof(struct finding) <= BELT_RECORD_MAX, "a finding fits");
 
 struct stages {
@@ -53,10 +54,8 @@ static void tell_time(_Atomic uint64_t *ns)
 
 /* --- the thread of the verdicts --- */
 
-static void decide(void *context, void *record)
+static void decide(struct stages *stages, const struct finding *finding)
 {
-    struct stages *stages = context;
-    const struct finding *finding = record;
     struct verdict *verdict = stages->settings.verdict;
     const struct flow *flow = finding->has_flow ? &finding->flow : NULL;
 
@@ -70,11 +69,17 @@ static void decide(void *context, void *record)
         stages->settings.on_flow(stages->settings.context, flow, finding->seen.context);
 }
 
+static void decide_some(void *context, void *const *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        decide(context, records[i]);
+}
+
 static void *verdicts_loop(void *argument)
 {
     struct stages *stages = argument;
 
-    while (belt_take(stages->findings, decide, stages)) {
+    while (belt_take(stages->findings, decide_some, stages)) {
         tell_time(stages->settings.verdicts_ns);
         stages->settings.on_round(stages->settings.context);
     }
@@ -98,10 +103,8 @@ static void hand_on(struct stages *stages, const struct sighting *sighting, cons
     memcpy(&finding->seen, seen, offsetof(struct verdict_seen, raised) + seen->count * sizeof seen->raised[0]);
 }
 
-static void see(void *context, void *record)
+static void see(struct stages *stages, struct sighting *sighting)
 {
-    struct stages *stages = context;
-    struct sighting *sighting = record;
     struct verdict_seen seen;
     enum flow_event event = (enum flow_event)sighting->event;
 
@@ -120,11 +123,35 @@ static void see(void *context, void *record)
         hand_on(stages, sighting, &seen);
 }
 
+/* What the windows will be asked for is fetched for many at once. */
+static void see_some(void *context, void *const *records, size_t count)
+{
+    struct stages *stages = context;
+    struct hosts_sight sights[BELT_SOME] = {{0}};
+    size_t n = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        const struct sighting *sighting = records[i];
+        const struct flow *flow = &sighting->tail.flow;
+
+        if (sighting->kind == EVENT)
+            sights[n++] = (struct hosts_sight){.source = flow->address[0],
+                                               .target = flow->address[1],
+                                               .now_ns = flow->last_ns,
+                                               .target_port = flow->port[1],
+                                               .protocol = flow->protocol,
+                                               .begins = sighting->event == FLOW_NEW};
+    }
+    verdict_prefetch(stages->settings.verdict, sights, n);
+    for (size_t i = 0; i < count; i++)
+        see(stages, records[i]);
+}
+
 static void *windows_loop(void *argument)
 {
     struct stages *stages = argument;
 
-    while (belt_take(stages->sightings, see, stages)) {
+    while (belt_take(stages->sightings, see_some, stages)) {
         tell_time(stages->settings.windows_ns);
         belt_push(stages->findings); /* a threat does not wait for more traffic */
     }

@@ -132,6 +132,11 @@ void tune_end(struct tune *tune)
     show(tune);
 }
 
+bool tune_wants_scores(const struct tune *tune)
+{
+    return tune->shadow != NULL;
+}
+
 const struct budget_choice *tune_thresholds(const struct tune *tune)
 {
     return &tune->budget.now;

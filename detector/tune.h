@@ -30,15 +30,16 @@ void tune_end(struct tune *tune); /* what was learned so far is kept */
 
 const struct budget_choice *tune_thresholds(const struct tune *tune); /* of the hour; the struct stays where it is */
 bool tune_uses_windows(const struct tune *tune);
+bool tune_wants_scores(const struct tune *tune);   /* also of flows that are not flagged */
 double tune_samples_from(const struct tune *tune); /* share of a limit from which its values are asked for; 1: none */
 
 /* A judged flow: its values among the 25 and the window counts, and its row. */
 struct tune_flow {
     const struct flow *flow;
     const double *values;
-    const float *row; /* MODEL_FEATURES_MAX of them */
-    uint64_t shape;   /* for the score cache */
-    const struct score *score;
+    const float *row;          /* MODEL_FEATURES_MAX of them */
+    uint64_t shape;            /* for the score cache */
+    const struct score *score; /* only whole where flagged, or when tune_wants_scores */
     bool flagged, ended;
 };
 void tune_judged(struct tune *tune, const struct tune_flow *judged);

@@ -150,7 +150,8 @@ static void counts_of(const struct verdict *verdict, const struct flow *flow, do
         hosts_context(verdict->hosts, flow, out);
 }
 
-static void judge(struct verdict *verdict, const struct flow *flow, struct judgement *out)
+/* whole: with the score, also where neither forest flags the flow. */
+static void judge(struct verdict *verdict, const struct flow *flow, bool whole, struct judgement *out)
 {
     const struct budget_choice *from = verdict->from;
 
@@ -159,7 +160,11 @@ static void judge(struct verdict *verdict, const struct flow *flow, struct judge
         counts_of(verdict, flow, out->values + FEATURES);
     rowmap_row(&verdict->map, out->values, out->row);
     out->shape = shape_of(flow);
-    score_cache_score(verdict->cache, out->shape, out->row, &out->score);
+    out->rf_attack = out->iso_anomaly = out->sure = false;
+    if (whole)
+        model_score(verdict->settings.model, out->row, &out->score);
+    else if (!score_cache_judge(verdict->cache, from->rf, from->iso, out->shape, out->row, &out->score))
+        return;
     out->rf_attack = out->score.rf >= from->rf;
     out->iso_anomaly = out->score.iso < from->iso;
     out->sure = out->score.rf >= from->rf_sure || out->score.iso < from->iso_sure;
@@ -197,7 +202,7 @@ static void describe_flow(struct verdict *verdict, struct incident *incident, co
     if (verdict->settings.model == NULL)
         return;
     if (judged == NULL) {
-        judge(verdict, flow, &own);
+        judge(verdict, flow, true, &own);
         judged = &own;
     }
     incident->has_score = true;
@@ -421,7 +426,7 @@ static void decide(struct verdict *verdict, enum flow_event event, const struct 
         incident->bytes += flow->ip_bytes[0] + flow->ip_bytes[1];
         verdict->counters.folded++;
     } else if (incident == NULL && verdict->settings.model != NULL && judges) {
-        judge(verdict, flow, &judged);
+        judge(verdict, flow, verdict->settings.tune != NULL && tune_wants_scores(verdict->settings.tune), &judged);
         verdict->counters.judged++;
         verdict->counters.rf_attacks += judged.rf_attack;
         verdict->counters.iso_anomalies += judged.iso_anomaly;
@@ -484,6 +489,11 @@ void verdict_packet(struct verdict *verdict, const struct packet *packet)
         return;
     verdict_see_packet(verdict, packet, &seen);
     decide(verdict, FLOW_NEW, NULL, &seen);
+}
+
+void verdict_prefetch(struct verdict *verdict, const struct hosts_sight *sights, size_t count)
+{
+    hosts_prefetch(verdict->hosts, sights, count);
 }
 
 void verdict_tick(struct verdict *verdict, int64_t now_ns)

@@ -59,6 +59,8 @@ void verdict_decide(struct verdict *verdict, enum flow_event event, const struct
 void verdict_packet(struct verdict *verdict, const struct packet *packet);
 /* The window counts of a flow as the model gets them; for --features. */
 void verdict_context(const struct verdict *verdict, const struct flow *flow, double out[HOSTS_CONTEXT]);
+/* Lets memory fetch what events of these ends will need of the windows (hosts_prefetch); on their thread. */
+void verdict_prefetch(struct verdict *verdict, const struct hosts_sight *sights, size_t count);
 void verdict_tick(struct verdict *verdict, int64_t now_ns); /* closes incidents that are over */
 void verdict_finish(struct verdict *verdict);
 

@@ -2,19 +2,22 @@
 #include "detector/window.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 enum { WAYS = 8, BITS = 128 };
 
-/* Keys and what decides who has to go lie apart from the windows: to look for a key touches one line of memory. */
+/* Parts of the keys and what decides who has to go lie apart from the windows: to look for a key touches one line of
+ * memory, and one of the window that it most likely is. */
 struct head {
-    uint64_t key[WAYS];
+    uint32_t tag[WAYS];   /* whether it is used, 23 bits of the key, then 8 of weight: different items, as it was last
+                             looked for */
     uint32_t begun[WAYS]; /* first event, in units of 2^20 ns */
-    uint8_t weight[WAYS]; /* different items, as it was last looked for */
-    uint8_t unused[24];
 };
+_Static_assert(sizeof(struct head) == 64, "one line");
+static const uint32_t tag_used = UINT32_C(1) << 31, tag_weight = 0xff;
 
 struct windows {
     struct head *heads;
@@ -83,19 +86,6 @@ size_t windows_memory(const struct windows *windows)
 uint64_t windows_evicted(const struct windows *windows)
 {
     return windows->evicted;
-}
-
-/* The finaliser of MurmurHash3 over a product: cheap, and every bit of both reaches every bit. */
-uint64_t window_mix(uint64_t a, uint64_t b)
-{
-    uint64_t x = a ^ (b * 0x9e3779b97f4a7c15U);
-
-    x ^= x >> 33;
-    x *= 0xff51afd7ed558ccdU;
-    x ^= x >> 33;
-    x *= 0xc4ceb9fe1a85ec53U;
-    x ^= x >> 33;
-    return x;
 }
 
 uint64_t window_hash(uint64_t seed, const void *bytes, size_t length)
@@ -172,13 +162,35 @@ static unsigned weight(const struct window *window)
     return bits_set(window->bits[0][0] | window->bits[1][0]) + bits_set(window->bits[0][1] | window->bits[1][1]);
 }
 
-static size_t place_of(const struct head *head, uint64_t key)
+static uint32_t tag_of(uint64_t key)
 {
-    unsigned found = 1U << WAYS; /* no branch a way: which it is cannot be predicted */
+    return tag_used | ((uint32_t)(key >> 32) & ~(tag_used | tag_weight));
+}
+
+/* One bit a way whose tag, but for the weight, is this one. */
+static unsigned ways_of(const struct head *head, uint32_t tag)
+{
+    unsigned found = 0; /* no branch a way: which it is cannot be predicted */
 
     for (unsigned i = 0; i < WAYS; i++)
-        found |= (unsigned)(head->key[i] == key) << i;
-    return (size_t)__builtin_ctz(found);
+        found |= (unsigned)((head->tag[i] & ~tag_weight) == tag) << i;
+    return found;
+}
+
+static struct window *row_at(const struct windows *windows, uint64_t key, size_t place)
+{
+    return &windows->slots[((key & windows->mask) * WAYS + place) * windows->width];
+}
+
+static size_t place_of(const struct windows *windows, const struct head *head, uint64_t key)
+{
+    for (unsigned ways = ways_of(head, tag_of(key)); ways != 0; ways &= ways - 1) {
+        size_t place = (size_t)__builtin_ctz(ways);
+
+        if (row_at(windows, key, place)->key == key)
+            return place;
+    }
+    return WAYS;
 }
 
 static uint32_t begun_at(int64_t now_ns)
@@ -194,17 +206,17 @@ static size_t victim(const struct head *head, int64_t now_ns)
     uint32_t now = begun_at(now_ns);
     int64_t worst = INT64_MAX;
     size_t place = 0;
+    unsigned free = ways_of(head, 0);
 
+    if (free != 0)
+        return (size_t)__builtin_ctz(free);
     for (size_t i = 0; i < WAYS; i++) {
         int32_t age = (int32_t)(now - head->begun[i]);
-        int64_t rank = (int64_t)(age > HOUR ? 0 : head->weight[i]) << 40 | (INT64_C(0x80000000) - age);
+        int64_t weight = age > HOUR ? 0 : head->tag[i] & tag_weight;
+        int64_t rank = weight << 40 | (INT64_C(0x80000000) - age);
 
-        if (head->key[i] == 0)
-            return i;
-        if (rank < worst) {
-            worst = rank;
-            place = i;
-        }
+        place = rank < worst ? i : place;
+        worst = rank < worst ? rank : worst;
     }
     return place;
 }
@@ -213,23 +225,24 @@ static size_t victim(const struct head *head, int64_t now_ns)
 static struct window *row_of(struct windows *windows, uint64_t key, int64_t now_ns, bool may_make, bool *fresh)
 {
     struct head *head = &windows->heads[key & windows->mask];
-    struct window *set = &windows->slots[(key & windows->mask) * WAYS * windows->width], *row;
-    size_t place = place_of(head, key);
+    struct window *row;
+    size_t place = place_of(windows, head, key);
 
     *fresh = place == WAYS;
     if (!*fresh) {
-        row = set + place * windows->width;
-        head->weight[place] = (uint8_t)weight(row);
+        row = row_at(windows, key, place);
+        head->tag[place] = tag_of(key) | weight(row);
         return row;
     }
     if (!may_make)
         return NULL;
     place = victim(head, now_ns);
-    windows->evicted += head->key[place] != 0;
-    head->key[place] = key;
+    windows->evicted += head->tag[place] != 0;
+    head->tag[place] = tag_of(key) | 1;
     head->begun[place] = begun_at(now_ns);
-    head->weight[place] = 1;
-    return set + place * windows->width;
+    row = row_at(windows, key, place);
+    row->key = key;
+    return row;
 }
 
 static void renew(struct window *window, uint64_t key, bool fresh, int64_t now_ns, int64_t span_ns)
@@ -265,17 +278,26 @@ struct window *windows_row(struct windows *windows, uint64_t key, int64_t now_ns
 
 void windows_prefetch(const struct windows *windows, uint64_t key)
 {
-    const struct head *head = &windows->heads[key & windows->mask];
+    __builtin_prefetch(&windows->heads[key & windows->mask], 1);
+}
 
-    __builtin_prefetch(head->key);
-    __builtin_prefetch(head->begun);
+void windows_prefetch_row(const struct windows *windows, uint64_t key, int64_t now_ns, bool may_make)
+{
+    const struct head *head = &windows->heads[key & windows->mask];
+    unsigned ways = ways_of(head, tag_of(key));
+
+    if (ways == 0 && !may_make)
+        return;
+    size_t place = ways != 0 ? (size_t)__builtin_ctz(ways) : victim(head, now_ns);
+    for (size_t i = 0; i < windows->width; i++)
+        __builtin_prefetch(row_at(windows, key, place) + i, 1);
 }
 
 const struct window *windows_find(const struct windows *windows, uint64_t key)
 {
-    size_t place = place_of(&windows->heads[key & windows->mask], key);
+    size_t place = place_of(windows, &windows->heads[key & windows->mask], key);
 
-    return place == WAYS ? NULL : &windows->slots[((key & windows->mask) * WAYS + place) * windows->width];
+    return place == WAYS ? NULL : row_at(windows, key, place);
 }
 
 void window_view(const struct window *window, int64_t now_ns, int64_t span_ns, struct window *out)
@@ -342,9 +364,20 @@ uint32_t window_sum(const struct window *window)
     return window->sum[0] + window->sum[1];
 }
 
+/* By the number of bits set: a logarithm each time would be a tenth of all that windows cost. */
+static double distinct[BITS + 1];
+
+static void fill_distinct(void)
+{
+    for (unsigned set = 0; set < BITS; set++)
+        distinct[set] = -BITS * log(1.0 - (double)set / BITS);
+    distinct[BITS] = WINDOW_DISTINCT_MAX;
+}
+
 double window_distinct(const struct window *window)
 {
-    unsigned set = weight(window);
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-    return set == BITS ? WINDOW_DISTINCT_MAX : -BITS * log(1.0 - (double)set / BITS);
+    pthread_once(&once, fill_distinct);
+    return distinct[weight(window)];
 }

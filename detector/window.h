@@ -33,7 +33,18 @@ size_t windows_memory(const struct windows *windows);
 uint64_t windows_evicted(const struct windows *windows); /* live windows that had to give way */
 
 uint64_t window_hash(uint64_t seed, const void *bytes, size_t length);
-uint64_t window_mix(uint64_t a, uint64_t b);
+/* The finaliser of MurmurHash3 over a product: cheap, and every bit of both reaches every bit. */
+static inline uint64_t window_mix(uint64_t a, uint64_t b)
+{
+    uint64_t x = a ^ (b * 0x9e3779b97f4a7c15U);
+
+    x ^= x >> 33;
+    x *= 0xff51afd7ed558ccdU;
+    x ^= x >> 33;
+    x *= 0xc4ceb9fe1a85ec53U;
+    x ^= x >> 33;
+    return x;
+}
 
 /* Finds the window of key, or makes it (may_make), and lets it go on to now_ns. NULL: there is none and none was
  * made. key must not be 0; a key always comes with the same span. */
@@ -41,8 +52,9 @@ struct window *windows_at(struct windows *windows, uint64_t key, int64_t now_ns,
 /* The same for a row: lets each of its windows go on by its own span. */
 struct window *windows_row(struct windows *windows, uint64_t key, int64_t now_ns, const int64_t *spans_ns,
                            bool may_make);
-/* Lets memory fetch what a look for key will need. */
+/* Lets memory fetch what a look for key will need, in two steps: call each for many keys at once. */
 void windows_prefetch(const struct windows *windows, uint64_t key);
+void windows_prefetch_row(const struct windows *windows, uint64_t key, int64_t now_ns, bool may_make);
 /* For reading, without a change: the row as it was last touched, or NULL, and what a window of it holds at now_ns. */
 const struct window *windows_find(const struct windows *windows, uint64_t key);
 void window_view(const struct window *window, int64_t now_ns, int64_t span_ns, struct window *out);

@@ -1,6 +1,6 @@
 """`make bench`: figures of this machine, each beside the bare limit or a peer measured in the same run.
 
-    bench.py [PART...]     parts: store webhook streams flow forest latency page lighthouse (default: all); --write adds the tables to docs/performance.md
+    bench.py [PART...]     parts: store webhook streams flow forest live latency page lighthouse (default: all); --write adds the tables to docs/performance.md
 
 Environment: LOADS (folder of the three captures, made when missing; about 3.4 GB), THREATLINE_CAPTURES (for the mixed load),
 ROUNDS (3). CPU time is user + system of the process and its children; commands take turns within a round, the figure is the
@@ -90,13 +90,12 @@ def forest():
                  f"{got['features']} features, columns drawn each by itself.")
 
 
-def latency():
-    if os.geteuid() != 0:
-        return "### End-to-end latency\n\nNot measured: needs root, for a wire between two namespaces.\n"
+def on_a_wire(script, *arguments, timeout):
+    """Runs a script of this folder at one end of a wire between two namespaces, told the other end's name; gives its JSON."""
     server, client = f"tb{os.getpid()}s", f"tb{os.getpid()}c"
 
-    def ip(*arguments, check=True):
-        subprocess.run(["ip", *arguments], check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
+    def ip(*words, check=True):
+        subprocess.run(["ip", *words], check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
 
     try:
         for space in (server, client):
@@ -104,13 +103,40 @@ def latency():
             ip("-n", space, "link", "set", "lo", "up")
         ip("-n", client, "link", "add", "wire", "type", "veth", "peer", "name", "wire", "netns", server)
         for space in (server, client):
+            subprocess.run(["ip", "netns", "exec", space, "sh", "-c", "echo 1 > /proc/sys/net/ipv6/conf/wire/disable_ipv6; ethtool -K wire tso off gso off gro off"],
+                           check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
             ip("-n", space, "link", "set", "wire", "up")
-        out = subprocess.run(["ip", "netns", "exec", server, sys.executable, str(ROOT / "tests/bench/latency.py"), client, "200"],
-                             capture_output=True, text=True, timeout=180, check=True).stdout
+        out = subprocess.run(["ip", "netns", "exec", server, sys.executable, str(ROOT / "tests/bench" / script), client, *map(str, arguments)],
+                             capture_output=True, text=True, timeout=timeout, check=True).stdout
     finally:
         for space in (server, client):
             ip("netns", "del", space, check=False)
-    got = json.loads(out.splitlines()[-1])
+    return json.loads(out.splitlines()[-1])
+
+
+def live():
+    if os.geteuid() != 0 or not shutil.which("tcpreplay") or not shutil.which("tcpdump"):
+        return "### Live, lost packets\n\nNot measured: needs root, for a wire between two namespaces, tcpreplay and tcpdump.\n"
+    rounds, seconds = int(os.environ.get("LIVE_ROUNDS", "5")), int(os.environ.get("LIVE_SECONDS", "5"))
+    folder, cuts = tempfile.mkdtemp(prefix="bench-live-"), []
+    try:
+        for name, path in loads().items():
+            if name in ("mixed", "scan"):
+                cuts.append(f"{name}={folder}/{name}.pcap")
+                subprocess.run(["tcpdump", "-r", path, "-c", "1000000", "-w", f"{folder}/{name}.pcap"], check=True, stderr=subprocess.DEVNULL, timeout=60)
+        got = on_a_wire("live.py", seconds, rounds, *cuts, timeout=len(cuts) * rounds * (seconds + 60) * 5)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    rows = [[one["load"], one["name"], f"{one['pps']:.0f}", f"**{one['lost'][len(one['lost']) // 2]:.2f}**", f"{one['lost'][0]:.2f} to {one['lost'][-1]:.2f}",
+             f"{one['us']:.2f}"] for one in got]
+    return table("Live, tcpreplay at top speed on a veth pair", ["load", "program", "packets/s", "lost %, median", "least to most", "CPU µs a packet"], rows,
+                 f"The first million packets of the load in a loop for {seconds} s, {rounds} rounds; the detector as it is shipped: it keeps evidence, too.")
+
+
+def latency():
+    if os.geteuid() != 0:
+        return "### End-to-end latency\n\nNot measured: needs root, for a wire between two namespaces.\n"
+    got = on_a_wire("latency.py", 200, timeout=180)
     rows = [["threats asked for / heard", f"{got['asked']} / {got['events']}"], ["p50", f"{got['p50_ms']:.1f} ms"], ["p99", f"{got['p99_ms']:.1f} ms"],
             ["largest", f"{got['max_ms']:.1f} ms"], ["the guide's total", "< 100 ms"]]
     return table("End-to-end latency: packet captured → event at a stream's client", ["", ""], rows,
@@ -206,7 +232,7 @@ def streams():
     return table("Streams, 10 events/s", ["streams", "opened in s", "delivered", "median ms", "last ms", "POST ms", "KiB a stream"], with_backend(run))
 
 
-PARTS = {"store": store, "webhook": webhook, "streams": streams, "flow": flow, "forest": forest, "latency": latency, "page": page, "lighthouse": lighthouse}
+PARTS = {"store": store, "webhook": webhook, "streams": streams, "flow": flow, "forest": forest, "live": live, "latency": latency, "page": page, "lighthouse": lighthouse}
 
 
 def main():

@@ -18,14 +18,18 @@ static size_t size_of(uint64_t n)
     return n % 1000 == 999 ? BELT_RECORD_MAX : 9 + n % 300;
 }
 
-static void look(void *context, void *record)
+static void look(void *context, void *const *records, size_t count)
 {
     struct taker *taker = context;
-    uint64_t n;
 
-    memcpy(&n, record, sizeof n);
-    taker->wrong += n != taker->next || ((uint8_t *)record)[size_of(n) - 1] != (uint8_t)n;
-    taker->next++;
+    taker->wrong += count == 0 || count > BELT_SOME;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t n;
+
+        memcpy(&n, records[i], sizeof n);
+        taker->wrong += n != taker->next || ((uint8_t *)records[i])[size_of(n) - 1] != (uint8_t)n;
+        taker->next++;
+    }
 }
 
 static void *take_all(void *argument)
