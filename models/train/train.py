@@ -152,7 +152,7 @@ def write_card(path, text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", required=True, action="append", help="rows; may be given several times")
-    parser.add_argument("--labels", required=True)
+    parser.add_argument("--labels", required=True, action="append", help="their labels; may be given several times")
     parser.add_argument("--out", required=True)
     parser.add_argument("--card")
     parser.add_argument("--note", default="", help="a sentence for the card: where the rows come from")
@@ -162,8 +162,10 @@ def main():
     args = parser.parse_args()
     with open_text(args.features[0]) as lines:
         names = FEATURES + [c for c in next(csv.reader(lines)) if c.startswith("ctx_") and args.windows]
-    with open(args.labels, newline="") as lines:
-        labels = {row["file"]: row for row in csv.DictReader(lines)}
+    labels = {}
+    for path in args.labels:
+        with open(path, newline="") as lines:
+            labels.update({row["file"]: row for row in csv.DictReader(lines)})
     x, y, groups, types = read_rows(args.features, labels, names)
     parts = parts_of(groups, args.parts)
     rf_score, iso_score = held_out(x, y, parts, SEED)
@@ -176,7 +178,7 @@ def main():
     rf, iso = forests(SEED)
     rf.fit(x, y)
     iso.fit(x[benign])
-    trained = manifest_hash(args.features + [args.labels])
+    trained = manifest_hash(args.features + args.labels)
     made = f"scikit-learn {sklearn.__version__} numpy {np.__version__} scipy {scipy.__version__}"
     calibration = calibrate(rf_score, y)
     name = write_model(args.out, rf, iso, names, x[benign], numbers,
