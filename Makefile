@@ -249,17 +249,19 @@ PREFIX ?= /usr/local
 # The model, and the lab whose rows it is made of. What make model writes is the committed file, bit for bit.
 TRAIN = "$$(scripts/venv.sh models/train/requirements.txt build/train-venv)/bin/python"
 LAB_OUT ?= build/lab
-MODEL_NOTE = "Its rows come from models/lab: real tools between network namespaces."
+MODEL_NOTE = "Its rows come from models/lab: real tools between network namespaces, and honest traffic of busy hosts, drawn at random."
+MODEL_ROWS = --features models/lab/rows.csv.gz --features models/lab/drawn.csv.gz --labels models/lab/labels.csv --labels models/lab/drawn_labels.csv
 
 .PHONY: lab
 lab: all ## make the lab's traffic and its rows (root; about 40 minutes)
 	@scripts/deps.sh lab
 	@models/lab/lab.py --out $(LAB_OUT)
 	@models/lab/rows.py --captures $(LAB_OUT)
+	@models/lab/drawn.py
 
 .PHONY: model
 model: ## train models/threatline.model on the committed rows
-	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --labels models/lab/labels.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) \
+	@$(TRAIN) models/train/train.py $(MODEL_ROWS) --windows --no-lone --parts 10 $(MODEL_FLAGS) \
 	  --out models/threatline.model --card models/README.md --note $(MODEL_NOTE)
 	@if [ -n "$(THREATLINE_CAPTURES)" ]; then $(MAKE) --no-print-directory build/with-captures/threatline.model; fi
 
@@ -267,9 +269,8 @@ model: ## train models/threatline.model on the committed rows
 .PHONY: build/with-captures/threatline.model
 build/with-captures/threatline.model: build/bin/threatline-detector
 	@python3 models/train/captures.py --captures $(THREATLINE_CAPTURES) --out build/with-captures
-	@{ cat models/lab/labels.csv; tail -n +2 build/with-captures/labels.csv; } > build/with-captures/all.csv
-	@$(TRAIN) models/train/train.py --features models/lab/rows.csv.gz --features build/with-captures/rows.csv.gz \
-	  --labels build/with-captures/all.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) --out $@ --card build/with-captures/README.md
+	@$(TRAIN) models/train/train.py $(MODEL_ROWS) --features build/with-captures/rows.csv.gz \
+	  --labels build/with-captures/labels.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) --out $@ --card build/with-captures/README.md
 
 .PHONY: install
 install: all ## install programs, manuals, model and dashboard below PREFIX

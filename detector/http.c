@@ -62,6 +62,24 @@ static const struct {
     {"invokefunction", "command"},
     {"/shell?cd", "command"},
     {"allow_url_include", "command"},
+    {"select * from", "sql"},
+    {"and ascii(", "sql"},
+    {"concat(0x", "sql"},
+    {"convert(int,", "sql"},
+    {" having 1=1", "sql"},
+    {"load_file(", "sql"},
+    {"into outfile", "sql"},
+    {"java.lang.runtime", "command"},
+    {"class.module.classloader", "command"},
+    {"%{(#", "command"},
+    {"${(#", "command"},
+    {"wget http", "command"},
+    {"curl http", "command"},
+    {"chmod 777", "command"},
+    {"/hnap1", "probe"},
+    {"/boaform/", "probe"},
+    {"/gponform/", "probe"},
+    {"autodiscover.json?@", "probe"},
     /* Panels, orders and modules of bots and stealers, by the names that their kits give them. */
     {"/gate.php", "bot"},
     {"/fre.php", "bot"},
@@ -95,6 +113,23 @@ static const struct {
     {"&stat=online", "bot"},
     {"_w617601.", "bot"},
 };
+
+/* Whom tools that try doors call themselves, unless told otherwise: behind "User-Agent: ". */
+static const char *const tools[] = {"sqlmap/",
+                                    "Nikto",
+                                    "Mozilla/5.00 (Nikto",
+                                    "DirBuster",
+                                    "gobuster/",
+                                    "feroxbuster",
+                                    "Fuzz Faster",
+                                    "Wfuzz/",
+                                    "WPScan",
+                                    "w3af",
+                                    "Arachni",
+                                    "ZmEu",
+                                    "Mozilla/4.0 (Hydra)",
+                                    "masscan/",
+                                    "nuclei"};
 
 static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "DELETE ", "PATCH ", "TRACE "};
 
@@ -181,6 +216,26 @@ static const char *find(const char *text, size_t length)
     return best < count ? patterns[best].name : NULL;
 }
 
+/* Headers: orders to a logger or a shell, and a tool's own name. */
+static const char *find_in_head(const char *head, size_t length)
+{
+    static const char agent[] = "User-Agent: ";
+    const char *at = memmem(head, length, agent, sizeof agent - 1);
+
+    if (memmem(head, length, "jndi:", 5) != NULL || memmem(head, length, "() { :", 6) != NULL)
+        return "command";
+    if (at == NULL)
+        return NULL;
+    at += sizeof agent - 1;
+    for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
+        size_t n = strlen(tools[i]);
+
+        if (n <= (size_t)(head + length - at) && memcmp(at, tools[i], n) == 0)
+            return "tool";
+    }
+    return NULL;
+}
+
 const char *http_pattern(const uint8_t *bytes, size_t length)
 {
     char once[LINE_MAX_BYTES], twice[LINE_MAX_BYTES];
@@ -195,8 +250,9 @@ const char *http_pattern(const uint8_t *bytes, size_t length)
     end = memchr(bytes, '\n', length);
     used = decode((const char *)bytes, end == NULL ? length : (size_t)(end - bytes), once);
     found = find(once, used);
-    if (found != NULL)
-        return found;
-    again = decode(once, used, twice);
-    return again == used && memcmp(once, twice, used) == 0 ? NULL : find(twice, again);
+    if (found == NULL) {
+        again = decode(once, used, twice);
+        found = again == used && memcmp(once, twice, used) == 0 ? NULL : find(twice, again);
+    }
+    return found != NULL || end == NULL ? found : find_in_head((const char *)end, length - (size_t)(end - bytes));
 }

@@ -1,8 +1,9 @@
-/* http.h: whether a request line itself is an attack.
+/* http.h: whether a request itself is an attack, or a bot's.
  *
- * Only the first bytes of a plain-text request are looked at (method, path, query), %-decoded once or twice, against
- * a short list of things that no honest page asks for. Flow figures cannot show a single malicious request; this can,
- * where it is not encrypted. Bodies and headers are not read. */
+ * Only the first segment of a plain-text request is looked at: its line, %-decoded once or twice, against a short
+ * list of things that no honest page asks for and no honest program fetches; its headers for orders to a logger or a
+ * shell and for the names that attackers' tools give themselves. Flow figures cannot show a single malicious request;
+ * this can, where it is not encrypted. */
 #ifndef DETECTOR_HTTP_H
 #define DETECTOR_HTTP_H
 
@@ -13,7 +14,7 @@
 /* An answer "bad request", "forbidden" or "not found". */
 bool http_is_missing(const uint8_t *bytes, size_t length);
 bool http_is_request(const uint8_t *bytes, size_t length); /* begins with a method and a blank */
-/* The name of the pattern that the request line holds ("sql", "script", ...), or NULL. */
+/* The name of the pattern that the request line holds ("sql", "script", ..., "tool", "bot"), or NULL. */
 const char *http_pattern(const uint8_t *bytes, size_t length);
 
 #endif

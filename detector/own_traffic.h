@@ -9,8 +9,8 @@
 
 #include <stdbool.h>
 
-/* webhook: a URL, list: "host:port,[v6]:port,..."; NULL: none. Adds "not (tcp port 5000 and (host 10.0.0.1))" for each, joined
- * to what out holds by "and". */
+/* webhook: a URL, list: "host:port,[v6]:port,..."; NULL: none. Adds "not (tcp port 5000 and (host 10.0.0.1))" for
+ * each, joined to what out holds by "and". */
 void own_traffic_filter(const char *webhook, const char *list, struct text *out);
 bool own_traffic_check(const char *list, struct err *err); /* whether each of the list is a host and a port */
 

@@ -324,6 +324,8 @@ static bool agreed(struct verdict *verdict, const struct flow *flow)
     struct window *window = windows_at(verdict->agree, key, flow->last_ns, agree_ns, true);
 
     window_add(window, window_mix((uint64_t)flow->first_ns, (uint64_t)flow->port[0] << 16 | flow->port[1]));
+    if (flow->protocol != 6)
+        return window_distinct(window) >= VERDICT_AGREE_OTHERS;
     return window_distinct(window) >=
            (flow->payload_bytes[0] + flow->payload_bytes[1] > 0 ? VERDICT_AGREE : VERDICT_AGREE_EMPTY);
 }

@@ -17,8 +17,8 @@
 struct verdict;
 
 /* So many flows of a pair the forests have to find, if none is sure. Of flows without a byte of payload more: what
- * they are, a scan or a flood, shows by then. */
-enum { VERDICT_AGREE = 5, VERDICT_AGREE_EMPTY = 10 };
+ * they are, a scan or a flood, shows by then. Most of datagrams, which programs send in bursts that are all alike. */
+enum { VERDICT_AGREE = 5, VERDICT_AGREE_EMPTY = 10, VERDICT_AGREE_OTHERS = 20 };
 
 struct verdict_settings {
     const struct model *model; /* NULL: the windows alone judge */

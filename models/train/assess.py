@@ -174,10 +174,12 @@ def leave_one_source_out(reader, folder, rows, lab, extra):
     with gzip.open(lab / "rows.csv.gz", "rt", newline="") as lines:
         names = train.FEATURES + [c for c in next(csv.reader(lines)) if c.startswith("ctx_")]
     sets = []
-    for place in (lab, extra):
-        with open(place / "labels.csv", newline="") as lines:
-            labels = {row["file"]: row for row in csv.DictReader(lines)}
-        sets.append(train.read_rows([str(place / "rows.csv.gz")], labels, names))
+    for place, parts in ((lab, (("rows.csv.gz", "labels.csv"), ("drawn.csv.gz", "drawn_labels.csv"))), (extra, (("rows.csv.gz", "labels.csv"),))):
+        labels = {}
+        for _, part in parts:
+            with open(place / part, newline="") as lines:
+                labels.update({row["file"]: row for row in csv.DictReader(lines)})
+        sets.append(train.read_rows([str(place / part) for part, _ in parts], labels, names))
     found = {}
     with tempfile.TemporaryDirectory() as work:
         for source in sorted({row["source_repo"] for row in rows}):

@@ -178,7 +178,7 @@ def write_card(path, text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--features", required=True, action="append", help="rows; may be given several times")
-    parser.add_argument("--labels", required=True)
+    parser.add_argument("--labels", required=True, action="append", help="their labels; may be given several times")
     parser.add_argument("--out", required=True)
     parser.add_argument("--card")
     parser.add_argument("--verdicts", help="rows that analysts judged, as the backend exports them with format=verdicts")
@@ -190,8 +190,10 @@ def main():
     args = parser.parse_args()
     with open_text(args.features[0]) as lines:
         names = FEATURES + [c for c in next(csv.reader(lines)) if c.startswith("ctx_") and args.windows]
-    with open(args.labels, newline="") as lines:
-        labels = {row["file"]: row for row in csv.DictReader(lines)}
+    labels = {}
+    for path in args.labels:
+        with open(path, newline="") as lines:
+            labels.update({row["file"]: row for row in csv.DictReader(lines)})
     x, y, groups, types = read_rows(args.features, labels, names)
     weights, note = None, args.note
     if args.verdicts:
@@ -210,7 +212,7 @@ def main():
                "iso-sure": -2.0 if args.no_lone else iso_threshold * 2}
     rf, iso = forests(SEED)
     fit(rf, iso, x, y, weights)
-    trained = manifest_hash(args.features + [args.labels] + ([args.verdicts] if args.verdicts else []))
+    trained = manifest_hash(args.features + args.labels + ([args.verdicts] if args.verdicts else []))
     made = f"scikit-learn {sklearn.__version__} numpy {np.__version__} scipy {scipy.__version__}"
     calibration = calibrate(rf_score, y)
     name = write_model(args.out, rf, iso, names, x[benign], numbers,

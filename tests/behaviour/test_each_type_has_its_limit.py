@@ -41,7 +41,7 @@ def pinged(count):
 
 def logins(count):
     for n in range(count):
-        yield from session(START + n * 0.2, 40000 + n, 22, b"x" * 900, b"y" * 9000)
+        yield from session(START + n * 0.2, 40000 + n, 22, bytes(k % 251 for k in range(900)), b"y" * 9000)
 
 
 def paths(count):
@@ -93,13 +93,68 @@ def odd_replies(count):
         yield START + n + 0.01, ip4(THERE, HERE, 1, struct.pack("!BBHHH", 0, 0, 0, 7, n) + b"b" * 48)
 
 
+def says(count, text, sport, dport, source=HERE, target=THERE, gap=0.2):
+    for n in range(count):
+        yield START + n * gap, tcp(source, target, sport, dport, "PA", text)
+
+
+def refusals(count):
+    yield from says(count, b"530 Login incorrect.\r\n", 21, 40000, THERE, HERE)
+
+
+def greetings(count):
+    for n in range(count):
+        yield START + n, tcp(THERE, HERE, 902, 40000 + n, "PA", b"SSH-2.0-OpenSSH_9.2p1\r\n")
+
+
+def fillers(count):
+    yield from says(count, b"USER " + b"A" * 1000, 40000, 21)
+
+
+def orders(count):
+    yield from says(count, b"PRIVMSG #lab :done\r\n", 40000, 1868)
+
+
+def panels(count):
+    yield from says(count, b"POST /panel/gate.php HTTP/1.0\r\nHost: a\r\n\r\n", 40000, 80)
+
+
+def prompts(count):
+    yield from says(count, b"\r\nC:\\WINDOWS\\system32>", 40000, 4444)
+
+
+def keyed(count):
+    yield from says(count, b"kola7" * 200, 80, 40000, THERE, HERE)
+
+
+def names_in_code(count):
+    for n in range(count):
+        yield START + n, udp(HERE, "8.8.8.8", 40000 + n, 53, dns("H4sICN03*2QAA3Rlc3QudHh0AAvJ.yCxWAKJEheLU5KLUEoW0zA==.example.com"))
+
+
+def unanswered_names(count):
+    for n in range(count):
+        yield START + n * 0.05, udp(HERE, "8.8.8.8", 40000 + n, 53, dns(f"s{n}.example.com"))
+
+
+def echoes_with_data(count):
+    for n in range(count):
+        data = bytes((n * i + n) % 256 for i in range(64))
+        for at, kind, a, b in ((START + n, 8, HERE, THERE), (START + n + 0.01, 0, THERE, HERE)):
+            yield at, ip4(a, b, 1, struct.pack("!BBHHH", kind, 0, 0, 7, n) + data)
+
+
 CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
          (logins, 28, 32, "brute_force", "login_sessions"), (paths, 70, 130, "web_attack", "request_sizes"),
          (nothing_there, 155, 165, "web_attack", "missing_pages"), (spoofed, 48, 80, "ddos", "unanswered_sources"),
          (half_open, 80, 130, "dos", "half_open_flows"),
          (datagrams, 295, 305, "udp_flood", "unanswered_flows"), (reflected, 15, 30, "ddos", "reflectors"),
          (names_that_are_not, 11, 20, "malware", "missing_names"), (text_questions, 45, 80, "data_exfiltration", "dns_long_names"),
-         (odd_replies, 2, 4, "data_exfiltration", "icmp_unlike_replies")]
+         (odd_replies, 2, 4, "data_exfiltration", "icmp_unlike_replies"), (refusals, 18, 22, "brute_force", "refused_logins"),
+         (greetings, 28, 31, "brute_force", "login_banners"), (fillers, 2, 4, "dos", "filler_segments"), (orders, 2, 4, "malware", "chat_commands"),
+         (panels, 0, 2, "malware", "bot_requests"), (prompts, 0, 2, "malware", "remote_control"), (keyed, 7, 9, "malware", "keyed_segments"),
+         (names_in_code, 0, 2, "data_exfiltration", "encoded_names"), (unanswered_names, 22, 40, "data_exfiltration", "unanswered_names"),
+         (echoes_with_data, 7, 15, "data_exfiltration", "echo_contents")]
 
 
 def threats(tmp_path, packets):

