@@ -150,6 +150,7 @@ static cJSON *counted(const struct pipeline_counters *c)
         add_count(ended, ends[e], c->flow.ended[e]);
     cJSON_AddItemToObject(o, "ended", ended);
     add_count(o, "evictions", c->flow.evicted);
+    add_count(o, "flowTableBytes", c->flow_table_bytes);
     add_count(o, "latePackets", c->flow.late);
     add_count(o, "astrayPackets", c->flow.astray);
     add_count(o, "clockJumps", c->flow.jumps);

@@ -37,6 +37,8 @@ static void packets(struct text *out, const struct pipeline_counters *c)
     for (int e = FLOW_END_FIN; e <= FLOW_END_INPUT; e++)
         labelled(out, "flows_ended_total", "cause", ends[e], c->flow.ended[e]);
     value(out, "flows_open", "gauge", c->flow.open, "Flows open now.");
+    value(out, "flow_table_bytes", "gauge", c->flow_table_bytes,
+          "Memory that the flow table may take, as of its start.");
     value(out, "evictions_total", "counter", c->flow.evicted, "Flows ended because the table was full.");
     value(out, "late_packets_total", "counter", c->flow.late, "Packets behind the end of their connection.");
     value(out, "astray_packets_total", "counter", c->flow.astray, "Packets far behind the clock.");

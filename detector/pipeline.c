@@ -212,6 +212,7 @@ static void show(struct pipeline *pipeline)
     for (int i = 0; i < PIPELINE_STAGES; i++)
         pipeline->now.stage_ns[i] = stopwatch_ns(&pipeline->watches[i]) + pipeline->thread_ns[i];
     flow_table_counters(pipeline->flows, &pipeline->now.flow);
+    pipeline->now.flow_table_bytes = flow_table_memory(pipeline->flows);
     if (pipeline->verdict != NULL && pipeline->stages == NULL)
         verdict_counters(pipeline->verdict, &pipeline->now.verdict);
     pthread_mutex_lock(&pipeline->lock);
@@ -489,6 +490,7 @@ void pipeline_counters_add(struct pipeline_counters *a, const struct pipeline_co
     a->flow.astray += b->flow.astray;
     a->flow.jumps += b->flow.jumps;
     a->flow.peak = b->flow.peak > a->flow.peak ? b->flow.peak : a->flow.peak;
+    a->flow_table_bytes = b->flow_table_bytes != 0 ? b->flow_table_bytes : a->flow_table_bytes;
     a->verdict.judged += b->verdict.judged;
     a->verdict.rf_attacks += b->verdict.rf_attacks;
     a->verdict.iso_anomalies += b->verdict.iso_anomalies;

@@ -42,6 +42,7 @@ struct pipeline_counters {
     uint64_t decode[PACKET_REASONS];
     int64_t last_ns; /* time of the latest frame; 0: none */
     struct flow_counters flow;
+    uint64_t flow_table_bytes; /* what it may take at most; known when it is made */
     struct verdict_counters verdict;
     /* What each stage took. Told from some of its calls (stopwatch.h); that of a thread of its own is its processor
      * time. Keep it last: everything in front is the same in each run. */

@@ -216,6 +216,7 @@ def test_a_full_table_gives_up_flows_and_says_so(net, watch):
     assert detector.counter("evictions") == detector.counter("ended")["evicted"] == 3000 - 1024
     assert detector.counter("openFlows") == detector.counter("peakFlows") == 1024
     assert detector.metric("evictions_total") == 3000 - 1024
+    assert 256 * 1024 < detector.metric("flow_table_bytes") < 320 * 1024 + 100_000  # the table alone, and its wheel
 
 
 def test_flows_end_in_time_though_no_packet_comes(net, watch):

@@ -1,5 +1,5 @@
 /* flow_test.c: when flows begin, turn, step and end. Long because each way has a test of its own. */
-#include "detector/flow.h"
+#include "detector/flow_parts.h"
 
 #include "tests/unit/check.h"
 
@@ -584,6 +584,27 @@ static void events_depend_on_the_packets_alone(void **state)
     assert_true(digest_of_events(1, true) == one);
 }
 
+/* Who sends packets cannot know which of them meet in the index. */
+static void the_hash_has_a_secret_of_its_own_each_time(void **state)
+{
+    const struct flow_settings settings = {.max_flows = 16};
+    struct flow_table *one = flow_table_create(&settings, NULL), *other = flow_table_create(&settings, NULL);
+    int same = 0;
+
+    (void)state;
+    assert_non_null(one);
+    assert_non_null(other);
+    assert_memory_not_equal(one->key, other->key, sizeof one->key);
+    for (uint16_t port = 1; port <= 1000; port++) {
+        struct packet there = packet(0, 1, 2, port, 80, 6, TCP_SYN), back = packet(0, 2, 1, 80, port, 6, TCP_ACK);
+        same += flow_hash(one->key, &there) == flow_hash(other->key, &there);
+        assert_int_equal(flow_hash(one->key, &there), flow_hash(one->key, &back));
+    }
+    assert_in_range(same, 0, 2);
+    flow_table_free(one);
+    flow_table_free(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -614,6 +635,7 @@ int main(void)
         cmocka_unit_test(impossible_settings_are_refused),
         cmocka_unit_test(memory_is_told_and_small),
         cmocka_unit_test(events_depend_on_the_packets_alone),
+        cmocka_unit_test(the_hash_has_a_secret_of_its_own_each_time),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
