@@ -5,7 +5,8 @@
 #include "common/clock.h"
 #include "detector/packet.h"
 
-#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* An unknown figure is null, never a number that looks like one. */
@@ -20,9 +21,10 @@ static void add_number(cJSON *object, const char *name, bool known, double value
 /* To four digits: more would only change with every flow. */
 static double rounded(double value)
 {
-    double unit = value == 0 ? 1 : pow(10, floor(log10(fabs(value))) - 3);
+    char text[32];
 
-    return round(value / unit) * unit;
+    snprintf(text, sizeof text, "%.4g", value);
+    return strtod(text, NULL);
 }
 
 /* Alarms a day, once an hour was watched; every one counts as false until somebody says otherwise. */

@@ -16,7 +16,7 @@ MONITOR = "10.1.1.9"
 def echoes(hosts, start, source=MONITOR):
     """A monitor's round: each host is asked once and answers."""
     for n in range(hosts):
-        at, host = start + n * 0.05, f"192.168.2.{n + 1}"
+        at, host = start + n * 0.015, f"192.168.{n // 250 + 2}.{n % 250 + 1}"
         body = struct.pack("!HH", 7, n) + b"a" * 48
         yield at, ip4(source, host, 1, struct.pack("!BBH", 8, 0, 0) + body)
         yield at + 0.001, ip4(host, source, 1, struct.pack("!BBH", 0, 0, 0) + body)
@@ -43,9 +43,16 @@ def learn(folder, *files, time="1h", **kwargs):
 
 @pytest.fixture
 def rounds(tmp_path):
-    return {"usual": capture(tmp_path, "usual.pcap", echoes(20, START + 60), minutes(70, START)),
-            "more": capture(tmp_path, "more.pcap", echoes(30, START + 9000)),
-            "far more": capture(tmp_path, "far.pcap", echoes(60, START + 9000))}
+    """In parts of whatever the limit is."""
+    limit = kinds(read(capture(tmp_path, "many.pcap", echoes(600, START))))[("port_scan", MONITOR)]["limit"]
+
+    def hosts(part):
+        return round(limit * part)
+
+    return {"usual": capture(tmp_path, "usual.pcap", echoes(hosts(0.75), START + 60), minutes(70, START)),
+            "more": capture(tmp_path, "more.pcap", echoes(hosts(1.2), START + 9000)),
+            "far more": capture(tmp_path, "far.pcap", echoes(hosts(2.5), START + 9000)),
+            "hostile": capture(tmp_path, "hostile.pcap", echoes(hosts(2.5), START + 60), minutes(70, START))}
 
 
 def test_what_is_usual_here_is_no_threat_once_it_is_learned(tmp_path, rounds):
@@ -60,8 +67,7 @@ def test_what_is_usual_here_is_no_threat_once_it_is_learned(tmp_path, rounds):
 
 
 def test_while_it_learns_and_of_an_attacker_it_stays_strict(tmp_path, rounds):
-    hostile = capture(tmp_path, "hostile.pcap", echoes(60, START + 60), minutes(70, START))
-    assert kinds(learn(tmp_path, hostile))[("port_scan", MONITOR)]["counter"] == "pinged_hosts"
+    assert kinds(learn(tmp_path, rounds["hostile"]))[("port_scan", MONITOR)]["counter"] == "pinged_hosts"
     assert kinds(learn(tmp_path, rounds["more"])) != {}
 
 
@@ -123,19 +129,22 @@ def metrics(detector):
 
 
 def test_more_false_alarms_a_day_are_looser_thresholds_and_the_price_is_shown(start, receiver):
-    strict, loose, own = start("--false-alarms", "1.5/day"), start("--false-alarms", "1000/day"), start()
+    own = start()
+    cost = stats(own)["false_alarms"]["expected"]
+    few, many = round(cost * 1.01, 2), round(cost * 1000)
+    strict, loose = start("--false-alarms", f"{few}/day"), start("--false-alarms", f"{many}/day")
     seen = [stats(one) for one in (strict, loose, own)]
-    assert [s["false_alarms"]["wanted"] for s in seen] == [1.5, 1000, None]
+    assert [s["false_alarms"]["wanted"] for s in seen] == [few, many, None]
     for s in seen[:2]:
         assert s["false_alarms"]["within"] and 0 < s["false_alarms"]["expected"] <= s["false_alarms"]["wanted"]
         assert s["false_alarms"]["reached"] is None and s["false_alarms"]["hours"] == 0  # nothing was watched yet
     rf, iso = ([s["models"][i]["threshold"] for s in seen] for i in (0, 1))
     assert rf[0] > rf[1] and iso[0] < iso[1]
-    assert metrics(loose)["false_alarms_wanted"] == 1000
+    assert metrics(loose)["false_alarms_wanted"] == many
     assert metrics(loose)["false_alarms_expected"] == seen[1]["false_alarms"]["expected"]
     assert "false_alarms_wanted" not in metrics(own) and metrics(own)["false_alarms_expected"] > 0
-    wait_for(lambda: any(beat.get("false_alarms_wanted") == 1000 for _, beat in receiver.beats), 60)
-    beat = next(beat for _, beat in receiver.beats if beat.get("false_alarms_wanted") == 1000)
+    wait_for(lambda: any(beat.get("false_alarms_wanted") == many for _, beat in receiver.beats), 60)
+    beat = next(beat for _, beat in receiver.beats if beat.get("false_alarms_wanted") == many)
     assert beat["false_alarms_expected"] == seen[1]["false_alarms"]["expected"] and beat["false_alarms_reached"] is None
 
 
