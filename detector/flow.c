@@ -16,7 +16,7 @@ static const int64_t idle_default = 120 * SECOND, active_default = 1800 * SECOND
 static const int64_t linger = 5 * SECOND;            /* how long a closed connection swallows what is late */
 static const int64_t behind = 300 * SECOND;          /* a packet older than the clock by more is astray */
 static const int64_t longest = 365 * 86400 * SECOND; /* bound of both time-outs */
-enum { LATE_MAX = 64, BEHIND_MAX = 64, LOOK = 16, EVICT_LOOK = 256, FLOWS_MAX = 1 << 28 };
+enum { LATE_MAX = 64, BEHIND_MAX = 64, EVICT_LOOK = 256, FLOWS_MAX = 1 << 28 };
 
 static const int64_t step_age[] = {10 * SECOND, 60 * SECOND, 600 * SECOND};
 enum { STEP_AGES = sizeof step_age / sizeof step_age[0], STEPS_MAX = 28 };
@@ -203,26 +203,6 @@ static void due_now(struct flow_table *table, uint32_t id)
     release(table, id);
 }
 
-/* Takes the first of a list, and lets memory fetch what their end will need. */
-static size_t take_few(const struct flow_table *table, uint32_t *list, uint32_t id[LOOK])
-{
-    const struct flow *open[LOOK];
-    size_t count = 0, opens = 0;
-
-    for (; count < LOOK && *list != FLOW_NONE; count++) {
-        const struct flow_record *record = &table->records[*list];
-
-        id[count] = *list;
-        *list = record->next;
-        __builtin_prefetch(&table->index.slots[record->hash & table->index.mask], 1);
-        if (record->state == FLOW_STATE_OPEN)
-            open[opens++] = &record->flow;
-    }
-    if (opens > 0 && table->settings.ahead != NULL)
-        table->settings.ahead(table->settings.context, open, opens);
-    return count;
-}
-
 /* Lets the clock go on to now and tells what became due. */
 static void advance(struct flow_table *table, int64_t now)
 {
@@ -233,8 +213,8 @@ static void advance(struct flow_table *table, int64_t now)
         table->wheel.passed++;
         uint32_t list = flow_wheel_take(table, table->wheel.passed, wheel_due);
         while (list != FLOW_NONE) {
-            uint32_t id[LOOK];
-            size_t count = take_few(table, &list, id);
+            uint32_t id[FLOW_LOOK];
+            size_t count = flow_take_few(table, &list, id);
 
             for (size_t i = 0; i < count; i++)
                 due_now(table, id[i]);
@@ -259,8 +239,8 @@ static void drain(struct flow_table *table, enum flow_end reason)
         table->wheel.passed++;
         uint32_t list = flow_wheel_take(table, table->wheel.passed, quiet_due);
         while (list != FLOW_NONE) {
-            uint32_t id[LOOK];
-            size_t count = take_few(table, &list, id);
+            uint32_t id[FLOW_LOOK];
+            size_t count = flow_take_few(table, &list, id);
 
             for (size_t i = 0; i < count; i++) {
                 struct flow_record *record = &table->records[id[i]];
@@ -548,30 +528,6 @@ static void set_clock(struct flow_table *table, int64_t time)
             flow_wheel_start(&table->wheel, time);
         }
     }
-}
-
-static void prefetch_record(const struct flow_record *record)
-{
-    for (size_t line = 0; line < sizeof *record; line += 64)
-        __builtin_prefetch((const char *)record + line, 1);
-}
-
-void flow_table_sight(const struct flow_table *table, const struct packet *packet, struct flow_sight *sight)
-{
-    sight->hash = flow_hash(table->key, packet);
-    __builtin_prefetch(&table->index.slots[sight->hash & table->index.mask]);
-}
-
-/* By the hash alone: the record itself is what has to be fetched. */
-void flow_table_prefetch(const struct flow_table *table, struct flow_sight *sight)
-{
-    uint32_t id = flow_index_guess(&table->index, sight->hash);
-
-    sight->flow = NULL;
-    if (id == FLOW_NONE)
-        return;
-    sight->flow = &table->records[id].flow;
-    prefetch_record(&table->records[id]);
 }
 
 const struct flow *flow_table_add(struct flow_table *table, const struct packet *packet)

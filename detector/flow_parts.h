@@ -67,6 +67,10 @@ uint32_t flow_index_guess(const struct flow_index *index, uint32_t hash); /* the
 void flow_index_insert(struct flow_index *index, uint32_t hash, uint32_t record);
 void flow_index_remove(struct flow_index *index, uint32_t hash, uint32_t record);
 
+/* flow_ahead.c */
+enum { FLOW_LOOK = 16 };
+size_t flow_take_few(const struct flow_table *table, uint32_t *list, uint32_t id[FLOW_LOOK]);
+
 /* flow_wheel.c */
 void flow_wheel_start(struct flow_wheel *wheel, int64_t now);
 void flow_wheel_insert(struct flow_table *table, uint32_t id, int64_t due);

@@ -12,8 +12,6 @@ enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024 };
 enum { TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 }; /* the ports traceroute counts up; a port a hop and try */
 static const int64_t second_ns = 1000000000;
 
-/* Counts that only serve as features; they follow the counters in the keys. */
-enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE };
 static const int64_t source_span_ns = 10000000000, pair_span_ns = 60000000000;
 
 const char *const hosts_context_names[HOSTS_CONTEXT] = {
@@ -96,50 +94,6 @@ size_t hosts_memory(const struct hosts *hosts)
     return bytes + windows_memory(hosts->attempts);
 }
 
-static uint64_t word_of(const uint8_t *bytes)
-{
-    uint64_t word;
-
-    memcpy(&word, bytes, sizeof word);
-    return word;
-}
-
-static bool same_address(const uint8_t *a, const uint8_t *b)
-{
-    return ((word_of(a) ^ word_of(b)) | (word_of(a + 8) ^ word_of(b + 8))) == 0;
-}
-
-void mark_setup(struct mark *mark, struct hosts *hosts, int64_t now_ns, const uint8_t *source, const uint8_t *target)
-{
-    uint64_t sum = (word_of(source + 8) * 3 ^ word_of(target + 8)) * 0x9e3779b97f4a7c15U;
-    struct ends *ends = &hosts->ends[sum >> 58];
-
-    _Static_assert(ENDS == 1 << (64 - 58), "six bits");
-    if (ends->source_hash == 0 || !same_address(ends->source, source) || !same_address(ends->target, target)) {
-        memcpy(ends->source, source, 16);
-        memcpy(ends->target, target, 16);
-        ends->source_hash = window_hash(1, source, 16);
-        ends->target_hash = window_hash(2, target, 16);
-    }
-    mark->hosts = hosts;
-    mark->now_ns = now_ns;
-    mark->source = source;
-    mark->target = target;
-    mark->source_hash = ends->source_hash;
-    mark->target_hash = ends->target_hash;
-}
-
-static uint64_t key_of(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra)
-{
-    uint64_t key = window_mix(what + 1, extra);
-
-    if (scope == LIMIT_PAIR || scope == LIMIT_SOURCE)
-        key = window_mix(key, mark->source_hash);
-    if (scope == LIMIT_PAIR || scope == LIMIT_TARGET)
-        key = window_mix(key, mark->target_hash);
-    return key | (key == 0);
-}
-
 /* The next place for evidence; a mere sample gives way to what is more. NULL: none is free. */
 static struct evidence *place_for(struct mark *mark, bool sample)
 {
@@ -194,11 +148,11 @@ static struct window *window_of(const struct mark *mark, enum counter counter, u
     for (size_t i = 0; i < ATTEMPT_WINDOWS; i++) {
         if (attempt_counter[i] != counter)
             continue;
-        row = windows_row(mark->hosts->attempts, key_of(mark, attempt_counter[0], LIMIT_PAIR, extra), mark->now_ns,
+        row = windows_row(mark->hosts->attempts, mark_key(mark, attempt_counter[0], LIMIT_PAIR, extra), mark->now_ns,
                           attempt_span_ns, may_make);
         return row == NULL ? NULL : &row[i];
     }
-    return windows_at(mark->hosts->scope[limit->scope], key_of(mark, counter, limit->scope, extra), mark->now_ns,
+    return windows_at(mark->hosts->scope[limit->scope], mark_key(mark, counter, limit->scope, extra), mark->now_ns,
                       limit->window_s * second_ns, may_make);
 }
 
@@ -243,7 +197,7 @@ bool mark_holds(struct mark *mark, enum counter counter, uint64_t extra, uint64_
 static void count_context(struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
                           uint64_t item)
 {
-    window_add(windows_at(mark->hosts->scope[scope], key_of(mark, what, scope, extra), mark->now_ns, span_ns, true),
+    window_add(windows_at(mark->hosts->scope[scope], mark_key(mark, what, scope, extra), mark->now_ns, span_ns, true),
                item);
 }
 
@@ -252,13 +206,7 @@ static uint64_t port_item(uint16_t port)
     return window_mix(3, port);
 }
 
-/* Which ports and hosts an attempt is counted for, until it is answered. UDP has its own windows. */
-static uint64_t attempt_extra(const struct mark *mark)
-{
-    return mark->protocol;
-}
-
-static enum counter hosts_counter(const struct mark *mark)
+enum counter mark_hosts_counter(const struct mark *mark)
 {
     if (mark->protocol == PROTOCOL_TCP && port_is_admin(mark->target_port))
         return COUNT_HOSTS_FAILED_ADMIN;
@@ -270,11 +218,6 @@ static bool counts_as_scan(const struct mark *mark)
 {
     return mark->protocol != PROTOCOL_UDP || mark->target_port < TRACEROUTE_FIRST ||
            mark->target_port > TRACEROUTE_LAST;
-}
-
-static uint64_t flow_extra(const struct mark *mark)
-{
-    return (uint64_t)mark->protocol << 16 | mark->target_port;
 }
 
 /* Whether the packet is one of a program's that talks to its like: scanners have nothing to say to high UDP ports. */
@@ -291,12 +234,12 @@ static void attempt(struct mark *mark, const struct packet *packet)
     if (counts_as_scan(mark)) {
         uint64_t item = port_item(mark->target_port);
 
-        struct window *row = window_of(mark, attempt_counter[0], attempt_extra(mark), true);
+        struct window *row = window_of(mark, attempt_counter[0], mark_attempt_extra(mark), true);
 
         for (size_t i = ATTEMPT_WINDOWS; i-- > (is_talk(mark, packet) ? ATTEMPT_FLOWS : 0);)
             count_in(mark, attempt_counter[i], &row[i], item, 1);
         if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
-            mark_count(mark, hosts_counter(mark), flow_extra(mark), mark->target_hash, 1);
+            mark_count(mark, mark_hosts_counter(mark), mark_flow_extra(mark), mark->target_hash, 1);
     }
     mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
     if (port_service(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
@@ -308,12 +251,12 @@ static void answered(struct mark *mark)
     if (counts_as_scan(mark)) {
         uint64_t item = port_item(mark->target_port);
 
-        struct window *row = window_of(mark, attempt_counter[0], attempt_extra(mark), false);
+        struct window *row = window_of(mark, attempt_counter[0], mark_attempt_extra(mark), false);
 
         for (size_t i = 0; row != NULL && i < ATTEMPT_WINDOWS; i++)
             window_take(&row[i], item);
         if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
-            mark_take(mark, hosts_counter(mark), flow_extra(mark), mark->target_hash);
+            mark_take(mark, mark_hosts_counter(mark), mark_flow_extra(mark), mark->target_hash);
     }
     mark_take(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash);
 }
@@ -396,7 +339,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         break;
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMP6:
-        mark_count(mark, COUNT_FLOWS_UNANSWERED, attempt_extra(mark), flow_item, 1);
+        mark_count(mark, COUNT_FLOWS_UNANSWERED, mark_attempt_extra(mark), flow_item, 1);
         break;
     default:
         if (!protocol_is_common(mark->protocol))
@@ -429,7 +372,8 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
         }
     } else if ((packet->tcp_flags & TCP_RST) != 0 && flow->flags_seen[FLOW_FORWARD] == TCP_ACK &&
                flow->packets[FLOW_FORWARD] == 1 && flow->payload_bytes[FLOW_FORWARD] == 0) {
-        mark_count(mark, COUNT_PORTS_FAILED, attempt_extra(mark), port_item(mark->target_port), 1); /* an ACK scan */
+        mark_count(mark, COUNT_PORTS_FAILED, mark_attempt_extra(mark), port_item(mark->target_port),
+                   1); /* an ACK scan */
         mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
     }
 }
@@ -543,7 +487,7 @@ static void peek(const struct mark *mark, unsigned what, enum limit_scope scope,
     struct window window;
 
     out[0] = out[1] = 0;
-    if (windows_peek(mark->hosts->scope[scope], key_of(mark, what, scope, extra), mark->now_ns, span_ns, &window)) {
+    if (windows_peek(mark->hosts->scope[scope], mark_key(mark, what, scope, extra), mark->now_ns, span_ns, &window)) {
         out[0] = window_distinct(&window);
         out[1] = window_sum(&window);
     }
@@ -565,7 +509,7 @@ uint32_t mark_pair_flows(const struct mark *mark)
 static void peek_attempts(const struct mark *mark, double out[HOSTS_CONTEXT])
 {
     const struct window *row =
-        windows_find(mark->hosts->attempts, key_of(mark, attempt_counter[0], LIMIT_PAIR, attempt_extra(mark)));
+        windows_find(mark->hosts->attempts, mark_key(mark, attempt_counter[0], LIMIT_PAIR, mark_attempt_extra(mark)));
     struct window window;
 
     out[0] = out[1] = out[7] = 0;
@@ -588,7 +532,7 @@ void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOST
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
     peek_attempts(&mark, out);
-    mark_peek(&mark, hosts_counter(&mark), flow_extra(&mark), got);
+    mark_peek(&mark, mark_hosts_counter(&mark), mark_flow_extra(&mark), got);
     out[2] = got[0];
     peek(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, got);
     out[3] = got[1];
@@ -604,49 +548,4 @@ void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOST
     out[10] = got[0];
     mark_peek(&mark, COUNT_NAMES_MISSING, 0, got);
     out[11] = got[0];
-}
-
-/* Where an event of the kind looks: as on_new and hosts_context do. */
-struct look {
-    const struct windows *windows;
-    uint64_t key;
-};
-enum { LOOKS_NEW = 5, LOOKS = 8 };
-
-static size_t looks_of(struct hosts *hosts, const struct hosts_sight *sight, struct look out[LOOKS])
-{
-    struct mark mark = {0};
-    enum counter failed;
-
-    mark_setup(&mark, hosts, sight->now_ns, sight->source, sight->target);
-    mark.target_port = sight->target_port;
-    mark.protocol = sight->protocol;
-    failed = hosts_counter(&mark);
-    out[0] = (struct look){hosts->attempts, key_of(&mark, attempt_counter[0], LIMIT_PAIR, attempt_extra(&mark))};
-    out[1] = (struct look){hosts->scope[LIMIT_SOURCE], key_of(&mark, failed, LIMIT_SOURCE, flow_extra(&mark))};
-    out[2] = (struct look){hosts->scope[LIMIT_SOURCE], key_of(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0)};
-    out[3] = (struct look){hosts->scope[LIMIT_PAIR], key_of(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0)};
-    out[4] = (struct look){hosts->scope[LIMIT_TARGET], key_of(&mark, COUNT_SOURCES_UNANSWERED, LIMIT_TARGET, 0)};
-    if (sight->begins)
-        return LOOKS_NEW;
-    out[5] = (struct look){hosts->scope[LIMIT_PAIR], key_of(&mark, CONTEXT_SERVICE, LIMIT_PAIR, mark.target_port)};
-    out[6] =
-        (struct look){hosts->scope[LIMIT_PAIR], key_of(&mark, COUNT_REQUEST_SIZES, LIMIT_PAIR, mark.target_port)};
-    out[7] = (struct look){hosts->scope[LIMIT_SOURCE], key_of(&mark, COUNT_NAMES_MISSING, LIMIT_SOURCE, 0)};
-    return LOOKS;
-}
-
-void hosts_prefetch(struct hosts *hosts, const struct hosts_sight *sights, size_t count)
-{
-    struct look look[HOSTS_SIGHTS][LOOKS];
-    size_t looks[HOSTS_SIGHTS];
-
-    for (size_t i = 0; i < count && i < HOSTS_SIGHTS; i++) {
-        looks[i] = looks_of(hosts, &sights[i], look[i]);
-        for (size_t k = 0; k < looks[i]; k++)
-            windows_prefetch(look[i][k].windows, look[i][k].key);
-    }
-    for (size_t i = 0; i < count && i < HOSTS_SIGHTS; i++)
-        for (size_t k = 0; k < looks[i]; k++)
-            windows_prefetch_row(look[i][k].windows, look[i][k].key, sights[i].now_ns, sights[i].begins);
 }

@@ -59,4 +59,32 @@ uint32_t mark_pair_flows(const struct mark *mark);
 /* Raises evidence when value reaches the counter's limit. window: where it was counted, or NULL. */
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window);
 
+/* Counts that only serve as features; they follow the counters in the keys. */
+enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE };
+
+/* The window's key of a counter, or of such a count. */
+static inline uint64_t mark_key(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra)
+{
+    uint64_t key = window_mix(what + 1, extra);
+
+    if (scope == LIMIT_PAIR || scope == LIMIT_SOURCE)
+        key = window_mix(key, mark->source_hash);
+    if (scope == LIMIT_PAIR || scope == LIMIT_TARGET)
+        key = window_mix(key, mark->target_hash);
+    return key | (key == 0);
+}
+
+/* Which ports and hosts an attempt is counted for, until it is answered. UDP has its own windows. */
+static inline uint64_t mark_attempt_extra(const struct mark *mark)
+{
+    return mark->protocol;
+}
+
+static inline uint64_t mark_flow_extra(const struct mark *mark)
+{
+    return (uint64_t)mark->protocol << 16 | mark->target_port;
+}
+
+enum counter mark_hosts_counter(const struct mark *mark); /* which one an attempt at another host is counted by */
+
 #endif
