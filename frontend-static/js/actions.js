@@ -232,7 +232,7 @@ export function createActions(store, makeLink) {
       }
     },
     async loadCharts() {
-      const to = Math.ceil(api.serverNow() / 60000) * 60000;
+      const to = Math.ceil(api.serverNow() / 3600e3) * 3600e3; // whole hours, as the server counts them
       const from = to - 24 * 3600e3;
       const query = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
       try {

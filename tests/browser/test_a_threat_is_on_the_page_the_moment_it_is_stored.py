@@ -1,3 +1,5 @@
+import re
+
 from browser import expect, threat
 
 
@@ -75,3 +77,27 @@ def test_pause_stops_the_list_but_not_the_count(site, signed_in):
     expect(page.locator("[data-stat=total]")).to_have_text("3")
     page.get_by_role("button", name="Resume").click()
     expect(page.locator("tbody tr[data-id]")).to_have_count(3)
+
+
+def test_a_span_of_the_timeline_leads_to_its_threats_by_mouse_and_by_keyboard(site, signed_in):
+    site.send(threat(1), threat(2))
+    page = signed_in()
+    plot = page.locator("svg.timeline")
+    expect(plot.locator("rect[class^=fill-]").first).to_be_attached()
+    box = plot.bounding_box()
+    page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 40)
+    expect(page.get_by_text(re.compile(r"\d\d:\d\d – \d\d:\d\d: 2"))).to_be_visible()
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] - 80, box["y"] + 40)
+    page.mouse.up()
+    expect(page).to_have_url(re.compile(r"#/history\?from=.+&to=.+"))
+    expect(page.locator("tbody tr[data-id]")).to_have_count(2)
+    page.go_back()
+    turn = page.get_by_role("button", name="Table")
+    turn.focus()
+    page.keyboard.press("Enter")
+    slot = page.get_by_role("region", name="Threats over time").get_by_role("button").last
+    slot.focus()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"#/history\?from=.+&to=.+"))
+    expect(page.locator("tbody tr[data-id]")).to_have_count(2)

@@ -6,6 +6,7 @@ import * as f from "../format.js";
 const STACK = ["low", "medium", "high", "critical"];
 const WIDE = 360;
 const HIGH = 96;
+const HOURS = 24;
 
 // A stack a slot of time; dragging over it gives a span. Gives {node, draw(statistics)}.
 export function timeline({ onSpan }) {
@@ -23,10 +24,12 @@ export function timeline({ onSpan }) {
   let from = null;
   let slots = [];
   let most = "";
+  let pointer = null; // where it stands, as a part of the width
   const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
   // What stands under the pointer is read out in the head of the chart.
   const readOut = (at) => {
+    pointer = at;
     const i = at === null ? -1 : Math.min(slots.length - 1, Math.floor(at * slots.length));
     const width = WIDE / (slots.length || 1);
     mark.setAttribute("x", Math.max(0, i) * width);
@@ -60,14 +63,14 @@ export function timeline({ onSpan }) {
     from = null;
     brush.setAttribute("width", 0);
     const at = (part) => new Date(span.from + part * (span.to - span.from)).toISOString();
-    if ((b - a) * WIDE > 4) onSpan(at(a), at(b));
+    if ((b - a) * WIDE > 4) onSpan(at(Math.floor(a * HOURS) / HOURS), at(Math.ceil(b * HOURS) / HOURS));
   });
 
   return {
     node,
     draw(value) {
       span = { from: value.from, to: value.to };
-      slots = slotted(value.timeline ?? [], span, 48);
+      slots = slotted(value.timeline ?? [], span, HOURS);
       const top = Math.max(1, ...slots.map((x) => x.total));
       const width = WIDE / slots.length;
       const rects = slots.flatMap((slot, i) => {
@@ -80,7 +83,7 @@ export function timeline({ onSpan }) {
       });
       put(plot, s("line", { class: "base", x1: 0, x2: WIDE, y1: HIGH, y2: HIGH }), mark, ...rects, brush);
       most = slots.some((x) => x.total) ? T.charts.most(f.compact(top)) : "";
-      readOut(null);
+      readOut(pointer);
       put(axis, [0, 0.25, 0.5, 0.75, 1].map((p) => h("span", {}, clock.format(span.from + p * (span.to - span.from)))));
       table.draw([T.charts.from, ...f.SEVERITIES.map((n) => T.severity[n])],
         slots.filter((x) => x.total).map((x) => [h("button", { type: "button", class: "link", title: T.charts.show,

@@ -11,18 +11,22 @@ export function mount(root, store, actions) {
   const detector = h("div");
   const models = h("div");
   const decided = h("div");
+  const panels = h("div", { class: "panels", hidden: true });
   const isAdmin = store.get().session.user?.role === "admin";
   const check = isAdmin ? button(T.sensors.check, actions.shield(async () => {
     const { ms } = await actions.api.post("/api/network/test-connection");
     actions.notify(`${T.sensors.health} ${T.sensors.healthy}${Number.isFinite(ms) ? ` (${f.count(ms)} ms)` : ""}.`);
   })) : null;
   put(root, h("div", { class: "view view-sensors" },
-    h("header", { class: "view-head" }, h("h1", {}, T.sensors.title), h("span", { class: "spacer" }), check), state, cards,
+    h("header", { class: "view-head" }, h("h1", {}, T.sensors.title), h("span", { class: "spacer" }), check), state, cards, panels));
+  put(panels,
     h("section", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, T.sensors.health)), detector),
     h("section", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, T.sensors.models)), models),
-    h("section", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, T.sensors.decided)), decided)));
+    h("section", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, T.sensors.decided)), decided));
 
   const draw = (now, before) => {
+    // All at once, so that nothing moves about.
+    panels.hidden = !(now.sensors.items || now.sensors.error) || !(now.monitor.value || now.monitor.error) || !(now.statistics.value || now.statistics.error);
     if (now.sensors !== before?.sensors) {
       const { items, error } = now.sensors;
       put(cards, (items ?? []).map(sensorCard));
