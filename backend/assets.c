@@ -6,6 +6,7 @@
 #include "backend/doc.h"
 #include "backend/form.h"
 #include "backend/geo.h"
+#include "backend/listing.h"
 #include "backend/reverse.h"
 #include "backend/search.h"
 #include "backend/store.h"
@@ -82,17 +83,19 @@ static bool stored_row(void *context, const char *id, int64_t version, const cha
     return true;
 }
 
+static cJSON *asset_row(void *context, const char *id, int64_t version, const char *json)
+{
+    (void)context;
+    (void)id;
+    (void)version;
+    return json_parse(json, strlen(json), NULL);
+}
+
 static void assets_get(struct http_request *request, void *context)
 {
-    cJSON *list = cJSON_CreateArray();
-    struct err err = {0};
+    static const struct listing all = {.kind = "asset", .name = "assets", .limit = ASSETS_MAX, .row = asset_row};
 
-    if (store_doc_list(((struct api *)context)->store, "asset", NULL, false, ASSETS_MAX, stored_row, list, &err)) {
-        doc_answer_list(request, "assets", list);
-        return;
-    }
-    cJSON_Delete(list);
-    api_fail(request, &err);
+    listing_answer(request, ((struct api *)context)->store, &all);
 }
 
 /* False: answered with 400. */

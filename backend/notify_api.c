@@ -3,6 +3,7 @@
 #include "backend/audit.h"
 #include "backend/detector_client.h"
 #include "backend/form.h"
+#include "backend/listing.h"
 #include "backend/notify.h"
 #include "backend/store.h"
 #include "backend/watch.h"
@@ -31,33 +32,24 @@ static cJSON *target_with_state(struct api *api, const struct target *target)
     return o;
 }
 
-struct listing {
-    struct api *api;
-    cJSON *list;
-};
-
-static bool target_row(void *context, const char *id, int64_t version, const char *json)
+static cJSON *target_row(void *context, const char *id, int64_t version, const char *json)
 {
-    struct listing *listing = context;
+    struct api *api = context;
     struct target *target = calloc(1, sizeof *target);
+    cJSON *row = NULL;
 
-    if (target != NULL && target_read(target, id, version, json))
-        cJSON_AddItemToArray(listing->list, target_with_state(listing->api, target));
+    if (target != NULL && target_read(target, api->seal, id, version, json, NULL))
+        row = target_with_state(api, target);
     free(target);
-    return true;
+    return row;
 }
 
 static void targets_get(struct http_request *request, void *context)
 {
-    struct listing listing = {.api = context, .list = cJSON_CreateArray()};
-    struct err err = {0};
+    const struct listing all = {
+        .kind = kind, .name = "notifications", .limit = NOTIFY_TARGETS, .row = target_row, .context = context};
 
-    if (store_doc_list(listing.api->store, kind, NULL, false, NOTIFY_TARGETS, target_row, &listing, &err)) {
-        doc_answer_list(request, "notifications", listing.list);
-        return;
-    }
-    cJSON_Delete(listing.list);
-    api_fail(request, &err);
+    listing_answer(request, ((struct api *)context)->store, &all);
 }
 
 /* The secret is shown in the answer that made it, and never again. */

@@ -2,6 +2,7 @@
 #include "backend/api.h"
 #include "backend/audit.h"
 #include "backend/form.h"
+#include "backend/listing.h"
 #include "backend/store.h"
 #include "backend/suppression.h"
 #include "backend/triage.h"
@@ -128,35 +129,29 @@ static cJSON *rule_to_json(struct store *store, const struct suppression *rule)
     return o;
 }
 
-struct listing {
-    struct store *store;
-    cJSON *list;
-};
-
-static bool list_row(void *context, const char *id, int64_t version, const char *json)
+static cJSON *rule_row(void *context, const char *id, int64_t version, const char *json)
 {
-    struct listing *listing = context;
     struct suppression *rule = calloc(1, sizeof *rule);
+    cJSON *row = NULL;
 
     if (rule != NULL && suppression_read(rule, id, version, json))
-        cJSON_AddItemToArray(listing->list, rule_to_json(listing->store, rule));
+        row = rule_to_json(context, rule);
     free(rule);
-    return true;
+    return row;
 }
 
 static void suppressions_get(struct http_request *request, void *context)
 {
     struct api *api = context;
-    struct listing listing = {.store = api->store, .list = cJSON_CreateArray()};
-    struct err err = {0};
+    const struct listing all = {.kind = kind,
+                                .name = "suppressions",
+                                .newest_first = true,
+                                .limit = SUPPRESSIONS_MAX,
+                                .row = rule_row,
+                                .context = api->store};
 
     suppressions_flush(api->suppressions);
-    if (store_doc_list(api->store, kind, NULL, true, SUPPRESSIONS_MAX, list_row, &listing, &err)) {
-        doc_answer_list(request, "suppressions", listing.list);
-        return;
-    }
-    cJSON_Delete(listing.list);
-    api_fail(request, &err);
+    listing_answer(request, api->store, &all);
 }
 
 /* --- changes --- */
