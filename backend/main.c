@@ -58,6 +58,8 @@ static const struct option_row rows[] = {
      "the oldest go beyond so many (0: no limit)"},
     {"allow-private-targets", "BACKEND_ALLOW_PRIVATE_TARGETS", OPT_FLAG, AT(allow_private_targets), 0, 0, NULL,
      "notices may go to loopback, private and link-local addresses"},
+    {"retention-disk", "BACKEND_RETENTION_DISK", OPT_NUMBER, AT(retention_disk), 0, 95, "80",
+     "percent of its disk that the store may take; the oldest go beyond that (0: no limit)"},
     {"geo-file", "BACKEND_GEO_FILES", OPT_LIST, AT(geo_files), 0, 0, NULL,
      ".mmdb file that tells where addresses are; may be repeated"},
     {"log-level", "BACKEND_LOG_LEVEL", OPT_TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},

@@ -40,29 +40,56 @@ static bool nothing(void *context, int64_t seq, const char *json)
     return false;
 }
 
-static bool by_count(struct api *api, int64_t now_ms, int64_t *removed, struct err *err)
+/* The oldest go, a bounded number a round. */
+static bool forget(struct api *api, int64_t now_ms, int64_t count, int64_t *removed, struct err *err)
+{
+    struct removal removal = {.api = api};
+    bool ok = count <= 0 || removal_run(&removal, now_ms + 1, true, count < ROUND_MAX ? count : ROUND_MAX, err);
+
+    *removed += removal.count;
+    return ok;
+}
+
+static bool count_all(struct store *store, int64_t *total, struct err *err)
 {
     const struct store_query query = {.with_suppressed = true, .limit = 1};
-    struct removal removal = {.api = api};
-    int64_t total = -1, excess;
-    bool ok;
+
+    *total = -1;
+    return store_find(store, &query, nothing, NULL, total, err);
+}
+
+static bool by_count(struct api *api, int64_t now_ms, int64_t *removed, struct err *err)
+{
+    int64_t total;
 
     if (api->settings->retention_threats == 0)
         return true;
-    if (!store_find(api->store, &query, nothing, NULL, &total, err))
-        return false;
-    excess = total - api->settings->retention_threats;
-    if (excess <= 0)
+    return count_all(api->store, &total, err) &&
+           forget(api, now_ms, total - api->settings->retention_threats, removed, err);
+}
+
+/* What a threat takes is guessed from all of them, so it may need several rounds. */
+static bool by_disk(struct api *api, int64_t now_ms, int64_t *removed, struct err *err)
+{
+    int64_t bytes = 0, disk = 0, allowed, total;
+
+    if (api->settings->retention_disk == 0)
         return true;
-    ok = removal_run(&removal, now_ms + 1, true, excess < ROUND_MAX ? excess : ROUND_MAX, err);
-    *removed += removal.count;
-    return ok;
+    if (!store_size(api->store, &bytes, &disk, err))
+        return false;
+    allowed = disk / 100 * api->settings->retention_disk;
+    if (disk == 0 || bytes <= allowed)
+        return true;
+    return count_all(api->store, &total, err) &&
+           forget(api, now_ms, 1 + (int64_t)((double)total * (double)(bytes - allowed) / (double)bytes), removed,
+                  err);
 }
 
 bool retention_round(struct api *api, int64_t now_ms, int64_t *removed, struct err *err)
 {
     *removed = 0;
-    return by_age(api, now_ms, removed, err) && by_count(api, now_ms, removed, err);
+    return by_age(api, now_ms, removed, err) && by_count(api, now_ms, removed, err) &&
+           by_disk(api, now_ms, removed, err);
 }
 
 static void *run(void *context)

@@ -1,4 +1,5 @@
-/* retention.h: forgets old threats, by age and by count. Escalated and commented ones stay. */
+/* retention.h: forgets old threats, by age, by count and by their share of the disk. Escalated and commented ones
+ * stay. */
 #ifndef BACKEND_RETENTION_H
 #define BACKEND_RETENTION_H
 

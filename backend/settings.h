@@ -24,10 +24,10 @@ struct settings {
     bool secure_cookies; /* the cookie gets "Secure" (behind TLS) */
     long session_hours;
     long max_streams, streams_per_user;
-    long retention_days, retention_threats; /* 0: no limit */
-    bool allow_private_targets;             /* notices may go to loopback, private and link-local addresses */
-    struct config_list geo_files;           /* databases of places, see geo.h */
-    bool reverse_names;                     /* ask the name service for host names, see reverse.h */
+    long retention_days, retention_threats, retention_disk; /* 0: no limit; the last in percent */
+    bool allow_private_targets;   /* notices may go to loopback, private and link-local addresses */
+    bool reverse_names;           /* ask the name service for host names, see reverse.h */
+    struct config_list geo_files; /* databases of places, see geo.h */
     const char *log_level;
     bool log_json;
 };

@@ -158,6 +158,11 @@ bool store_follow(struct store *store, int64_t after_seq,
     return store->ops->follow(store, after_seq, each, context, err);
 }
 
+bool store_size(struct store *store, int64_t *bytes, int64_t *disk, struct err *err)
+{
+    return store->ops->size(store, bytes, disk, err);
+}
+
 bool store_backup(struct store *store, const char *path, struct err *err)
 {
     return store->ops->backup(store, path, err);

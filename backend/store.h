@@ -151,6 +151,10 @@ bool store_follow(struct store *store, int64_t after_seq,
 
 /* --- upkeep --- */
 
+/* How much it holds (what was freed inside of it not counted), and how large the disk is that it lies on (0: not
+ * known). */
+bool store_size(struct store *store, int64_t *bytes, int64_t *disk, struct err *err);
+
 /* A whole copy of the running store into a new file, while it goes on working. SQLite only: MongoDB has mongodump
  * (ERR_DENIED says so). */
 bool store_backup(struct store *store, const char *path, struct err *err);

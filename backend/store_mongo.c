@@ -462,6 +462,33 @@ static bool mongo_ping(struct store *store, struct err *err)
     return ok;
 }
 
+static bool mongo_size(struct store *store, int64_t *bytes, int64_t *disk, struct err *err)
+{
+    struct mongo_call call;
+    bson_t *command, answer;
+    bson_iter_t at;
+    bson_error_t error;
+    bool ok;
+
+    *bytes = *disk = 0;
+    if (!mongo_enter(MONGO_STORE(store), &call, err))
+        return false;
+    command = BCON_NEW("dbStats", BCON_INT32(1));
+    ok = mongoc_client_read_command_with_opts(call.client, call.store->database, command, NULL, NULL, &answer,
+                                              &error) ||
+         mongo_failed(&error, "dbStats", err);
+    if (ok && bson_iter_init_find(&at, &answer, "dataSize"))
+        *bytes = (int64_t)bson_iter_as_double(&at);
+    if (ok && bson_iter_init_find(&at, &answer, "indexSize"))
+        *bytes += (int64_t)bson_iter_as_double(&at);
+    if (ok && bson_iter_init_find(&at, &answer, "fsTotalSize"))
+        *disk = (int64_t)bson_iter_as_double(&at);
+    bson_destroy(&answer);
+    bson_destroy(command);
+    mongo_leave(&call);
+    return ok;
+}
+
 static bool mongo_backup(struct store *store, const char *path, struct err *err)
 {
     (void)store;
@@ -507,6 +534,7 @@ static const struct store_ops ops = {
     .doc_list = mongo_doc_list,
     .doc_generation = mongo_doc_generation,
     .follow = mongo_follow,
+    .size = mongo_size,
     .backup = mongo_backup,
 };
 

@@ -56,6 +56,7 @@ struct store_ops {
                      store_each_doc *each, void *context, struct err *err);
     bool (*doc_generation)(struct store *store, const char *kind, int64_t *generation, struct err *err);
     bool (*follow)(struct store *store, int64_t after_seq, store_follower *each, void *context, struct err *err);
+    bool (*size)(struct store *store, int64_t *bytes, int64_t *disk, struct err *err);
     bool (*backup)(struct store *store, const char *path, struct err *err);
 };
 

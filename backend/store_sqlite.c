@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -351,6 +352,30 @@ static bool sqlite_ping(struct store *store, struct err *err)
     return sqlite_commit(s, err);
 }
 
+static bool sqlite_size(struct store *store, int64_t *bytes, int64_t *disk, struct err *err)
+{
+    struct sqlite_store *s = SQLITE_STORE(store);
+    struct sqlite_connection *reader = sqlite_lend(s, err);
+    struct statvfs info;
+    sqlite3_stmt *get;
+    bool ok;
+
+    if (reader == NULL)
+        return false;
+    get = sqlite_statement(reader,
+                           "SELECT (page_count - freelist_count) * page_size FROM pragma_page_count, "
+                           "pragma_freelist_count, pragma_page_size",
+                           err);
+    ok = get != NULL && (sqlite3_step(get) == SQLITE_ROW || sqlite_failed(reader, "size", err));
+    if (ok)
+        *bytes = sqlite3_column_int64(get, 0);
+    if (get != NULL)
+        sqlite3_reset(get);
+    sqlite_return(s, reader);
+    *disk = ok && statvfs(s->path, &info) == 0 ? (int64_t)info.f_blocks * (int64_t)info.f_frsize : 0;
+    return ok;
+}
+
 static bool sqlite_backup(struct store *store, const char *path, struct err *err)
 {
     struct sqlite_store *s = SQLITE_STORE(store);
@@ -406,6 +431,7 @@ static const struct store_ops ops = {
     .doc_remove = sqlite_doc_remove,
     .doc_list = sqlite_doc_list,
     .doc_generation = sqlite_doc_generation,
+    .size = sqlite_size,
     .backup = sqlite_backup,
 };
 
