@@ -1,10 +1,13 @@
 /* metrics.c: how the process is, for probes and for Prometheus. Nothing secret, no names of people. */
 #include "backend/metrics.h"
 
+#include "backend/auth.h"
 #include "backend/bus.h"
 #include "backend/committer.h"
 #include "backend/hub.h"
+#include "backend/notify.h"
 #include "backend/openapi.h"
+#include "backend/password.h"
 #include "backend/sensors.h"
 #include "backend/store.h"
 #include "common/clock.h"
@@ -64,6 +67,18 @@ static void add_streams(struct api *api, struct text *out)
     number(out, "replays_total", "counter", "Replays from memory.", (double)bus.replays);
 }
 
+static void add_people(struct api *api, struct text *out)
+{
+    struct notify_figures notices;
+
+    notify_totals(api->notify, &notices);
+    number(out, "notices_sent_total", "counter", "Notices that were delivered.", (double)notices.sent);
+    number(out, "notices_failed_total", "counter", "Tries that failed.", (double)notices.failed);
+    number(out, "notices_dropped_total", "counter", "Notices beyond what may wait.", (double)notices.dropped);
+    number(out, "outbox", "gauge", "Notices that wait.", (double)notices.pending);
+    number(out, "password_checks_total", "counter", "Passwords tried.", (double)passwords_runs(api->auth->passwords));
+}
+
 static void add_process(struct api *api, struct text *out)
 {
     size_t sensors[3];
@@ -92,6 +107,7 @@ void metrics_write(struct api *api, struct text *out)
               THREATLINE_VERSION, store_kind(api->store));
     add_commits(api, out);
     add_streams(api, out);
+    add_people(api, out);
     add_process(api, out);
 }
 

@@ -118,6 +118,21 @@ static bool reload(void *context, struct err *err)
 
 bool notify_figures(struct notify *notify, const char *target, struct notify_figures *out)
 {
+void notify_totals(struct notify *notify, struct notify_figures *out)
+{
+    *out = (struct notify_figures){0};
+    pthread_mutex_lock(&notify->lock);
+    for (size_t i = 0; i < notify->box_count; i++) {
+        const struct notify_figures *box = &notify->boxes[i]->figures;
+
+        out->sent += box->sent;
+        out->failed += box->failed;
+        out->dropped += box->dropped;
+        out->pending += box->pending;
+    }
+    pthread_mutex_unlock(&notify->lock);
+}
+
     const struct mailbox *box;
 
     pthread_mutex_lock(&notify->lock);

@@ -40,6 +40,8 @@ struct notify_figures {
 };
 bool notify_figures(struct notify *notify, const char *target, struct notify_figures *out);
 
+/* All targets together; the outbox is that of the store. */
+void notify_totals(struct notify *notify, struct notify_figures *out);
 /* Puts a dead letter back into the outbox, due now. ERR_NOT_FOUND. */
 bool notify_replay(struct notify *notify, const char *id, struct err *err);
 /* Sends a made-up threat to the target, once, now, on a thread of its own. */

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct passwords {
     pthread_mutex_t lock; /* guards the two counts; held for a moment, never over a hash */
     pthread_cond_t left;
     int running, waiting;
+    _Atomic uint64_t runs;
 };
 
 struct passwords *passwords_create(void)
@@ -81,5 +83,11 @@ bool passwords_fit(struct passwords *passwords, const char *hash, const char *te
         return false;
     *fits = crypto_pwhash_str_verify(hash != NULL ? hash : nobody, text, strlen(text)) == 0 && hash != NULL;
     leave(passwords);
+    atomic_fetch_add(&passwords->runs, 1);
     return true;
+}
+
+uint64_t passwords_runs(struct passwords *passwords)
+{
+    return atomic_load(&passwords->runs);
 }

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { PASSWORD_HASH = 128, PASSWORD_MIN = 8, PASSWORD_MAX = 256, PASSWORD_AT_ONCE = 2, PASSWORD_WAITING = 12 };
 
@@ -17,6 +18,8 @@ struct passwords *passwords_create(void); /* NULL when memory is out */
 void passwords_free(struct passwords *passwords);
 
 bool passwords_hash(struct passwords *passwords, const char *text, char out[PASSWORD_HASH], struct err *err);
+/* How often Argon2id ran for a login: the same for a name that exists and for one that does not. */
+uint64_t passwords_runs(struct passwords *passwords);
 /* hash NULL: there is no such user; takes the same time and does not fit. False: could not be tried. */
 bool passwords_fit(struct passwords *passwords, const char *hash, const char *text, bool *fits, struct err *err);
 
