@@ -71,7 +71,7 @@ static const struct option_row rows[] = {
 static const struct config_program program = {
     .name = "threatline-backend",
     .version = THREATLINE_VERSION,
-    .usage = "[options] [user add NAME ROLE | user passwd NAME | user list]",
+    .usage = "[options] [user add NAME ROLE | user passwd NAME | user list | backup FILE]",
     .about = "Receives threats, stores them durably, and shows them live: API, event stream and dashboard.",
     .rows = rows,
     .row_count = sizeof rows / sizeof *rows,
@@ -129,7 +129,7 @@ static void serve(struct service *service, const sigset_t *signals)
     }
 }
 
-/* "user ...": one command on the store, without a server. */
+/* "user ..." and "backup FILE": one command on the store, without a server. */
 static int command(const struct settings *settings, const struct config_list *words)
 {
     char *arguments[CONFIG_LIST_MAX];
@@ -138,6 +138,12 @@ static int command(const struct settings *settings, const struct config_list *wo
 
     if (strcmp(words->items[0], "user") != 0) {
         fprintf(stderr, "threatline-backend: unknown argument \"%s\"\n", words->items[0]);
+    if (strcmp(words->items[0], "backup") == 0 && words->count == 2) {
+        if (service_backup(settings, words->items[1], &err))
+            return EXIT_FINE;
+        fprintf(stderr, "threatline-backend: %s\n", err.text);
+        return EXIT_FAILED;
+    }
         return EXIT_WRONG;
     }
     for (size_t i = 1; i < words->count; i++)

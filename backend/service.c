@@ -244,6 +244,16 @@ struct service *service_open(const struct settings *settings, struct err *err)
     service->api.started_ms = clock_now_ms();
     atomic_init(&service->api.export_places, EXPORTS_AT_ONCE);
     if (open_rooms(service, err))
+bool service_backup(const struct settings *settings, const char *file, struct err *err)
+{
+    struct api api = {.settings = settings};
+    bool ok = open_store(&api, err) && store_backup(api.store, file, err);
+
+    if (api.store != NULL)
+        store_close(api.store);
+    return ok;
+}
+
         return service;
     service_close(service);
     return NULL;

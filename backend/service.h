@@ -11,6 +11,9 @@ struct service;
 /* The command "user": see console.h. False: the store cannot be opened. */
 bool service_users(const struct settings *settings, int argc, char **argv, int *status, struct err *err);
 
+/* The command "backup FILE": a whole copy of the store, while another process may be serving it. */
+bool service_backup(const struct settings *settings, const char *file, struct err *err);
+
 struct service *service_open(const struct settings *settings, struct err *err);
 void service_close(struct service *service);
 
