@@ -30,6 +30,7 @@ struct metrics;
 struct detectors;
 struct uploads;
 struct webhook;
+struct seal;
 
 struct api {
     const struct settings *settings;
@@ -37,6 +38,7 @@ struct api {
     struct committer *committer;
     struct bus *bus;
     struct hub *hub;
+    struct seal *seal;                 /* of secrets in the store (seal.h) */
     struct watch *watch;               /* this and the next five: people_open, people_close (people.h) */
     struct auth *auth;                 /* people, sessions, keys (auth.h) */
     struct suppressions *suppressions; /* NULL until that room exists */

@@ -152,9 +152,12 @@ static void blocklist_get(struct http_request *request, void *context)
 {
     struct feed feed = {.format = FORMAT_JSON, .text = {.max = 16 * 1024 * 1024}, .other = {.max = 16 * 1024 * 1024}};
     char format[8];
+    bool given;
     struct err err = {0};
 
-    if (http_query(request, "format", format, sizeof format) && strcmp(format, "txt") == 0)
+    if (!api_query_text(request, "format", format, sizeof format, &given))
+        return;
+    if (strcmp(format, "txt") == 0)
         feed.format = FORMAT_TEXT;
     else if (strcmp(format, "nft") == 0)
         feed.format = FORMAT_NFT;

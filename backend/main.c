@@ -34,6 +34,8 @@ static const struct option_row rows[] = {
      "secrets that sensors sign with, one \"name whsec_...\" a line; read again on SIGHUP"},
     {"jwt-key-file", "BACKEND_JWT_KEY_FILE", OPT_TEXT, AT(jwt_key_file), 0, 0, NULL,
      "key of the login tokens, 32 bytes or more; without it one is made and kept in the store"},
+    {"secret-key-file", "BACKEND_SECRET_KEY_FILE", OPT_TEXT, AT(secret_key_file), 0, 0, NULL,
+     "key that closes the secrets of notices in the store (64 hex digits); without it data-dir/secret.key is made"},
     {"static-dir", "BACKEND_STATIC_DIR", OPT_TEXT, AT(static_dir), 0, 0, "frontend-static", "files of the dashboard"},
     {"trusted-networks", "BACKEND_TRUSTED_NETWORKS", OPT_LIST, AT(trusted_networks), 0, 0, "127.0.0.0/8",
      "may use the webhook without a credential (\"none\": nobody)"},
@@ -56,16 +58,16 @@ static const struct option_row rows[] = {
      "threats older than that go (0: never), escalated and commented ones stay"},
     {"retention-threats", "BACKEND_RETENTION_THREATS", OPT_NUMBER, AT(retention_threats), 0, 1e12, "10000000",
      "the oldest go beyond so many (0: no limit)"},
-    {"allow-private-targets", "BACKEND_ALLOW_PRIVATE_TARGETS", OPT_FLAG, AT(allow_private_targets), 0, 0, NULL,
-     "notices may go to loopback, private and link-local addresses"},
     {"retention-disk", "BACKEND_RETENTION_DISK", OPT_NUMBER, AT(retention_disk), 0, 95, "80",
      "percent of its disk that the store may take; the oldest go beyond that (0: no limit)"},
+    {"allow-private-targets", "BACKEND_ALLOW_PRIVATE_TARGETS", OPT_FLAG, AT(allow_private_targets), 0, 0, NULL,
+     "notices may go to loopback, private and link-local addresses"},
     {"geo-file", "BACKEND_GEO_FILES", OPT_LIST, AT(geo_files), 0, 0, NULL,
      ".mmdb file that tells where addresses are; may be repeated"},
-    {"log-level", "BACKEND_LOG_LEVEL", OPT_TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
-    {"log-json", "BACKEND_LOG_JSON", OPT_FLAG, AT(log_json), 0, 0, NULL, "log lines as JSON"},
     {"reverse-names", "BACKEND_REVERSE_NAMES", OPT_FLAG, AT(reverse_names), 0, 0, NULL,
      "ask the system's name service for host names of public addresses"},
+    {"log-level", "BACKEND_LOG_LEVEL", OPT_TEXT, AT(log_level), 0, 0, "info", "error, warn, info or debug"},
+    {"log-json", "BACKEND_LOG_JSON", OPT_FLAG, AT(log_json), 0, 0, NULL, "log lines as JSON"},
 };
 
 static const struct config_program program = {
@@ -136,14 +138,14 @@ static int command(const struct settings *settings, const struct config_list *wo
     struct err err = {0};
     int status = EXIT_FAILED;
 
-    if (strcmp(words->items[0], "user") != 0) {
-        fprintf(stderr, "threatline-backend: unknown argument \"%s\"\n", words->items[0]);
     if (strcmp(words->items[0], "backup") == 0 && words->count == 2) {
         if (service_backup(settings, words->items[1], &err))
             return EXIT_FINE;
         fprintf(stderr, "threatline-backend: %s\n", err.text);
         return EXIT_FAILED;
     }
+    if (strcmp(words->items[0], "user") != 0) {
+        fprintf(stderr, "threatline-backend: unknown argument \"%s\"\n", words->items[0]);
         return EXIT_WRONG;
     }
     for (size_t i = 1; i < words->count; i++)

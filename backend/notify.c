@@ -55,6 +55,7 @@ static struct mailbox *box_find(struct notify *notify, const char *id)
 }
 
 struct boxes {
+    const struct seal *seal;
     struct mailbox *items[NOTIFY_TARGETS];
     size_t count;
 };
@@ -65,7 +66,7 @@ static bool box_row(void *context, const char *id, int64_t version, const char *
     struct mailbox *box = calloc(1, sizeof *box);
     size_t at;
 
-    if (box == NULL || !target_read(&box->target, id, version, json)) {
+    if (box == NULL || !target_read(&box->target, boxes->seal, id, version, json, NULL)) {
         free(box);
         return true;
     }
@@ -88,6 +89,7 @@ static bool reload(void *context, struct err *err)
 
     if (fresh == NULL)
         return err_set(err, ERR_MEMORY, "notify: out of memory");
+    fresh->seal = notify->settings.seal;
     if (!store_doc_list(notify->settings.store, kind, NULL, false, NOTIFY_TARGETS, box_row, fresh, err)) {
         free(fresh);
         return false;
@@ -116,8 +118,6 @@ static bool reload(void *context, struct err *err)
     return true;
 }
 
-bool notify_figures(struct notify *notify, const char *target, struct notify_figures *out)
-{
 void notify_totals(struct notify *notify, struct notify_figures *out)
 {
     *out = (struct notify_figures){0};
@@ -133,6 +133,8 @@ void notify_totals(struct notify *notify, struct notify_figures *out)
     pthread_mutex_unlock(&notify->lock);
 }
 
+bool notify_figures(struct notify *notify, const char *target, struct notify_figures *out)
+{
     const struct mailbox *box;
 
     pthread_mutex_lock(&notify->lock);
@@ -526,7 +528,8 @@ struct notify *notify_create(const struct notify_settings *settings, struct watc
     pthread_cond_init(&notify->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     notify->watch = watch;
-    if (!watch_add(watch, kind, reload, notify, err) || !watch_add(watch, "replay", notify_replays, notify, err)) {
+    if (!targets_seal(settings->store, settings->seal, err) || !watch_add(watch, kind, reload, notify, err) ||
+        !watch_add(watch, "replay", notify_replays, notify, err)) {
         notify_free(notify);
         return NULL;
     }

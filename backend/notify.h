@@ -22,10 +22,12 @@ enum { NOTIFY_TARGETS = 50, NOTIFY_PENDING = 1000, NOTIFY_TRIES = 10, NOTIFY_SEN
 struct notify;
 struct store;
 struct watch;
+struct seal;
 
 struct notify_settings {
     struct store *store;
-    bool all_addresses; /* also targets on loopback, private and link-local addresses */
+    const struct seal *seal; /* of the targets' secrets */
+    bool all_addresses;      /* also targets on loopback, private and link-local addresses */
 };
 
 /* Begins with what is stored from now on (or where the cursor stands). */
@@ -38,10 +40,10 @@ struct notify_figures {
     int64_t sent, failed, dropped, pending; /* of one target, by this backend */
     char last_error[200];
 };
-bool notify_figures(struct notify *notify, const char *target, struct notify_figures *out);
-
 /* All targets together; the outbox is that of the store. */
 void notify_totals(struct notify *notify, struct notify_figures *out);
+bool notify_figures(struct notify *notify, const char *target, struct notify_figures *out);
+
 /* Puts a dead letter back into the outbox, due now. ERR_NOT_FOUND. */
 bool notify_replay(struct notify *notify, const char *id, struct err *err);
 /* Sends a made-up threat to the target, once, now, on a thread of its own. */

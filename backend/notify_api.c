@@ -58,7 +58,8 @@ static void save(struct http_request *request, struct api *api, struct target *t
     struct err err = {0};
     cJSON *answer;
 
-    if (!doc_put(api->store, kind, target->id, NULL, target_to_doc(target), 0, expected, &target->version, &err)) {
+    if (!doc_put(api->store, kind, target->id, NULL, target_to_doc(target, api->seal), 0, expected, &target->version,
+                 &err)) {
         api_fail(request, &err);
         return;
     }
@@ -130,7 +131,7 @@ static struct target *fetch(struct http_request *request, struct api *api)
     bool ok = target != NULL || err_set(&err, ERR_MEMORY, "out of memory");
 
     ok = ok && store_doc_get(api->store, kind, id, &json, &version, &err);
-    if (ok && !target_read(target, id, version, json))
+    if (ok && !target_read(target, api->seal, id, version, json, NULL))
         ok = err_set(&err, ERR_NOT_FOUND, "notification %.60s: cannot be read", id);
     free(json);
     if (ok)

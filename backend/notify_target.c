@@ -3,6 +3,7 @@
 
 #include "backend/mail.h"
 #include "backend/search.h"
+#include "backend/store.h"
 #include "backend/syslog.h"
 #include "common/clock.h"
 #include "common/http_client.h"
@@ -10,6 +11,7 @@
 
 #include "backend/target_guard.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,19 +35,33 @@ static bool type_from_text(const char *text, enum target_type *type)
     return false;
 }
 
-bool target_read(struct target *out, const char *id, int64_t version, const char *json)
+/* False: the member is not there. A text that another key sealed reads as "" and locks the target. */
+static bool open_member(const cJSON *o, const char *name, const struct seal *seal, char *out, size_t size,
+                        bool *plain, bool *locked)
+{
+    const cJSON *member = json_member(o, name);
+
+    if (!cJSON_IsString(member))
+        return false;
+    *locked = !seal_open_text(seal, member->valuestring, out, size, plain) || *locked;
+    return true;
+}
+
+bool target_read(struct target *out, const struct seal *seal, const char *id, int64_t version, const char *json,
+                 bool *plain)
 {
     cJSON *o = json_parse(json, strlen(json), NULL);
     char type[16];
+    bool open = false;
     bool ok = o != NULL && strlen(id) < sizeof out->id && json_text(o, "name", out->name, sizeof out->name, NULL) &&
               json_text(o, "author", out->author, sizeof out->author, NULL) &&
               json_text(o, "type", type, sizeof type, NULL) && type_from_text(type, &out->type) &&
               json_text(o, "url", out->url, sizeof out->url, NULL) &&
-              json_text(o, "secret", out->secret, sizeof out->secret, NULL) &&
+              open_member(o, "secret", seal, out->secret, sizeof out->secret, &open, &out->locked) &&
               json_text(o, "from", out->from, sizeof out->from, NULL) &&
               json_text(o, "to", out->to, sizeof out->to, NULL) &&
               json_text(o, "username", out->username, sizeof out->username, NULL) &&
-              json_text(o, "password", out->password, sizeof out->password, NULL) &&
+              open_member(o, "password", seal, out->password, sizeof out->password, &open, &out->locked) &&
               json_text(o, "filter", out->filter, sizeof out->filter, NULL) &&
               json_flag(o, "enabled", &out->enabled, NULL) &&
               json_integer(o, "created", 0, INT64_MAX / 2, &out->created_ms, NULL);
@@ -53,11 +69,21 @@ bool target_read(struct target *out, const char *id, int64_t version, const char
     if (ok)
         snprintf(out->id, sizeof out->id, "%s", id);
     out->version = version;
+    if (plain != NULL)
+        *plain = open;
     cJSON_Delete(o);
     return ok;
 }
 
-cJSON *target_to_doc(const struct target *target)
+static void add_sealed(cJSON *o, const char *name, const struct seal *seal, const char *text)
+{
+    char sealed[SEAL_TEXT];
+
+    seal_close_text(seal, text, sealed);
+    cJSON_AddStringToObject(o, name, sealed);
+}
+
+cJSON *target_to_doc(const struct target *target, const struct seal *seal)
 {
     cJSON *o = cJSON_CreateObject();
 
@@ -65,11 +91,11 @@ cJSON *target_to_doc(const struct target *target)
     cJSON_AddStringToObject(o, "author", target->author);
     cJSON_AddStringToObject(o, "type", target_type_text(target->type));
     cJSON_AddStringToObject(o, "url", target->url);
-    cJSON_AddStringToObject(o, "secret", target->secret);
+    add_sealed(o, "secret", seal, target->secret);
     cJSON_AddStringToObject(o, "from", target->from);
     cJSON_AddStringToObject(o, "to", target->to);
     cJSON_AddStringToObject(o, "username", target->username);
-    cJSON_AddStringToObject(o, "password", target->password);
+    add_sealed(o, "password", seal, target->password);
     cJSON_AddStringToObject(o, "filter", target->filter);
     cJSON_AddBoolToObject(o, "enabled", target->enabled);
     cJSON_AddNumberToObject(o, "created", (double)target->created_ms);
@@ -95,6 +121,48 @@ cJSON *target_to_json(const struct target *target)
     doc_add_time(o, "createdAt", target->created_ms);
     cJSON_AddNumberToObject(o, "version", (double)target->version);
     return o;
+}
+
+struct open_rows {
+    const struct seal *seal;
+    cJSON *docs; /* by id */
+    cJSON *versions;
+};
+
+static bool open_row(void *context, const char *id, int64_t version, const char *json)
+{
+    struct open_rows *rows = context;
+    struct target *target = calloc(1, sizeof *target);
+    bool open = false;
+
+    if (target != NULL && target_read(target, rows->seal, id, version, json, &open) && open && !target->locked) {
+        cJSON_AddItemToObject(rows->docs, id, target_to_doc(target, rows->seal));
+        cJSON_AddNumberToObject(rows->versions, id, (double)version);
+    }
+    free(target);
+    return true;
+}
+
+bool targets_seal(struct store *store, const struct seal *seal, struct err *err)
+{
+    struct open_rows rows = {.seal = seal, .docs = cJSON_CreateObject(), .versions = cJSON_CreateObject()};
+    bool ok = store_doc_list(store, "target", NULL, false, INT_MAX, open_row, &rows, err);
+    cJSON *doc;
+
+    while (ok && (doc = cJSON_DetachItemFromArray(rows.docs, 0)) != NULL) {
+        const cJSON *version = json_member(rows.versions, doc->string);
+        char *id = strdup(doc->string);
+        struct err local = {0};
+
+        ok =
+            id != NULL &&
+            (doc_put(store, "target", id, NULL, doc, 0, (int64_t)cJSON_GetNumberValue(version), NULL, &local) ||
+             local.code == ERR_CONFLICT || local.code == ERR_NOT_FOUND || err_set(err, local.code, "%s", local.text));
+        free(id);
+    }
+    cJSON_Delete(rows.docs);
+    cJSON_Delete(rows.versions);
+    return ok;
 }
 
 /* --- from a request --- */
@@ -193,6 +261,13 @@ void target_from_form(struct form *form, enum form_need need, struct target *tar
                   sizeof target->secret) &&
         !signature_key_from_text(target->secret, &key, NULL))
         form_wrong(form, "secret", "whsec_ and base64 of 24 to 64 bytes");
+    if (target->locked) {
+        const char *secret = target->type == TARGET_EMAIL ? "password" : "secret";
+
+        if (!form_has(form, secret))
+            form_wrong(form, secret, "it again: what is stored was sealed with another key");
+        target->locked = false;
+    }
     if (form_text(form, "filter", FORM_OPTIONAL, 0, sizeof target->filter - 1, target->filter, sizeof target->filter))
         check_filter(form, target);
 }
@@ -303,6 +378,8 @@ bool target_deliver(const struct target *target, const struct notice *notice, st
     struct threat threat = {0};
     bool ok;
 
+    if (target->locked)
+        return err_set(err, ERR_DENIED, "%s", "its secret was sealed with another key: give it again");
     if (target->type == TARGET_WEBHOOK)
         return deliver_webhook(target, notice, client, all, err);
     if (!read_threat(notice->threat, &threat, err))

@@ -4,6 +4,7 @@
 
 #include "backend/doc.h"
 #include "backend/form.h"
+#include "backend/seal.h"
 #include "common/err.h"
 #include "common/signature.h"
 #include "common/threat.h"
@@ -21,6 +22,7 @@ struct target {
     char from[255], to[1025], username[129], password[257]; /* e-mail */
     char filter[2049];                                      /* query; "": everything */
     bool enabled;
+    bool locked; /* its secrets were sealed with another key: they must be given again */
     int64_t created_ms, version;
 };
 
@@ -31,9 +33,16 @@ struct notice {
     const char *threat; /* JSON text of the threat */
 };
 
+struct store;
+/* Seals what an older program left open in the store; done once at start, harmless when several do it. */
+bool targets_seal(struct store *store, const struct seal *seal, struct err *err);
+
 const char *target_type_text(enum target_type type);
-bool target_read(struct target *out, const char *id, int64_t version, const char *json);
-cJSON *target_to_doc(const struct target *target);
+/* A document of the store; its secrets are sealed. *plain (may be NULL) is set when an older program left one open.
+ */
+bool target_read(struct target *out, const struct seal *seal, const char *id, int64_t version, const char *json,
+                 bool *plain);
+cJSON *target_to_doc(const struct target *target, const struct seal *seal);
 cJSON *target_to_json(const struct target *target); /* for answers: without secrets */
 /* POST (need FORM_NEEDED) and PATCH: notes what is wrong in the form. */
 void target_from_form(struct form *form, enum form_need need, struct target *target);

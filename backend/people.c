@@ -32,7 +32,8 @@ const size_t people_route_count = sizeof people_routes / sizeof people_routes[0]
 
 bool people_open(struct api *api, struct err *err)
 {
-    const struct notify_settings notices = {api->store, api->settings->allow_private_targets};
+    const struct notify_settings notices = {
+        .store = api->store, .seal = api->seal, .all_addresses = api->settings->allow_private_targets};
 
     api->watch = watch_create(api->store);
     if (api->watch == NULL)

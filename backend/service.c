@@ -9,6 +9,7 @@
 #include "backend/hub.h"
 #include "backend/people.h"
 #include "backend/retention.h"
+#include "backend/seal.h"
 #include "backend/sensors.h"
 #include "backend/store.h"
 #include "backend/upload.h"
@@ -151,6 +152,17 @@ static bool open_streams(struct api *api, int64_t *last, struct err *err)
     return true;
 }
 
+static bool open_seal(struct api *api, struct err *err)
+{
+    const char *given = api->settings->secret_key_file;
+    char path[1100];
+
+    if (given == NULL || given[0] == '\0')
+        snprintf(path, sizeof path, "%s/secret.key", api->settings->data_dir);
+    api->seal = seal_open(given != NULL && given[0] != '\0' ? given : path, err);
+    return api->seal != NULL || err_prefix(err, "secret-key-file");
+}
+
 static bool open_intake(struct api *api, struct err *err)
 {
     const struct committer_settings committer = {.stored = events_stored, .context = api};
@@ -216,7 +228,7 @@ static bool open_rooms(struct service *service, struct err *err)
 
     return networks_read(&api->trusted, &api->settings->trusted_networks, err) &&
            networks_read(&api->proxies, &api->settings->trusted_proxies, err) && open_store(api, err) &&
-           open_streams(api, &last, err) && people_open(api, err) && open_intake(api, err) &&
+           open_streams(api, &last, err) && open_seal(api, err) && people_open(api, err) && open_intake(api, err) &&
            open_control(api, err) && events_follow(api, last, err) && people_start(api, err) &&
            (service->retention = retention_start(api, err)) != NULL && open_server(service, err);
 }
@@ -232,6 +244,16 @@ bool service_users(const struct settings *settings, int argc, char **argv, int *
     return true;
 }
 
+bool service_backup(const struct settings *settings, const char *file, struct err *err)
+{
+    struct api api = {.settings = settings};
+    bool ok = open_store(&api, err) && store_backup(api.store, file, err);
+
+    if (api.store != NULL)
+        store_close(api.store);
+    return ok;
+}
+
 struct service *service_open(const struct settings *settings, struct err *err)
 {
     struct service *service = calloc(1, sizeof *service);
@@ -244,16 +266,6 @@ struct service *service_open(const struct settings *settings, struct err *err)
     service->api.started_ms = clock_now_ms();
     atomic_init(&service->api.export_places, EXPORTS_AT_ONCE);
     if (open_rooms(service, err))
-bool service_backup(const struct settings *settings, const char *file, struct err *err)
-{
-    struct api api = {.settings = settings};
-    bool ok = open_store(&api, err) && store_backup(api.store, file, err);
-
-    if (api.store != NULL)
-        store_close(api.store);
-    return ok;
-}
-
         return service;
     service_close(service);
     return NULL;
@@ -276,6 +288,7 @@ void service_close(struct service *service)
     store_close(api->store);
     bus_free(api->bus);
     webhook_close(api->webhook);
+    seal_close(api->seal);
     sensors_free(api->sensors);
     free(service->routes);
     free(service);

@@ -15,6 +15,7 @@ struct settings {
     const char *admin_password_file;
     const char *webhook_secret_file;
     const char *jwt_key_file;
+    const char *secret_key_file; /* closes the secrets of notices in the store; NULL: made in data_dir */
     const char *static_dir;
     struct config_list trusted_networks; /* may use the webhook without a credential */
     struct config_list trusted_proxies;  /* may say X-Forwarded-For */

@@ -9,6 +9,8 @@
 #include "tests/unit/backend/fake_http.h"
 #include "tests/unit/backend/fake_store.h"
 
+#include <unistd.h>
+
 /* --- the way out is a fake --- */
 
 static int answer = 200, calls;
@@ -44,7 +46,22 @@ void http_reply_clear(struct http_reply *reply)
 
 /* --- a room --- */
 
+static struct seal *test_seal(void)
+{
+    char folder[] = "/tmp/threatline-seal-XXXXXX", path[64];
+    struct seal *seal;
+
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/key", folder);
+    seal = seal_open(path, NULL);
+    assert_non_null(seal);
+    unlink(path);
+    rmdir(folder);
+    return seal;
+}
+
 struct room {
+    struct seal *seal;
     struct store *store;
     struct watch *watch;
     struct notify *notify;
@@ -52,7 +69,7 @@ struct room {
 
 static void open_notify(struct room *room)
 {
-    struct notify_settings settings = {.store = room->store, .all_addresses = true};
+    struct notify_settings settings = {.store = room->store, .seal = room->seal, .all_addresses = true};
 
     room->watch = watch_create(room->store);
     room->notify = notify_create(&settings, room->watch, NULL);
@@ -73,6 +90,7 @@ static int begin(void **state)
     answer = 200;
     calls = 0;
     room->store = fake_store();
+    room->seal = test_seal();
     open_notify(room);
     *state = room;
     return 0;
@@ -84,6 +102,7 @@ static int end(void **state)
 
     close_notify(room);
     fake_store_free(room->store);
+    seal_close(room->seal);
     free(room);
     return 0;
 }
@@ -97,7 +116,7 @@ static void put_target(struct room *room, const char *id, const char *filter)
     snprintf(target.url, sizeof target.url, "http://%s.example/", id);
     snprintf(target.filter, sizeof target.filter, "%s", filter);
     signature_new_secret(target.secret);
-    assert_true(doc_put(room->store, "target", id, NULL, target_to_doc(&target), 0, -1, NULL, NULL));
+    assert_true(doc_put(room->store, "target", id, NULL, target_to_doc(&target, room->seal), 0, -1, NULL, NULL));
     watch_changed(room->watch, "target");
 }
 
@@ -245,7 +264,7 @@ static void a_store_that_is_away_delays_and_loses_nothing(void **state)
 
 static void only_the_holder_of_the_lease_tells(void **state)
 {
-    struct room *room = *state, other = {.store = room->store};
+    struct room *room = *state, other = {.store = room->store, .seal = room->seal};
 
     room->store->shared = true;
     open_notify(&other);
