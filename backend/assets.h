@@ -6,6 +6,8 @@
 #include "common/config.h"
 #include "common/err.h"
 
+#include <stdbool.h>
+
 enum { ASSETS_MAX = 10000, SEARCHES_MAX = 100 /* of one person */, NAMES_AT_ONCE = 200, GEO_FILES = 4 };
 
 struct assets;

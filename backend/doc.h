@@ -10,6 +10,7 @@
 
 enum { DOC_ID = 40 };
 struct store;
+struct http_request;
 
 /* "<front>_<ULID>"; front has at most 12 characters. */
 void doc_new_id(const char *front, int64_t now_ms, char out[DOC_ID]);
@@ -19,7 +20,6 @@ bool doc_put(struct store *store, const char *kind, const char *id, const char *
 void doc_add_time(cJSON *object, const char *name, int64_t ms); /* 0: null */
 
 /* {"success":true,"count":n,NAME:list}; takes list. */
-struct http_request;
 void doc_answer_list(struct http_request *request, const char *name, cJSON *list);
 /* {"success":true,NAME:one}; takes one. */
 void doc_answer_one(struct http_request *request, int status, const char *name, cJSON *one);
