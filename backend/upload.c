@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/multipart.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -80,6 +81,34 @@ static const char *base_name(const char *file)
     return base;
 }
 
+/* A name to show: whole characters, none of them a control, and never one of a folder. */
+static void show_name(const char *file, char *out, size_t size)
+{
+    const char *name = base_name(file);
+    size_t left = strlen(name), used = 0;
+
+    if (name[strspn(name, ".")] == '\0') {
+        name = "capture";
+        left = strlen(name);
+    }
+    while (left > 0) {
+        size_t n = utf8_char(name, left); /* 0: a stray byte */
+        bool plain = n > 1 || (n == 1 && (unsigned char)*name >= 0x20 && *name != 0x7f);
+
+        n = n == 0 ? 1 : n;
+        if (used + n >= size)
+            break;
+        if (plain)
+            memcpy(out + used, name, n);
+        else
+            out[used] = '_';
+        used += n;
+        name += n;
+        left -= n;
+    }
+    out[used] = '\0';
+}
+
 static bool on_part(void *context, const char *name, const char *file)
 {
     struct taking *taking = context;
@@ -87,7 +116,7 @@ static bool on_part(void *context, const char *name, const char *file)
     taking->here = !taking->found && file != NULL && strcmp(name, "pcap") == 0;
     if (taking->here) {
         taking->found = true;
-        snprintf(taking->job.file, sizeof taking->job.file, "%s", base_name(file));
+        show_name(file, taking->job.file, sizeof taking->job.file);
     }
     return true;
 }
