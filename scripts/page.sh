@@ -5,7 +5,7 @@ cd "$(dirname "$0")/.."
 out=$1
 rm -rf "$out.new"
 mkdir -p "$out.new"
-(cd frontend-static && find . -type f ! -name Dockerfile ! -name nginx.conf ! -name '*.gz') | while read -r file; do
+(cd frontend-static && find . -type f ! -name Dockerfile ! -name '*.conf' ! -name '*.gz') | while read -r file; do
     mkdir -p "$out.new/$(dirname "$file")"
     cp "frontend-static/$file" "$out.new/$file"
     gzip -9 -n -c "$out.new/$file" >"$out.new/$file.gz"

@@ -151,7 +151,7 @@ class Backend:
     def start(self, ready=True):
         self.process = subprocess.Popen(self.arguments, stdout=self.log, stderr=self.log, env=self.env)
         if ready:
-            wait_until(self.is_ready, 20)
+            wait_until(self.is_ready, 60)
         return self
 
     def is_ready(self):
@@ -159,7 +159,7 @@ class Backend:
             raise AssertionError(f"the backend ended with {self.process.returncode}:\n{self.logged()}")
         try:
             return requests.get(self.url("/readyz"), timeout=2).status_code == 200
-        except requests.ConnectionError:
+        except requests.RequestException:  # not there yet, or too busy
             return False
 
     def stop(self, how=signal.SIGTERM, seconds=15):

@@ -243,3 +243,28 @@ def test_an_idle_backend_is_small():
         assert b.resident_bytes() <= 21 * 1024 * 1024
     finally:
         b.close()
+
+
+def test_a_backup_is_a_whole_copy_made_while_the_backend_works(tmp_path):
+    import subprocess
+    from backend_fixture import PROGRAM
+    b = Backend().start()
+    try:
+        b.deliver([threat() for _ in range(50)])
+        copy = tmp_path / "copy" / "threatline.db"
+        copy.parent.mkdir()
+        run = lambda *o: subprocess.run([PROGRAM, "--data-dir", str(b.data_dir), "--static-dir", "", *o], env=b.env,
+                                        capture_output=True, text=True, timeout=60)
+        done = run("backup", str(copy))
+        assert done.returncode == 0, done.stderr
+        again = run("backup", str(copy))
+        assert again.returncode == 1 and "exists already" in again.stderr
+        assert run("backup").returncode == 2
+        b.send(threat())
+        other = Backend(data_dir=copy.parent).start()
+        try:
+            assert len(other.history()) == 50 and len(b.history()) == 51
+        finally:
+            other.close()
+    finally:
+        b.close()
