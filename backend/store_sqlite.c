@@ -291,8 +291,13 @@ struct sqlite_connection *sqlite_lend(struct sqlite_store *store, struct err *er
     if (found != NULL)
         found->lent = true;
     pthread_mutex_unlock(&store->pool_lock);
-    if (found == NULL)
+    if (found == NULL) {
         err_set(err, ERR_UNAVAILABLE, "store: every reader is busy");
+    } else if (found->db == NULL && !connect_to(found, store->path, false, err)) {
+        disconnect(found);
+        sqlite_return(store, found);
+        return NULL;
+    }
     return found;
 }
 
@@ -465,8 +470,6 @@ struct store *store_open_sqlite(const char *path, struct err *err)
              read_name(store, err) && sqlite_get_meta(&store->writer, "last_seq", &store->last_seq, err) &&
              sqlite_get_meta(&store->writer, "counted_seq", &store->counted_seq, err);
     }
-    for (size_t i = 0; ok && i < SQLITE_READERS; i++)
-        ok = connect_to(&store->readers[i], path, false, err);
     if (ok)
         return &store->base;
     sqlite_close(&store->base);

@@ -15,7 +15,7 @@
 enum { SQLITE_READERS = 6, SQLITE_STATEMENTS = 48, SQLITE_WAIT_MS = 4000 };
 
 struct sqlite_connection {
-    sqlite3 *db;
+    sqlite3 *db; /* NULL: not opened yet */
     const char *texts[SQLITE_STATEMENTS];
     sqlite3_stmt *statements[SQLITE_STATEMENTS];
     size_t count;
@@ -62,7 +62,8 @@ bool sqlite_run(struct sqlite_connection *connection, sqlite3_stmt *statement, s
 bool sqlite_text(struct sqlite_connection *connection, const char *sql,
                  struct err *err); /* several statements at once */
 
-struct sqlite_connection *sqlite_lend(struct sqlite_store *store, struct err *err); /* NULL after SQLITE_WAIT_MS */
+/* Opened when it is lent for the first time. NULL after SQLITE_WAIT_MS. */
+struct sqlite_connection *sqlite_lend(struct sqlite_store *store, struct err *err);
 void sqlite_return(struct sqlite_store *store, struct sqlite_connection *connection);
 
 /* Takes write_lock and begins; the two others end it and give the lock back. */

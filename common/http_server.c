@@ -422,12 +422,22 @@ static void serve(struct http_request *request)
     }
 }
 
+/* The worker's own. NULL: memory is out. */
+static struct http_request *request_of(const struct mg_connection *connection)
+{
+    struct http_request **place = mg_get_thread_pointer(connection);
+
+    if (place != NULL && *place == NULL && (*place = calloc(1, sizeof **place)) != NULL)
+        token_text((*place)->id_prefix, sizeof(*place)->id_prefix);
+    return place != NULL ? *place : NULL;
+}
+
 static int on_request(struct mg_connection *connection)
 {
     struct http_server *server = mg_get_user_context_data(connection);
-    struct http_request *request = mg_get_thread_pointer(connection);
+    struct http_request *request = request_of(connection);
 
-    if (request == NULL) { /* memory was out when the worker started */
+    if (request == NULL) { /* memory is out */
         mg_disable_connection_keep_alive(connection);
         mg_printf(connection, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         return 503;
@@ -476,7 +486,7 @@ static bool is_strange_method(struct http_server *server, struct http_request *r
 /* What civetweb itself refuses: a head that is no HTTP or does not fit, or a method nobody serves. */
 static int on_error(struct mg_connection *connection, int status, const char *message)
 {
-    struct http_request *request = mg_get_thread_pointer(connection);
+    struct http_request *request = request_of(connection);
     char body[256], id[32] = "0";
     struct text allow = {0};
     int length;
@@ -514,27 +524,28 @@ static int on_message(const struct mg_connection *connection, const char *messag
     return 1;
 }
 
+/* Each worker has a place for its request, filled by its first one: most of a hundred and more workers never see any.
+ */
 static void *on_thread(const struct mg_context *context, int kind)
 {
-    struct http_request *request = kind == 1 ? calloc(1, sizeof *request) : NULL;
-
     (void)context;
-    if (request != NULL)
-        token_text(request->id_prefix, sizeof request->id_prefix);
-    return request;
+    return kind == 1 ? calloc(1, sizeof(struct http_request *)) : NULL;
 }
 
 static void on_thread_end(const struct mg_context *context, int kind, void *pointer)
 {
-    struct http_request *request = pointer;
+    struct http_request **place = kind == 1 ? pointer : NULL;
 
     (void)context;
-    if (kind != 1 || request == NULL)
+    if (place == NULL)
         return;
-    free(request->body.bytes);
-    free(request->added.bytes);
-    free(request->out.bytes);
-    free(request);
+    if (*place != NULL) {
+        free((*place)->body.bytes);
+        free((*place)->added.bytes);
+        free((*place)->out.bytes);
+        free(*place);
+    }
+    free(place);
 }
 
 /* --- start and stop --- */
