@@ -286,7 +286,6 @@ static bool is_answer(const struct packet *packet, enum talk talk)
 {
     switch (talk) {
     case TALK_MISSING:
-    case TALK_BANNER:
     case TALK_REFUSED:
     case TALK_KEYED:
         return true;
