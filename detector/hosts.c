@@ -220,10 +220,14 @@ static bool counts_as_scan(const struct mark *mark)
            mark->target_port > TRACEROUTE_LAST;
 }
 
-/* Whether the packet is one of a program's that talks to its like: scanners have nothing to say to high UDP ports. */
+/* Whether the packet is one of a program's that talks to its like, or a flood's: scanners have nothing to say to high
+ * UDP ports, and little to the others. */
 static bool is_talk(const struct mark *mark, const struct packet *packet)
 {
-    return mark->protocol == PROTOCOL_UDP && mark->target_port >= PRIVILEGED && packet->payload_bytes > 0;
+    enum { PROBE_MAX = 512 };
+
+    return mark->protocol == PROTOCOL_UDP &&
+           packet->payload_bytes > (mark->target_port >= PRIVILEGED ? 0 : PROBE_MAX);
 }
 
 /* A first packet that asks for an answer: it counts as failed until the answer comes. */

@@ -122,7 +122,7 @@ static void count_missing(struct mark *mark, const struct dns *dns)
         return;
     mark_count(mark, COUNT_NAMES_MISSING, 0, window_hash(7, dns->name + dns->domain, dns->name_length - dns->domain),
                1);
-    if (!is_local(dns) && !is_list(dns))
+    if (!is_local(dns) && !is_list(dns) && dns->domain < LONG_PART && dns->type != DNS_TYPE_TXT) /* a tunnel's */
         mark_count(mark, COUNT_SUBNAMES_MISSING, 0, first_label(dns), 1);
 }
 
@@ -286,7 +286,6 @@ static bool is_answer(const struct packet *packet, enum talk talk)
 {
     switch (talk) {
     case TALK_MISSING:
-    case TALK_BANNER:
     case TALK_REFUSED:
     case TALK_KEYED:
         return true;

@@ -39,7 +39,7 @@ const struct limit limits[COUNTERS] = {
     [COUNT_LOGINS_REFUSED_SLOW] = {"refused_logins", "brute_force", LIMIT_PAIR, LIMIT_SUM, 600, 50, 4,
                                    "the same, slower; a forgotten program tries its old password once a minute"},
     [COUNT_BANNERS] = {"login_banners", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 30, 12,
-                       "greetings of a service that asks for a password (SSH, FTP, VNC), on whatever port"},
+                       "greetings of a client to a service that asks for a password (SSH, VNC), on whatever port"},
     [COUNT_REQUEST_SIZES] = {"request_sizes", "web_attack", LIMIT_PAIR, LIMIT_DISTINCT, 60, 90, 44,
                              "different sizes of short requests to one web server: a list of paths is tried"},
     [COUNT_REQUEST_PATTERNS] = {"request_patterns", "web_attack", LIMIT_PAIR, LIMIT_SUM, 60, 1, 0,

@@ -103,21 +103,13 @@ static bool is_control(const struct packet *packet)
            (packet->payload[0] == 'u' && begins(packet, "uid=", 4) && holds(packet, ") gid="));
 }
 
-/* From the server: a client's own greeting would count each session twice. */
+/* The client's: a monitor that looks whether the port is open hears the server's and says nothing. */
 static bool is_banner(const struct packet *packet)
 {
-    if (packet->source_port >= packet->destination_port)
+    if (packet->source_port <= packet->destination_port)
         return false;
-    switch (packet->payload[0]) {
-    case 'S':
-        return begins(packet, "SSH-", 4);
-    case 'R':
-        return begins(packet, "RFB 00", 6);
-    case '2':
-        return begins(packet, "220", 3) && holds(packet, "FTP");
-    default:
-        return false;
-    }
+    return (packet->payload[0] == 'S' && begins(packet, "SSH-", 4)) ||
+           (packet->payload[0] == 'R' && begins(packet, "RFB 00", 6));
 }
 
 static bool smb_refused(const struct packet *packet)

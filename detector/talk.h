@@ -14,7 +14,7 @@ enum talk {
     TALK_MISSING, /* HTTP: bad request, forbidden or not found */
     TALK_CHAT,    /* a command of IRC on a port that is not IRC's */
     TALK_CONTROL, /* a remote-control tool's own framing, its loader, or a shell's prompt */
-    TALK_BANNER,  /* a service that asks for a password greets, on whatever port */
+    TALK_BANNER,  /* a client greets a service that asks for a password (SSH, VNC), on whatever port */
     TALK_REFUSED, /* a server tells that name or password are wrong */
     TALK_FILLER,  /* the same few bytes over and over, to a service that asks for a password */
     TALK_KEYED    /* a page that repeats a short key of letters: a program hidden under it */

@@ -16,6 +16,8 @@
 
 enum { AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
+/* What is over sooner is a scan or a flood that a window tells, with its type; the forests tell what goes on. */
+static const int64_t agree_for_ns = INT64_C(5000000000);
 
 struct verdict {
     struct verdict_settings settings;
@@ -324,6 +326,8 @@ static bool agreed(struct verdict *verdict, const struct flow *flow)
     struct window *window = windows_at(verdict->agree, key, flow->last_ns, agree_ns, true);
 
     window_add(window, window_mix((uint64_t)flow->first_ns, (uint64_t)flow->port[0] << 16 | flow->port[1]));
+    if (flow->last_ns - window->first_ns < agree_for_ns)
+        return false;
     if (flow->protocol != 6)
         return window_distinct(window) >= VERDICT_AGREE_OTHERS;
     return window_distinct(window) >=

@@ -1,12 +1,11 @@
 """Attacks are found and named whatever their pace, ports and addresses; honest traffic is silent however busy."""
+import json
 import os
 
 import pytest
 from crafted import write_pcap
-from drawn import ATTACKS, HONEST, Draw
+from drawn import ATTACKS, HONEST, UNLEARNED, Draw
 from programs import read
-
-import json
 
 SEEDS = range(int(os.environ.get("THREATLINE_DRAWS", "3")))
 
@@ -33,7 +32,7 @@ def test_an_attack_is_one_threat_of_its_type(tmp_path, behaviour, seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("behaviour", HONEST, ids=lambda b: b.__name__)
+@pytest.mark.parametrize("behaviour", HONEST + UNLEARNED, ids=lambda b: b.__name__)
 def test_honest_traffic_is_silent(tmp_path, behaviour, seed):
     found = threats(tmp_path, behaviour, seed)
     assert found == [], told(found)

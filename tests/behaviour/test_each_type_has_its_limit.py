@@ -104,7 +104,7 @@ def refusals(count):
 
 def greetings(count):
     for n in range(count):
-        yield START + n, tcp(THERE, HERE, 902, 40000 + n, "PA", b"SSH-2.0-OpenSSH_9.2p1\r\n")
+        yield START + n, tcp(HERE, THERE, 40000 + n, 902, "PA", b"SSH-2.0-OpenSSH_9.2p1\r\n")
 
 
 def fillers(count):

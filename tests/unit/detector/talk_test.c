@@ -88,12 +88,12 @@ static void each_service_has_its_refusal(void **state)
     assert_int_equal(SAID(40000, 21, "530 \r\n"), TALK_NOTHING); /* not the server's */
 }
 
-static void a_greeting_counts_from_the_server_only(void **state)
+static void a_greeting_counts_from_the_client_only(void **state)
 {
     (void)state;
-    assert_int_equal(SAID(902, 40000, "SSH-2.0-OpenSSH\r\n"), TALK_BANNER);
-    assert_int_equal(SAID(40000, 902, "SSH-2.0-client\r\n"), TALK_NOTHING);
-    assert_int_equal(SAID(2121, 40000, "220 ProFTPD ready\r\n"), TALK_BANNER);
+    assert_int_equal(SAID(40000, 902, "SSH-2.0-client\r\n"), TALK_BANNER);
+    assert_int_equal(SAID(40000, 5901, "RFB 003.008\n"), TALK_BANNER);
+    assert_int_equal(SAID(902, 40000, "SSH-2.0-OpenSSH\r\n"), TALK_NOTHING); /* anybody hears that */
     assert_int_equal(SAID(25, 40000, "220 mx ESMTP\r\n"), TALK_NOTHING);
 }
 
@@ -151,7 +151,7 @@ int main(void)
         cmocka_unit_test(a_packed_frame_is_one_whose_lengths_agree),
         cmocka_unit_test(shells_and_loaders_are_remote_control_but_not_on_telnet),
         cmocka_unit_test(each_service_has_its_refusal),
-        cmocka_unit_test(a_greeting_counts_from_the_server_only),
+        cmocka_unit_test(a_greeting_counts_from_the_client_only),
         cmocka_unit_test(filler_repeats_a_short_block_and_is_not_blank),
         cmocka_unit_test(a_key_is_four_letters_or_more_that_come_again),
         cmocka_unit_test(short_and_empty_segments_say_nothing),

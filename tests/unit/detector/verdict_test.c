@@ -308,7 +308,7 @@ static void refuse(struct scene *scene, uint32_t step)
 
 static void greet_elsewhere(struct scene *scene, uint32_t step)
 {
-    SAY(scene, VICTIM, 902, ATTACKER, (uint16_t)(40000 + step), "SSH-2.0-OpenSSH_9.2p1\r\n");
+    SAY(scene, ATTACKER, (uint16_t)(40000 + step), VICTIM, 902, "SSH-2.0-OpenSSH_9.2p1\r\n");
 }
 
 static void overflow(struct scene *scene, uint32_t step)
