@@ -17,7 +17,7 @@ FLAGS_release := -O2 -g
 FLAGS_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FLAGS_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 FLAGS_valgrind := -O1 -g
-FLAGS_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-omit-frame-pointer
+FLAGS_fuzz := -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-omit-frame-pointer -Wno-missing-field-initializers
 ifeq ($(VARIANT),fuzz)
 CC := clang
 endif
@@ -172,7 +172,7 @@ $(B)/tests/tools/%: $(B)/tests/tools/%.o $(B)/libdetector.a $(B)/libcommon.a
 tools: $(TOOLS) ## build the readers that training and evaluation use
 
 .PHONY: evaluate
-evaluate: all tools ## judge THREATLINE_CAPTURES by all the card holds; writes models/README.md (about ten minutes)
+evaluate: all tools ## judge THREATLINE_CAPTURES by all the card holds; writes models/README.md (about five minutes of a core)
 	@"$$(scripts/venv.sh models/train/requirements.txt build/train-venv)/bin/python" models/train/assess.py --card models/README.md \
 	  --captures "$${THREATLINE_CAPTURES:?a folder of captures with manifest.csv}" --reader $(B)/tests/tools/verdict_read $(EVALUATE_FLAGS)
 
