@@ -1,6 +1,6 @@
 """evaluate.py: what the detector finds in labelled captures, counted by capture.
 
-    evaluate.py --captures DIR --reader PROGRAM [--model models] [--windows-only] [--list]
+    evaluate.py --captures DIR --reader PROGRAM [--model models] [--windows-only | --forests-only] [--list]
 
 DIR holds manifest.csv (columns file, label, scope, attacker_ips) and the captures. PROGRAM is the reader tool
 (make tools: verdict_read) that prints the threats of many files, one JSON line a notice. A hostile capture counts as found
@@ -26,12 +26,12 @@ def read_manifest(folder, labels):
         return [row for row in csv.DictReader(lines) if row["label"] in labels or not labels]
 
 
-def run(program, model, folder, rows, batch=100):
-    """threats by file: {file: {threat_id: the last notice}}"""
+def run(program, model, folder, rows, batch=100, mode="threats"):
+    """threats by file: {file: {threat_id: the last notice}}; mode forests: what windows find is no evidence"""
     found = collections.defaultdict(dict)
     for at in range(0, len(rows), batch):
         files = [os.path.join(folder, row["file"]) for row in rows[at:at + batch]]
-        out = subprocess.run([program, "threats", model, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        out = subprocess.run([program, mode, model, *files], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                              timeout=600)
         for line in out.stdout.decode(errors="replace").splitlines():
             notice = json.loads(line)
@@ -69,11 +69,13 @@ def main():
     parser.add_argument("--reader", required=True)
     parser.add_argument("--model", default="models")
     parser.add_argument("--windows-only", action="store_true", help="no forests")
+    parser.add_argument("--forests-only", action="store_true", help="what windows find is no evidence")
     parser.add_argument("--list", action="store_true", help="each threat and each miss")
     parser.add_argument("--labels", default="", help="only these, comma-separated")
     args = parser.parse_args()
     rows = [r for r in read_manifest(args.captures, set(args.labels.split(",")) - {""}) if r["label"] not in NOT_SCORED]
-    found = run(args.reader, "-" if args.windows_only else args.model, args.captures, rows)
+    found = run(args.reader, "-" if args.windows_only else args.model, args.captures, rows,
+                mode="forests" if args.forests_only else "threats")
     if args.list:
         for row in rows:
             for t in found.get(row["file"], {}).values():

@@ -78,10 +78,10 @@ def read_verdicts(path, names):
     return np.array(x, np.float32).reshape(-1, len(names)), np.array(y, np.int64), np.array(groups), np.array(types), left_out
 
 
-def forests(seed):
-    return (RandomForestClassifier(n_estimators=100, max_depth=16, min_samples_leaf=3, max_features="sqrt",
+def forests(seed, trees=100):
+    return (RandomForestClassifier(n_estimators=trees, max_depth=16, min_samples_leaf=3, max_features="sqrt",
                                    class_weight="balanced", random_state=seed, n_jobs=1),
-            IsolationForest(n_estimators=100, max_samples=256, random_state=seed, n_jobs=1))
+            IsolationForest(n_estimators=trees, max_samples=256, random_state=seed, n_jobs=1))
 
 
 def parts_of(groups, parts):
@@ -97,12 +97,12 @@ def fit(rf, iso, x, y, weights=None):
     iso.fit(x[y == 0], sample_weight=None if weights is None else weights[y == 0])
 
 
-def held_out(x, y, groups, seed, weights=None):
+def held_out(x, y, groups, seed, weights=None, trees=100):
     """Scores of each row by forests trained without its group."""
     rf_score, iso_score = np.zeros(len(x)), np.zeros(len(x))
     for group in sorted(set(groups)):
         out = groups == group
-        rf, iso = forests(seed)
+        rf, iso = forests(seed, trees)
         fit(rf, iso, x[~out], y[~out], None if weights is None else weights[~out])
         rf_score[out] = rf.predict_proba(x[out])[:, 1]
         iso_score[out] = iso.decision_function(x[out])
@@ -234,8 +234,8 @@ CARD = """# The model in this folder
 `threatline.model`, model `{name}`, extractor {extractor}, trained on rows `{trained}` with {made}.
 
 {note}{rows} different rows ({attacks} of attacks) in {groups} groups. Every figure here is of rows scored by forests that
-had not seen their group. Flows alone tell little about traffic from elsewhere; what whole captures show stands in
-docs/detection.md.
+had not seen their group. Flows alone tell little about traffic from elsewhere; what whole captures show stands
+below.
 
 Features: {features}. No port, address or absolute time.
 

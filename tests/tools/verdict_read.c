@@ -1,8 +1,9 @@
 /* verdict_read: captures in, threats or feature rows out, without the rest of the detector.
  *
  *   verdict_read threats MODEL|- FILE...   a JSON line a notice, with "file"
+ *   verdict_read forests MODEL FILE...     the same by the forests alone: what windows find is no evidence
  *   verdict_read features FILE...          CSV: file, ends, label-free features and window counts of each flow
- *
+ *   verdict_read partial FILE...           the same with "step", also at a flow's first packet (0) and steps; end: -1
  *   verdict_read greatest FILE...          file, counter, number of the counter, its greatest value
  *
  * For training and evaluation on many small files: one process reads them all, each with windows of its own. */
@@ -20,7 +21,7 @@
 
 struct job {
     const char *file;
-    bool features, greatest;
+    bool forests, features, partial, greatest;
     struct verdict *verdict;
 };
 
@@ -35,7 +36,7 @@ static void print_threat(void *context, const struct threat *threat, const struc
     free(json);
 }
 
-static void print_row(const struct job *job, const struct flow *flow)
+static void print_row(const struct job *job, enum flow_event event, const struct flow *flow)
 {
     double values[FEATURES], context[HOSTS_CONTEXT];
     char source[46], target[46];
@@ -46,6 +47,8 @@ static void print_row(const struct job *job, const struct flow *flow)
     verdict_context(job->verdict, flow, context);
     printf("%s,%s,%s,%u,%u,%u,%.9f,%.9f", job->file, source, target, flow->port[0], flow->port[1], flow->protocol,
            (double)flow->first_ns / 1e9, (double)flow->last_ns / 1e9);
+    if (job->partial) /* steps behind it */
+        printf(",%d", event == FLOW_ENDED ? -1 : flow->step);
     for (size_t i = 0; i < FEATURES; i++)
         printf(",%.17g", values[i]);
     for (size_t i = 0; i < HOSTS_CONTEXT; i++)
@@ -67,10 +70,27 @@ static void print_greatest(const struct job *job)
 static void on_flow(void *context, enum flow_event event, const struct flow *flow, const struct packet *packet)
 {
     struct job *job = context;
+    struct verdict_seen seen;
 
-    verdict_event(job->verdict, event, flow, packet);
-    if (job->features && !job->greatest && event == FLOW_ENDED)
-        print_row(job, flow);
+    if (job->forests) {
+        verdict_see_event(job->verdict, event, flow, packet, &seen);
+        seen.count = 0;
+        verdict_decide(job->verdict, event, flow, &seen);
+    } else {
+        verdict_event(job->verdict, event, flow, packet);
+    }
+    if (job->features && !job->greatest && (event == FLOW_ENDED || (job->partial && event != FLOW_ANSWERED)))
+        print_row(job, event, flow);
+}
+
+static void on_packet(struct job *job, const struct packet *packet)
+{
+    struct verdict_seen seen;
+
+    if (!job->forests)
+        verdict_packet(job->verdict, packet);
+    else if (verdict_wants_packet(packet))
+        verdict_see_packet(job->verdict, packet, &seen);
 }
 
 static bool read_file(struct job *job, const struct model *model, struct err *err)
@@ -103,7 +123,7 @@ static bool read_file(struct job *job, const struct model *model, struct err *er
             verdict_tick(job->verdict, second * 1000000000);
         }
         if (reason == PACKET_OK || (reason == PACKET_NOT_IP && packet.arp))
-            verdict_packet(job->verdict, &packet);
+            on_packet(job, &packet);
         if (reason == PACKET_OK)
             flow_table_add(table, &packet);
     }
@@ -120,9 +140,10 @@ done:
     return ok;
 }
 
-static void print_header(void)
+static void print_header(bool partial)
 {
-    printf("file,source_ip,destination_ip,source_port,destination_port,protocol,first_s,last_s");
+    printf("file,source_ip,destination_ip,source_port,destination_port,protocol,first_s,last_s%s",
+           partial ? ",step" : "");
     for (size_t i = 0; i < FEATURES; i++)
         printf(",%s", features_names[i]);
     for (size_t i = 0; i < HOSTS_CONTEXT; i++)
@@ -132,14 +153,18 @@ static void print_header(void)
 
 int main(int argc, char **argv)
 {
-    bool greatest = argc > 1 && strcmp(argv[1], "greatest") == 0;
-    struct job job = {.features = greatest || (argc > 1 && strcmp(argv[1], "features") == 0), .greatest = greatest};
+    const char *mode = argc > 1 ? argv[1] : "";
+    bool greatest = strcmp(mode, "greatest") == 0, partial = strcmp(mode, "partial") == 0;
+    struct job job = {.forests = strcmp(mode, "forests") == 0,
+                      .features = greatest || partial || strcmp(mode, "features") == 0,
+                      .partial = partial,
+                      .greatest = greatest};
     int first = job.features ? 2 : 3, failed = 0;
     struct model *model = NULL;
     struct err err = {0};
 
     if (argc < first + 1 || !token_setup()) {
-        fprintf(stderr, "usage: verdict_read threats MODEL|- FILE... | features FILE... | greatest FILE...\n");
+        fprintf(stderr, "usage: verdict_read threats|forests MODEL|- FILE... | features|partial|greatest FILE...\n");
         return 2;
     }
     if (!job.features && strcmp(argv[2], "-") != 0) {
@@ -150,7 +175,7 @@ int main(int argc, char **argv)
         }
     }
     if (job.features && !job.greatest)
-        print_header();
+        print_header(job.partial);
     for (int i = first; i < argc; i++) {
         job.file = argv[i];
         err = (struct err){0};
