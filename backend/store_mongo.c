@@ -360,7 +360,7 @@ static bool ask_server(struct mongo_call *call, struct err *err)
     return ok;
 }
 
-static bool read_name(struct mongo_call *call, struct err *err)
+static bool name_once(struct mongo_call *call, bool *again, struct err *err)
 {
     mongoc_collection_t *meta = mongo_collection(call, "meta");
     bson_t *which = BCON_NEW("_id", "store");
@@ -383,11 +383,27 @@ static bool read_name(struct mongo_call *call, struct err *err)
     else if (bson_iter_init(&top, &reply) && bson_iter_find_descendant(&top, "value.name", &at) &&
              BSON_ITER_HOLDS_UTF8(&at))
         ok = snprintf(call->store->base.name, STORE_NAME, "%s", bson_iter_utf8(&at, NULL)) > 0;
+    else
+        *again = !err_set(err, ERR_UNAVAILABLE, "meta: the store has no name");
     bson_destroy(&reply);
     bson_destroy(change);
     bson_destroy(which);
     mongoc_find_and_modify_opts_destroy(options);
     mongoc_collection_destroy(meta);
+    return ok;
+}
+
+/* Of backends that make it at once only one gets it back at first. */
+static bool read_name(struct mongo_call *call, struct err *err)
+{
+    bool ok = false, again = true;
+
+    for (int n = 0; !ok && again && n < 50; n++) {
+        if (n > 0)
+            pause_ms(20);
+        again = false;
+        ok = name_once(call, &again, err);
+    }
     return ok;
 }
 

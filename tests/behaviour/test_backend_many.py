@@ -198,6 +198,16 @@ def test_the_dashboards_files_come_with_a_strict_policy():
         b.close()
 
 
+def test_three_that_start_at_once_on_an_empty_store_all_start(mongo):
+    uri = mongo.uri()
+    backends = [Backend(mongodb_uri=uri).start(ready=False) for _ in range(3)]
+    try:
+        for b in backends:
+            wait_until(b.is_ready, 60)
+    finally:
+        [b.close() for b in backends]
+
+
 class Watcher:
     """A client that comes back with the last id when its stream ends, to the next of the backends that answers."""
 
