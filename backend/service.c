@@ -165,7 +165,10 @@ static bool open_seal(struct api *api, struct err *err)
 
 static bool open_intake(struct api *api, struct err *err)
 {
-    const struct committer_settings committer = {.stored = events_stored, .context = api};
+    enum { TRANSACTION = 100 }; /* what a slow MongoDB server writes within the store's patience */
+    bool sqlite = strcmp(store_kind(api->store), "sqlite") == 0;
+    const struct committer_settings committer = {
+        .max_batch = sqlite ? 0 : TRANSACTION, .stored = events_stored, .context = api};
     const char *secrets = api->settings->webhook_secret_file;
 
     api->committer = committer_start(api->store, &committer, err);

@@ -240,4 +240,9 @@ class Stream:
         raise AssertionError(f"no {kind} within {seconds} s")
 
     def close(self):
+        """At once: closing alone would wait for the reader, and that for the next event."""
+        try:
+            self.answer.raw._fp.fp.raw._sock.shutdown(socket.SHUT_RDWR)
+        except (AttributeError, OSError):
+            pass  # it has ended by itself
         self.answer.close()

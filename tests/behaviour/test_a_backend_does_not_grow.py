@@ -1,0 +1,64 @@
+"""A backend under mixed load takes no more memory, files or threads with time: threats one by one and in arrays, growing incidents,
+searches, statistics, exports, triage, log-ins, and streams that come and go.
+
+Each round removes its threats at the end, so that caches have the same to hold in every round."""
+import os
+import pathlib
+import time
+
+import pytest
+from programs import threat, wait_for
+
+SECONDS = int(os.environ.get("SOAK_SECONDS", "60"))
+WARM_UP = min(SECONDS / 3, 300)
+MAY_GROW_KIB = 2048  # over the whole run: what an allocator and the store's caches still round up
+ROUNDS = 5
+SEARCHES = ["/api/network/threats?q=type:port_scan", "/api/network/threats?q=source:192.168.0.0/16&limit=200", "/api/network/threats?q=web*",
+            "/api/network/statistics", "/api/network/threats/history?limit=100", "/api/network/threats/export?format=ndjson", "/metrics",
+            "/api/network/sensors", "/api/audit", "/api/network/threats?q=confidence:(", "/api/network/threats/nothing"]
+
+
+def taken(program):
+    """(resident KiB, open files, threads)."""
+    proc = pathlib.Path(f"/proc/{program.process.pid}")
+    status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0]), len(list((proc / "fd").iterdir())), int(status["Threads"])
+
+
+def one_round(backend, number):
+    backend.login()
+    streams = [backend.stream() for _ in range(4)]
+    many = [threat(f"r{number}.{n}", source_ip=f"192.168.{n % 200}.{number % 250 + 1}", threat_type=("port_scan", "web_attack")[n % 2])
+            for n in range(300)]
+    assert backend.post(*many).status_code == 200
+    for one in many[:40]:
+        assert backend.post({**one, "revision": 2, "confidence": 0.95}).status_code == 200
+        assert backend.post(one).status_code == 200  # known by now
+    assert backend.post({"threat_id": "r"}).status_code == 400
+    for path in SEARCHES:
+        assert backend.get(path).status_code in (200, 400, 404), path
+    for one in many[:20]:
+        assert backend.call("PATCH", f"/api/network/threats/{one['threat_id']}", {"status": "acknowledged"}).status_code == 200
+    assert backend.call("POST", f"/api/network/threats/{many[0]['threat_id']}/comments", {"text": "seen " * 40}).status_code in (200, 201)
+    for stream in streams:
+        stream.next("threat_detected", 60)
+        stream.close()
+    assert backend.call("POST", "/api/network/clear-threats").status_code == 200
+    assert backend.call("POST", "/api/auth/logout").status_code == 200
+
+
+@pytest.mark.parametrize("store", ["sqlite", "mongodb"])
+def test_memory_files_and_threads_stay_as_they_are_under_mixed_load(start_backend, store):
+    backend = start_backend(store)
+    begin, rounds, early = time.monotonic(), 0, None
+    while time.monotonic() - begin < SECONDS or rounds < 2 * ROUNDS:
+        one_round(backend, rounds)
+        rounds += 1
+        if early is None and time.monotonic() - begin >= WARM_UP and rounds >= ROUNDS:
+            early = taken(backend)
+    backend.login()
+    wait_for(lambda: taken(backend)[1] <= early[1] + 2, 60, why=f"files: {early}, {taken(backend)}")  # closed streams are noticed in time
+    late = taken(backend)
+    print(f"{store}: {early[0]} KiB, then {late[0]} KiB after {rounds} rounds")
+    assert late[0] <= early[0] + MAY_GROW_KIB, f"{early[0]} KiB became {late[0]} KiB in {rounds} rounds"
+    assert late[2] <= early[2] + 1, (early, late)
