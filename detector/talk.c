@@ -142,7 +142,7 @@ static bool database_refused(const struct packet *packet)
         return begins(packet, "-WRONGPASS", 10) || begins(packet, "-ERR invalid password", 21);
     case 5900:
     case 5901:
-        return begins(packet, "\0\0\0\1", 4) && (n == 4 || n == (size_t)8 + p[7]);
+        return begins(packet, "\0\0\0\1", 4) && (n == 4 || (n >= 8 && n == (size_t)8 + p[7]));
     default:
         return false;
     }

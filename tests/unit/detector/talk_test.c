@@ -3,6 +3,7 @@
 
 #include "detector/talk.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static enum talk said(uint16_t from, uint16_t to, const void *bytes, size_t size)
@@ -139,8 +140,38 @@ static void short_and_empty_segments_say_nothing(void **state)
     (void)state;
     for (size_t n = 0; n < 4; n++)
         assert_int_equal(said(22, 40000, text, n), TALK_NOTHING);
-    for (uint16_t port = 1; port < 9000; port++) /* every reader stops at the end */
-        (void)said(port, 40000, "\0\0\0\1", 4);
+}
+
+/* AddressSanitizer tells when one does not: each segment has memory of its own size. */
+static void every_reader_stops_at_the_end(void **state)
+{
+    static const char heads[][33] = {"\0\0\0\1PIN",
+                                     "\0\0\0\x38\xffSMB\x73\x6d",
+                                     "\x30\x0c\x02\x01",
+                                     "J\0\0\2\xff\x15\x04",
+                                     "-WRONGPASS",
+                                     "E\0\0\0\x28",
+                                     "\r\n\r\n>",
+                                     "MZ\xe8\0\0\0",
+                                     "Gh0st",
+                                     "uid=",
+                                     "\4\1\0\0\0\0\0\0\xaa"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        for (size_t n = 4; n <= sizeof heads[0]; n++) {
+            char *bytes = malloc(n);
+
+            assert_non_null(bytes);
+            memcpy(bytes, heads[i], n);
+            for (uint16_t port = 1; port < 9000; port++)
+                (void)said(port, 40000, bytes, n);
+            free(bytes);
+        }
+    }
+    assert_int_equal(SAID(5900, 40000, "\0\0\0\1\0\0\0\4nope"), TALK_REFUSED); /* VNC's answer with a reason */
+    assert_int_equal(SAID(5900, 40000, "\0\0\0\1\0\0\0\5nope"), TALK_NOTHING);
+    assert_int_equal(SAID(5900, 40000, "\0\0\0\1PIN"), TALK_NOTHING);
 }
 
 int main(void)
@@ -155,6 +186,7 @@ int main(void)
         cmocka_unit_test(filler_repeats_a_short_block_and_is_not_blank),
         cmocka_unit_test(a_key_is_four_letters_or_more_that_come_again),
         cmocka_unit_test(short_and_empty_segments_say_nothing),
+        cmocka_unit_test(every_reader_stops_at_the_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
