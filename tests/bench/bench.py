@@ -118,7 +118,7 @@ def on_a_wire(script, *arguments, timeout):
 def live():
     if os.geteuid() != 0 or not shutil.which("tcpreplay") or not shutil.which("tcpdump"):
         return "### Live, lost packets\n\nNot measured: needs root, for a wire between two namespaces, tcpreplay and tcpdump.\n"
-    rounds, seconds = int(os.environ.get("LIVE_ROUNDS", "5")), int(os.environ.get("LIVE_SECONDS", "5"))
+    rounds, seconds = int(os.environ.get("LIVE_ROUNDS", "5")), int(os.environ.get("LIVE_SECONDS", "3"))
     folder, cuts = tempfile.mkdtemp(prefix="bench-live-"), []
     try:
         for name, path in loads().items():

@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from programs import Detector, wait_for  # noqa: E402
 
-DEVICE, QUIET_S = "wire", 1.5
+DEVICE, QUIET_S, PAUSE_S = "wire", 1.5, 0.5
 
 
 def arrived():
@@ -33,10 +33,10 @@ def ticks(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def settle(value):
+def settle(value, quiet=QUIET_S):
     """Waits until value() has stopped growing."""
     last, since = value(), time.monotonic()
-    while time.monotonic() - since < QUIET_S:
+    while time.monotonic() - since < quiet:
         time.sleep(0.1)
         if value() != last:
             last, since = value(), time.monotonic()
@@ -103,11 +103,11 @@ class Softflowd:
 
 def once(program, client, capture, seconds):
     pid = program.start()
-    time.sleep(QUIET_S)
+    time.sleep(PAUSE_S)
     before, spent = arrived(), ticks(pid)
     sent = subprocess.run(["ip", "netns", "exec", client, "tcpreplay", "-q", "-K", "--loop=0", "--topspeed", f"--duration={seconds}", "-i", DEVICE, capture],
                           capture_output=True, text=True, timeout=seconds + 60, check=False).stdout
-    settle(arrived)
+    settle(arrived, PAUSE_S)
     spent, came = ticks(pid) - spent, arrived() - before
     rate = re.search(r"([\d.]+) pps", sent)
     seen = program.stop()
