@@ -108,7 +108,7 @@ def on_a_wire(script, *arguments, timeout):
                            check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
             ip("-n", space, "link", "set", "wire", "up")
         out = subprocess.run(["ip", "netns", "exec", server, sys.executable, str(ROOT / "tests/bench" / script), client, *map(str, arguments)],
-                             capture_output=True, text=True, timeout=timeout, check=True).stdout
+                             stdout=subprocess.PIPE, text=True, timeout=timeout, check=True).stdout
     finally:
         for space in (server, client):
             ip("netns", "del", space, check=False)
