@@ -1,9 +1,9 @@
 """Lost packets on a wire, run inside a namespace by bench.py: what each program saw of what arrived on the device.
 
-    live.py CLIENT SECONDS ROUNDS LOAD=CAPTURE...
+    live.py CLIENT SECONDS ROUNDS LIMIT LOAD=CAPTURE...
 
 tcpreplay in the namespace CLIENT sends the capture in a loop at its top speed; the device's own counter says how much arrived.
-Programs take turns within a round. Prints one JSON list of {load, name, sent_pps, lost (% of each round), us}.
+Programs take turns within a round; no round begins after LIMIT seconds with a load. Prints one JSON list of {load, name, sent_pps, lost (% of each round), us}.
 """
 import json
 import os
@@ -115,16 +115,18 @@ def once(program, client, capture, seconds):
 
 
 def main():
-    client, seconds, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    client, seconds, rounds, limit = sys.argv[1], *map(int, sys.argv[2:5])
     folder = pathlib.Path(tempfile.mkdtemp(prefix="live-"))
     kinds = {"tcpdump -w /dev/null": lambda f: Tcpdump(f), "threatline-detector": lambda f: Ours(f, 1), "threatline-detector, two workers": lambda f: Ours(f, 2)}
     if shutil.which("softflowd"):
         kinds["softflowd"] = lambda f: Softflowd(f)
     out = []
-    for load in sys.argv[4:]:
+    for load in sys.argv[5:]:
         name, capture = load.split("=", 1)
-        got = {kind: [] for kind in kinds}
+        got, until = {kind: [] for kind in kinds}, time.monotonic() + limit
         for number in range(rounds):
+            if number > 0 and time.monotonic() > until:
+                break
             for at, (kind, make) in enumerate(kinds.items()):
                 own = folder / f"{name}-{number}-{at}"
                 own.mkdir()
