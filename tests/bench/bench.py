@@ -4,7 +4,8 @@
 
 Environment: LOADS (folder of the three captures, made when missing; about 3.4 GB), THREATLINE_CAPTURES (for the mixed load),
 ROUNDS (3), STORED (threats in the store before the figures of the part store are taken: 1000000; 10000000 takes about half
-an hour and 11 GB), MONGODB_URI (else a test server is started). CPU time is user + system of the process and its children; commands take turns within a round, the figure is the
+an hour and 11 GB), MONGODB_URI (else a test server is started), LIVE_ROUNDS (5), LIVE_SECONDS (3), LIVE_LIMIT (300: seconds,
+of which each load has its share; no round begins later). CPU time is user + system of the process and its children; commands take turns within a round, the figure is the
 least of the rounds. Timings are told, not asserted.
 """
 import datetime
