@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SNAP_LIVE = 2048, RING_BYTES = 16 << 20, BATCH_MS = 10 };
+enum { SNAP_LIVE = 2048, RING_BYTES = 64 << 20, BATCH_MS = 10, LIVE_FRAMES = 32 };
 static const int64_t latest = INT64_C(1) << 62; /* year 2116: later times are taken for this */
 
 enum { FILTERS_MAX = 16 };
@@ -39,6 +39,10 @@ struct capture {
     char name[256];
     uint64_t received, dropped;
     uint32_t last_drops; /* as libpcap said last; it counts in 32 bits */
+
+    uint8_t *held; /* live: LIVE_FRAMES of at most snap bytes */
+    size_t snap;
+    bool broken; /* the last look gave frames, or none, and an error: it is told after them */
 };
 
 static bool set_filter(struct capture *capture, const char *filter, struct err *err)
@@ -244,6 +248,12 @@ struct capture *capture_open_live(const char *interface, const struct capture_se
         err_prefix(err, "%s", interface);
         goto failed;
     }
+    capture->snap = (size_t)pcap_snapshot(capture->pcap);
+    capture->held = malloc(LIVE_FRAMES * capture->snap);
+    if (capture->held == NULL) {
+        err_set(err, ERR_MEMORY, "%s: out of memory", interface);
+        goto failed;
+    }
     return capture;
 failed:
     capture_close(capture);
@@ -261,6 +271,7 @@ void capture_close(struct capture *capture)
         pcap_freecode(&capture->filters[i].program);
     free(capture->filter);
     capture_stream_close(capture->stream);
+    free(capture->held);
     free(capture);
 }
 
@@ -369,15 +380,41 @@ static bool next_usual(struct capture *capture, bool all, struct capture_frame *
     return true;
 }
 
-size_t capture_more(struct capture *capture, struct capture_frame *frames, size_t max)
-{
-    size_t n = 0;
+/* --- live --- */
 
-    if (!capture->usual)
+struct haul {
+    struct capture *capture;
+    struct capture_frame *frames;
+    size_t count;
+};
+
+/* Copies: libpcap returns a block of the ring to the kernel with its last frame, which may then be written over
+ * before anyone has looked at it. */
+static void take_frame(u_char *context, const struct pcap_pkthdr *head, const u_char *bytes)
+{
+    struct haul *haul = (struct haul *)(void *)context;
+    struct capture *capture = haul->capture;
+    uint8_t *held = capture->held + haul->count * capture->snap;
+    size_t captured = head->caplen < capture->snap ? head->caplen : capture->snap;
+
+    memcpy(held, bytes, captured);
+    haul->frames[haul->count++] = (struct capture_frame){.link = capture->link,
+                                                         .time_ns = frame_time(capture, head),
+                                                         .bytes = held,
+                                                         .captured = captured,
+                                                         .wire = head->len};
+}
+
+static size_t more_live(struct capture *capture, struct capture_frame *frames, size_t max)
+{
+    struct haul haul = {.capture = capture, .frames = frames};
+
+    if (capture->broken)
         return 0;
-    while (n < max && next_usual(capture, n == 0, &frames[n]))
-        n++;
-    return n;
+    capture->broken =
+        pcap_dispatch(capture->pcap, (int)(max < LIVE_FRAMES ? max : LIVE_FRAMES), take_frame, (u_char *)&haul) < 0;
+    capture->received += haul.count;
+    return haul.count;
 }
 
 static bool wait_for(struct capture *capture, int wait_ms)
@@ -387,6 +424,30 @@ static bool wait_for(struct capture *capture, int wait_ms)
     return wait_ms != 0 && fd.fd >= 0 && poll(&fd, 1, wait_ms) > 0;
 }
 
+static enum capture_news next_live(struct capture *capture, int wait_ms, struct capture_frame *frame, struct err *err)
+{
+    if (more_live(capture, frame, 1) > 0)
+        return CAPTURE_FRAME;
+    if (!capture->broken && wait_for(capture, wait_ms) && more_live(capture, frame, 1) > 0)
+        return CAPTURE_FRAME;
+    return capture->broken ? failed(capture, err) : CAPTURE_QUIET;
+}
+
+/* --- of either kind --- */
+
+size_t capture_more(struct capture *capture, struct capture_frame *frames, size_t max)
+{
+    size_t n = 0;
+
+    if (capture->held != NULL)
+        return more_live(capture, frames, max);
+    if (!capture->usual)
+        return 0;
+    while (n < max && next_usual(capture, n == 0, &frames[n]))
+        n++;
+    return n;
+}
+
 enum capture_news capture_next(struct capture *capture, int wait_ms, struct capture_frame *frame, struct err *err)
 {
     struct pcap_pkthdr *head = NULL;
@@ -394,11 +455,9 @@ enum capture_news capture_next(struct capture *capture, int wait_ms, struct capt
 
     if (capture->pcapng != NULL)
         return next_pcapng(capture, frame, err);
+    if (capture->held != NULL)
+        return next_live(capture, wait_ms, frame, err);
     int status = pcap_next_ex(capture->pcap, &head, &bytes);
-    if (status == 0 && wait_for(capture, wait_ms))
-        status = pcap_next_ex(capture->pcap, &head, &bytes);
-    if (status == 0)
-        return CAPTURE_QUIET;
     if (status == PCAP_ERROR_BREAK)
         return CAPTURE_END;
     if (status < 0)

@@ -16,7 +16,7 @@ struct capture;
 struct capture_settings {
     const char *filter; /* BPF text, or NULL */
     int snap;           /* bytes a packet, 0: 262144 from a file, 2048 live */
-    size_t ring_bytes;  /* live, 0: 16 MiB */
+    size_t ring_bytes;  /* live, 0: 64 MiB */
     bool promiscuous;
 };
 
@@ -41,8 +41,8 @@ void capture_close(struct capture *capture);
 
 enum capture_news capture_next(struct capture *capture, int wait_ms, struct capture_frame *frame, struct err *err);
 
-/* Files: frames that follow and need no wait, at most max; 0: capture_next says why. All of them are valid until the
- * next call. */
+/* Frames that follow and need no wait, at most max; 0: capture_next says why. All of them are valid until the next
+ * call. */
 size_t capture_more(struct capture *capture, struct capture_frame *frames, size_t max);
 
 /* Live: packets the kernel delivered and dropped since opening. From a file: received counts frames. */

@@ -226,29 +226,35 @@ static void reopen_device(struct monitor *monitor, struct run *run, struct devic
         say_state(monitor, MONITOR_LIVE, "");
 }
 
-/* Takes what a device has, at most BURST frames; how many. Moves *reached to the latest of them: only what is on its
+/* Takes what a device has, about BURST frames; how many. Moves *reached to the latest of them: only what is on its
  * way (LAG_NS) may still come from before it. */
 static int drain(struct monitor *monitor, struct run *run, struct device *device, int wait_ms, int64_t *reached)
 {
-    struct capture_frame frame;
+    struct capture_frame frames[PIPELINE_FRAMES];
     struct err err = {0};
     int64_t first_ns = 0;
     int taken = 0;
 
     while (taken < BURST) {
-        enum capture_news news = capture_next(device->capture, wait_ms, &frame, &err);
+        size_t count = capture_more(device->capture, frames, PIPELINE_FRAMES);
 
-        if (news == CAPTURE_QUIET)
-            break;
-        if (news != CAPTURE_FRAME) {
-            lose_device(monitor, device, err.text);
-            break;
+        if (count == 0) {
+            enum capture_news news = capture_next(device->capture, wait_ms, &frames[0], &err);
+
+            if (news == CAPTURE_QUIET)
+                break;
+            if (news != CAPTURE_FRAME) {
+                lose_device(monitor, device, err.text);
+                break;
+            }
+            count = 1;
         }
-        pipeline_frame(run->pipeline, &frame);
-        *reached = frame.time_ns;
-        if (taken++ == 0)
-            first_ns = frame.time_ns;
-        if (frame.time_ns - first_ns > WAIT_MS * MS) /* a trickle without a pause: others want a look, too */
+        pipeline_frames(run->pipeline, frames, count);
+        *reached = frames[count - 1].time_ns;
+        if (taken == 0)
+            first_ns = frames[0].time_ns;
+        taken += (int)count;
+        if (*reached - first_ns > WAIT_MS * MS) /* a trickle without a pause: others want a look, too */
             break;
     }
     pipeline_flush(run->pipeline);

@@ -35,7 +35,7 @@ static const struct option_row rows[] = {
      "HOST:PORT[,HOST:PORT...] left out of captures as the webhook is: the backend's database, for one"},
     {"promiscuous", "DETECTOR_PROMISCUOUS", OPT_FLAG, AT(promiscuous), 0, 0, NULL,
      "take packets meant for others as well"},
-    {"ring-mib", "DETECTOR_RING_MIB", OPT_NUMBER, AT(ring_mib), 1, 1024, "16", "size of a capture's ring"},
+    {"ring-mib", "DETECTOR_RING_MIB", OPT_NUMBER, AT(ring_mib), 1, 1024, "64", "size of a capture's ring"},
     {"simulator-seed", "DETECTOR_SIMULATOR_SEED", OPT_NUMBER, AT(simulator_seed), 0, 4294967295, "0",
      "makes the simulator's traffic repeatable; 0: another one each time"},
     {"model", "DETECTOR_MODEL", OPT_TEXT, AT(model), 1, 4000, "models", "model file, or the folder that holds it"},

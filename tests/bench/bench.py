@@ -4,7 +4,8 @@
 
 Environment: LOADS (folder of the three captures, made when missing; about 3.4 GB), THREATLINE_CAPTURES (for the mixed load),
 ROUNDS (3), STORED (threats in the store before the figures of the part store are taken: 1000000; 10000000 takes about half
-an hour and 11 GB), MONGODB_URI (else a test server is started). CPU time is user + system of the process and its children; commands take turns within a round, the figure is the
+an hour and 11 GB), MONGODB_URI (else a test server is started), LIVE_ROUNDS (5), LIVE_SECONDS (3), LIVE_LIMIT (300: seconds,
+of which each load has its share; no round begins later). CPU time is user + system of the process and its children; commands take turns within a round, the figure is the
 least of the rounds. Timings are told, not asserted.
 """
 import datetime
@@ -108,7 +109,7 @@ def on_a_wire(script, *arguments, timeout):
                            check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
             ip("-n", space, "link", "set", "wire", "up")
         out = subprocess.run(["ip", "netns", "exec", server, sys.executable, str(ROOT / "tests/bench" / script), client, *map(str, arguments)],
-                             capture_output=True, text=True, timeout=timeout, check=True).stdout
+                             stdout=subprocess.PIPE, text=True, timeout=timeout, check=True).stdout
     finally:
         for space in (server, client):
             ip("netns", "del", space, check=False)
@@ -118,20 +119,21 @@ def on_a_wire(script, *arguments, timeout):
 def live():
     if os.geteuid() != 0 or not shutil.which("tcpreplay") or not shutil.which("tcpdump"):
         return "### Live, lost packets\n\nNot measured: needs root, for a wire between two namespaces, tcpreplay and tcpdump.\n"
-    rounds, seconds = int(os.environ.get("LIVE_ROUNDS", "5")), int(os.environ.get("LIVE_SECONDS", "5"))
+    rounds, seconds = int(os.environ.get("LIVE_ROUNDS", "5")), int(os.environ.get("LIVE_SECONDS", "3"))
+    limit = int(os.environ.get("LIVE_LIMIT", "300"))
     folder, cuts = tempfile.mkdtemp(prefix="bench-live-"), []
     try:
         for name, path in loads().items():
             if name in ("mixed", "scan"):
                 cuts.append(f"{name}={folder}/{name}.pcap")
                 subprocess.run(["tcpdump", "-r", path, "-c", "1000000", "-w", f"{folder}/{name}.pcap"], check=True, stderr=subprocess.DEVNULL, timeout=60)
-        got = on_a_wire("live.py", seconds, rounds, *cuts, timeout=len(cuts) * rounds * (seconds + 60) * 5)
+        got = on_a_wire("live.py", seconds, rounds, limit // len(cuts), *cuts, timeout=len(cuts) * rounds * (seconds + 60) * 5)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     rows = [[one["load"], one["name"], f"{one['pps']:.0f}", f"**{one['lost'][len(one['lost']) // 2]:.2f}**", f"{one['lost'][0]:.2f} to {one['lost'][-1]:.2f}",
-             f"{one['us']:.2f}"] for one in got]
-    return table("Live, tcpreplay at top speed on a veth pair", ["load", "program", "packets/s", "lost %, median", "least to most", "CPU µs a packet"], rows,
-                 f"The first million packets of the load in a loop for {seconds} s, {rounds} rounds; the detector as it is shipped: it keeps evidence, too.")
+             f"{one['us']:.2f}", len(one["lost"])] for one in got]
+    return table("Live, tcpreplay at top speed on a veth pair", ["load", "program", "packets/s", "lost %, median", "least to most", "CPU µs a packet", "rounds"], rows,
+                 f"The first million packets of the load in a loop for {seconds} s, at most {rounds} rounds; the detector as it is shipped: it keeps evidence, too.")
 
 
 def latency():

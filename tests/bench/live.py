@@ -1,9 +1,9 @@
 """Lost packets on a wire, run inside a namespace by bench.py: what each program saw of what arrived on the device.
 
-    live.py CLIENT SECONDS ROUNDS LOAD=CAPTURE...
+    live.py CLIENT SECONDS ROUNDS LIMIT LOAD=CAPTURE...
 
 tcpreplay in the namespace CLIENT sends the capture in a loop at its top speed; the device's own counter says how much arrived.
-Programs take turns within a round. Prints one JSON list of {load, name, sent_pps, lost (% of each round), us}.
+Programs take turns within a round; no round begins after LIMIT seconds with a load. Prints one JSON list of {load, name, sent_pps, lost (% of each round), us}.
 """
 import json
 import os
@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from programs import Detector, wait_for  # noqa: E402
 
-DEVICE, QUIET_S = "wire", 1.5
+DEVICE, QUIET_S, PAUSE_S = "wire", 1.5, 0.5
 
 
 def arrived():
@@ -33,10 +33,10 @@ def ticks(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def settle(value):
+def settle(value, quiet=QUIET_S):
     """Waits until value() has stopped growing."""
     last, since = value(), time.monotonic()
-    while time.monotonic() - since < QUIET_S:
+    while time.monotonic() - since < quiet:
         time.sleep(0.1)
         if value() != last:
             last, since = value(), time.monotonic()
@@ -95,7 +95,7 @@ class Softflowd:
     def stop(self):
         time.sleep(QUIET_S)
         text = subprocess.run(["softflowctl", "-c", self.control, "statistics"], capture_output=True, text=True, timeout=30, check=True).stdout
-        self.process.send_signal(signal.SIGINT)
+        self.process.kill()  # told to end it may go on for minutes; its figures are known
         self.process.wait(60)
         received = int(re.search(r"received by libpcap: *(\d+)", text).group(1))
         return received - int(re.search(r"dropped by libpcap: *(\d+)", text).group(1))
@@ -103,11 +103,11 @@ class Softflowd:
 
 def once(program, client, capture, seconds):
     pid = program.start()
-    time.sleep(QUIET_S)
+    time.sleep(PAUSE_S)
     before, spent = arrived(), ticks(pid)
     sent = subprocess.run(["ip", "netns", "exec", client, "tcpreplay", "-q", "-K", "--loop=0", "--topspeed", f"--duration={seconds}", "-i", DEVICE, capture],
                           capture_output=True, text=True, timeout=seconds + 60, check=False).stdout
-    settle(arrived)
+    settle(arrived, PAUSE_S)
     spent, came = ticks(pid) - spent, arrived() - before
     rate = re.search(r"([\d.]+) pps", sent)
     seen = program.stop()
@@ -115,16 +115,18 @@ def once(program, client, capture, seconds):
 
 
 def main():
-    client, seconds, rounds = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    client, seconds, rounds, limit = sys.argv[1], *map(int, sys.argv[2:5])
     folder = pathlib.Path(tempfile.mkdtemp(prefix="live-"))
     kinds = {"tcpdump -w /dev/null": lambda f: Tcpdump(f), "threatline-detector": lambda f: Ours(f, 1), "threatline-detector, two workers": lambda f: Ours(f, 2)}
     if shutil.which("softflowd"):
         kinds["softflowd"] = lambda f: Softflowd(f)
     out = []
-    for load in sys.argv[4:]:
+    for load in sys.argv[5:]:
         name, capture = load.split("=", 1)
-        got = {kind: [] for kind in kinds}
+        got, until = {kind: [] for kind in kinds}, time.monotonic() + limit
         for number in range(rounds):
+            if number > 0 and time.monotonic() > until:
+                break
             for at, (kind, make) in enumerate(kinds.items()):
                 own = folder / f"{name}-{number}-{at}"
                 own.mkdir()

@@ -289,7 +289,7 @@ def test_one_interface_that_goes_away_leaves_the_others_watched(net, watch, rece
     wait_for(lambda: any(t["destination_ip"] == "10.77.1.2" for t in receiver.heard), 30, why="the scan on the one that is back was not seen")
 
 
-@pytest.mark.parametrize("arguments, promiscuous, ring", [([], 0, 16), (["--promiscuous", "--ring-mib", "4"], 1, 4)])
+@pytest.mark.parametrize("arguments, promiscuous, ring", [([], 0, 64), (["--promiscuous", "--ring-mib", "4"], 1, 4)])
 def test_it_is_promiscuous_and_has_another_ring_only_when_told(net, watch, arguments, promiscuous, ring):
     detector = watch(arguments=arguments)
     shown = json.loads(ip("-d", "-j", "link", "show", net.device, namespace=net.target).stdout)
