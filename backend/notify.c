@@ -86,11 +86,13 @@ static bool reload(void *context, struct err *err)
     struct boxes *fresh = calloc(1, sizeof *fresh);
     struct mailbox *old[NOTIFY_TARGETS];
     size_t old_count;
+    int64_t generation = 0;
 
     if (fresh == NULL)
         return err_set(err, ERR_MEMORY, "notify: out of memory");
     fresh->seal = notify->settings.seal;
-    if (!store_doc_list(notify->settings.store, kind, NULL, false, NOTIFY_TARGETS, box_row, fresh, err)) {
+    if (!store_doc_generation(notify->settings.store, kind, &generation, err) ||
+        !store_doc_list(notify->settings.store, kind, NULL, false, NOTIFY_TARGETS, box_row, fresh, err)) {
         free(fresh);
         return false;
     }
@@ -109,6 +111,7 @@ static bool reload(void *context, struct err *err)
     old_count = notify->box_count;
     memcpy(old, notify->boxes, sizeof old);
     notify->box_count = fresh->count;
+    notify->generation = generation;
     memcpy(notify->boxes, fresh->items, sizeof notify->boxes);
     pthread_cond_broadcast(&notify->wake);
     pthread_mutex_unlock(&notify->lock);

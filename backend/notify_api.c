@@ -110,6 +110,10 @@ static void targets_post(struct http_request *request, void *context)
         http_fail(request, 409, "full", "there are %d targets already", NOTIFY_TARGETS);
         goto done;
     }
+    if (!notify_begin(api->store, &err)) {
+        api_fail(request, &err);
+        goto done;
+    }
     if (target->type == TARGET_WEBHOOK && target->secret[0] == '\0')
         signature_new_secret(target->secret);
     target->created_ms = clock_now_ms();

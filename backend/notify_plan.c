@@ -205,6 +205,35 @@ static bool lead(struct notify *notify, struct err *err)
     return notify_replays(notify, err);
 }
 
+bool notify_begin(struct store *store, struct err *err)
+{
+    struct err local = {0};
+    int64_t last = 0;
+    cJSON *o = cJSON_CreateObject();
+
+    if (!store_last_seq(store, &last, err)) {
+        cJSON_Delete(o);
+        return false;
+    }
+    cJSON_AddNumberToObject(o, "seq", (double)last);
+    return doc_put(store, "meta", "notify_cursor", NULL, o, 0, 0, NULL, &local) || local.code == ERR_CONFLICT ||
+           err_set(err, local.code, "%s", local.text);
+}
+
+/* Whether every target that the store has by now is known here: another backend's takes a moment. What was read from
+ * the store before may be passed then, since whoever made a target later does not ask for it. */
+static bool knows_all(struct notify *notify, bool *all, struct err *err)
+{
+    int64_t generation = 0;
+
+    if (!store_doc_generation(notify->settings.store, "target", &generation, err))
+        return false;
+    pthread_mutex_lock(&notify->lock);
+    *all = generation == notify->generation;
+    pthread_mutex_unlock(&notify->lock);
+    return true;
+}
+
 static bool somebody_listens(struct notify *notify)
 {
     bool some = false;
@@ -221,13 +250,13 @@ bool notify_plan(struct notify *notify, struct err *err)
     struct harvest *harvest;
     struct err local = {0};
     int64_t last = 0;
-    bool ok = true;
+    bool ok = true, all = false;
 
     if (!lead(notify, &local))
         return local.code == ERR_NONE || err_set(err, local.code, "%s", local.text);
     if (!somebody_listens(notify)) { /* then the cursor need not be durable: no target is older than what is passed */
-        ok = store_last_seq(notify->settings.store, &last, err);
-        notify->cursor = ok ? last : notify->cursor;
+        ok = store_last_seq(notify->settings.store, &last, err) && knows_all(notify, &all, err);
+        notify->cursor = ok && all ? last : notify->cursor;
         return ok;
     }
     harvest = calloc(1, sizeof *harvest);
@@ -235,12 +264,13 @@ bool notify_plan(struct notify *notify, struct err *err)
         return err_set(err, ERR_MEMORY, "notify: out of memory");
     harvest->last = notify->cursor;
     notify->more = false;
-    ok = store_events(notify->settings.store, notify->cursor, BATCH, harvest_row, harvest, err);
-    for (size_t i = 0; ok && i < harvest->count; i++)
+    ok = store_events(notify->settings.store, notify->cursor, BATCH, harvest_row, harvest, err) &&
+         knows_all(notify, &all, err);
+    for (size_t i = 0; ok && all && i < harvest->count; i++)
         ok = plan_one(notify, &harvest->items[i], err);
-    if (ok && harvest->last > notify->cursor)
+    if (ok && all && harvest->last > notify->cursor)
         ok = cursor_write(notify, harvest->last, err);
-    notify->more = ok && harvest->count == BATCH;
+    notify->more = ok && all && harvest->count == BATCH;
     for (size_t i = 0; i < harvest->count; i++)
         free(harvest->items[i].json);
     free(harvest);

@@ -34,6 +34,7 @@ struct notify {
     bool stop;
     struct mailbox *boxes[NOTIFY_TARGETS];
     size_t box_count;
+    int64_t generation;     /* of the targets, as the boxes have them */
     struct letter *letters; /* room for NOTIFY_TARGETS * NOTIFY_PENDING, grown when needed */
     size_t count, room;
     _Atomic bool leads; /* written by the planner */

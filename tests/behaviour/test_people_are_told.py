@@ -286,21 +286,21 @@ def one_for_all():
     b.close()
 
 
-def test_two_backends_on_one_store_tell_once(mongo, receiver):
+def test_two_backends_on_one_store_tell_once(mongo, receiver, tmp_path):
+    options = ["--allow-private-targets", "--secret-key-file", str(tmp_path / "secret.key")]
     uri = mongo.uri()
-    first = Backend("--allow-private-targets", mongodb_uri=uri).start()
-    second = Backend("--allow-private-targets", mongodb_uri=uri).start()
+    first = Backend(*options, mongodb_uri=uri).start()
+    second = Backend(*options, mongodb_uri=uri).start()
     try:
         make_target(second, type="webhook", url=receiver.url)
-        time.sleep(1)
         first.send([threat() for _ in range(5)])
         second.send([threat() for _ in range(5)])
-        wait_until(lambda: len(receiver.got) >= 10, 15)
+        wait_until(lambda: len(receiver.got) >= 10, 60)
         time.sleep(1)
         assert len(receiver.got) == 10
         first.stop()
         second.send(threat())
-        wait_until(lambda: len(receiver.got) == 11, 25)  # the lease runs out
+        wait_until(lambda: len(receiver.got) == 11, 60)  # the lease runs out
     finally:
         first.close()
         second.close()

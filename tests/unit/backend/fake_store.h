@@ -20,13 +20,28 @@ struct fake_doc {
 struct store {
     struct fake_doc docs[FAKE_DOCS];
     size_t count;
-    int64_t generation;
+    int64_t generation; /* of all kinds together */
+    struct {
+        char kind[32];
+        int64_t value;
+    } kinds[16];
     bool away; /* every call fails with ERR_UNAVAILABLE */
     bool shared;
     const char *events[64]; /* records of threats; the sequence is the index + 1 */
     int64_t last_seq;
     int writes, reads; /* how often it was asked */
 };
+
+/* A kind's own generation; a new kind takes a free place. */
+static int64_t *fake_generation(struct store *store, const char *kind)
+{
+    size_t i = 0;
+
+    while (store->kinds[i].kind[0] != '\0' && strcmp(store->kinds[i].kind, kind) != 0)
+        i++;
+    snprintf(store->kinds[i].kind, sizeof store->kinds[i].kind, "%s", kind);
+    return &store->kinds[i].value;
+}
 
 static struct store *fake_store(void)
 {
@@ -95,6 +110,7 @@ bool store_doc_put(struct store *store, const char *kind, const char *id, const 
     doc->json = strdup(json);
     doc->expires_ms = expires_ms;
     doc->version = ++store->generation;
+    ++*fake_generation(store, kind);
     if (version != NULL)
         *version = doc->version;
     return true;
@@ -141,7 +157,7 @@ bool store_doc_remove(struct store *store, const char *kind, const char *id, str
     if (doc == NULL)
         return err_set(err, ERR_NOT_FOUND, "%s %s: no such one", kind, id);
     store->writes++;
-    store->generation++;
+    ++*fake_generation(store, kind);
     fake_drop(store, (size_t)(doc - store->docs));
     return true;
 }
@@ -179,13 +195,11 @@ bool store_doc_list(struct store *store, const char *kind, const char *from, boo
     return true;
 }
 
-/* One counter for all kinds: a kind's own would show the same to those who watch it. */
 bool store_doc_generation(struct store *store, const char *kind, int64_t *generation, struct err *err)
 {
-    (void)kind;
     if (fake_away(store, err))
         return false;
-    *generation = store->generation;
+    *generation = *fake_generation(store, kind);
     return true;
 }
 

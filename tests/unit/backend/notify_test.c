@@ -282,6 +282,24 @@ static void only_the_holder_of_the_lease_tells(void **state)
     close_notify(&other);
 }
 
+/* Another backend made the target; this one hears of it a moment later, and of the threat at once. */
+static void a_target_that_is_not_known_yet_misses_nothing(void **state)
+{
+    struct room *room = *state, other = {.store = room->store, .seal = room->seal};
+
+    open_notify(&other);
+    plan(room);
+    assert_true(notify_begin(room->store, NULL));
+    put_target(&other, "one", "");
+    happen(room, THREAT("t1", ""));
+    plan(room);
+    assert_int_equal(documents(room, "outbox"), 0);
+    watch_round(room->watch);
+    plan(room);
+    assert_int_equal(documents(room, "outbox"), 1);
+    close_notify(&other);
+}
+
 static void a_target_may_have_so_many_waiting_and_no_more(void **state)
 {
     struct room *room = *state;
@@ -331,6 +349,7 @@ int main(void)
         ROOM(a_notice_is_not_lost_by_a_restart),
         ROOM(a_store_that_is_away_delays_and_loses_nothing),
         ROOM(only_the_holder_of_the_lease_tells),
+        ROOM(a_target_that_is_not_known_yet_misses_nothing),
         ROOM(a_target_may_have_so_many_waiting_and_no_more),
         ROOM(letters_of_a_target_that_is_gone_go_too),
     };
