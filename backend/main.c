@@ -165,7 +165,7 @@ static int run(const struct settings *settings)
     sigset_t signals;
 
     block_signals(&signals);
-    mallopt(M_ARENA_MAX, 2);              /* else each of the many workers keeps an arena of its own */
+    mallopt(M_ARENA_MAX, 4);              /* fewer, and the workers wait for each other; more keep more memory */
     mallopt(M_MMAP_THRESHOLD, 64 * 1024); /* large bodies and pages go back to the system at once */
     mallopt(M_TRIM_THRESHOLD, 1 << 20);   /* but what each request needs anew stays */
     if (!token_setup() || !http_client_setup()) {

@@ -24,6 +24,11 @@ bool store_ping(struct store *store, struct err *err)
     return store->ops->ping(store, err);
 }
 
+bool store_takes_records(const struct store *store)
+{
+    return store->ops->takes_records;
+}
+
 bool store_shared(const struct store *store)
 {
     return store->shared;

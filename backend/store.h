@@ -26,6 +26,7 @@ void store_close(struct store *store);
 const char *store_kind(const struct store *store); /* "sqlite" or "mongodb" */
 const char *store_name(const struct store *store); /* random name made with the database; first half of stream ids */
 bool store_ping(struct store *store, struct err *err); /* answers quickly whether it can be written */
+bool store_takes_records(const struct store *store);   /* makes use of store_item.record */
 bool store_shared(const struct store *store);          /* several backends may use it (MongoDB with change streams) */
 
 /* --- threats --- */
@@ -45,17 +46,20 @@ enum store_result {
     STORE_REFUSED    /* err text in message */
 };
 
+struct store_record;
+
 struct store_item {
-    const struct threat *threat; /* in */
-    const char *address;         /* in: who sent it (ipAddress) */
-    const char *user_agent;      /* in */
-    const char *source;          /* in: the sensor, or "webhook" */
-    const char *suppressed_by;   /* in: suppression id or NULL */
-    int64_t received_ms;         /* in */
-    enum store_result result;    /* out */
-    int64_t seq;                 /* out: of the event (STORED, UPDATED), else 0 */
-    char *json;                  /* out: the stored threat as given out (STORED, UPDATED), freed by the caller */
-    char message[160];           /* out: REFUSED */
+    const struct threat *threat;       /* in */
+    const struct store_record *record; /* in: store_record_of it, made beforehand, or NULL */
+    const char *address;               /* in: who sent it (ipAddress) */
+    const char *user_agent;            /* in */
+    const char *source;                /* in: the sensor, or "webhook" */
+    const char *suppressed_by;         /* in: suppression id or NULL */
+    int64_t received_ms;               /* in */
+    enum store_result result;          /* out */
+    int64_t seq;                       /* out: of the event (STORED, UPDATED), else 0 */
+    char *json;        /* out: the stored threat as given out (STORED, UPDATED), freed by the caller */
+    char message[160]; /* out: REFUSED */
 };
 
 /* All items in one durable transaction; results per item. The same id may occur twice in a batch. False: nothing was

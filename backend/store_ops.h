@@ -27,6 +27,7 @@ struct store_removal { /* arguments of store_remove */
 
 struct store_ops {
     const char *kind;
+    bool takes_records; /* of items; false: it makes each anew */
     void (*close)(struct store *store);
     bool (*ping)(struct store *store, struct err *err);
     bool (*insert)(struct store *store, struct store_item *items, size_t count, struct err *err);

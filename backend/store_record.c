@@ -20,7 +20,8 @@ static const char *const unsearched[] = {"features", "evidence",  "first_seen", 
 enum {
     RESERVED = sizeof reserved / sizeof reserved[0],
     UNSEARCHED = sizeof unsearched / sizeof unsearched[0],
-    WALK_SILENT = 1000
+    WALK_SILENT = 1000,
+    GIVEN_ROOM = 256 /* what most envelopes need */
 };
 
 static void take_word(void *context, const char *word)
@@ -253,6 +254,21 @@ done:
     return ok;
 }
 
+const char *store_record_sensor(const struct store_item *item)
+{
+    if (item->threat->sensor[0] != '\0')
+        return item->threat->sensor;
+    return item->source != NULL ? item->source : "webhook";
+}
+
+bool store_record_of(struct store_record *record, const struct store_item *item, struct err *err)
+{
+    if (!store_record_make(record, item->threat, err))
+        return false;
+    store_record_add_words(record, store_record_sensor(item));
+    return true;
+}
+
 void store_record_clear(struct store_record *record)
 {
     free(record->json);
@@ -274,6 +290,8 @@ char *store_record_given(const char *json, const struct store_envelope *envelope
     size_t length = strlen(json);
     char received[CLOCK_TEXT];
 
+    text.bytes = malloc(length + GIVEN_ROOM); /* in most cases enough; else it grows */
+    text.room = text.bytes != NULL ? length + GIVEN_ROOM : 0;
     clock_text_ms(envelope->received_ms, received);
     text_add(&text, json, length - 1);
     text_addf(&text, ",\"seq\":%lld,\"receivedAt\":\"%s\"", (long long)envelope->seq, received);

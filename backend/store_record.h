@@ -36,6 +36,10 @@ struct store_envelope {
 };
 
 bool store_record_make(struct store_record *record, const struct threat *threat, struct err *err);
+/* With the words of the sensor that the store keeps for it. Whoever hands an item in may do this on its own thread,
+ * so that a commit, where everybody waits, has less to do. */
+bool store_record_of(struct store_record *record, const struct store_item *item, struct err *err);
+const char *store_record_sensor(const struct store_item *item);
 void store_record_clear(struct store_record *record);
 
 /* The words of a text that is no part of the record, such as a comment. */

@@ -419,6 +419,7 @@ static void sqlite_close(struct store *store)
 
 static const struct store_ops ops = {
     .kind = "sqlite",
+    .takes_records = true,
     .close = sqlite_close,
     .ping = sqlite_ping,
     .insert = sqlite_insert,

@@ -157,35 +157,43 @@ static bool step_row(struct sqlite_store *store, const char *sql, const struct r
     return sqlite_run(&store->writer, statement, err);
 }
 
-/* A full set of values makes room: the rarest tenth becomes "", so that a newcomer can still grow into the tops. */
-static bool fold(struct sqlite_store *store, const struct rollup_row *row, struct sqlite_known *known,
-                 struct err *err)
-{
-    static const char sum[] = "INSERT INTO rollup SELECT span, dimension, bucket, simulated, '', sum(count) FROM "
-                              "rollup WHERE span = ?1 AND "
-                              "dimension = ?2 AND bucket = ?3 AND value IN (SELECT value FROM rollup WHERE span = ?1 "
-                              "AND dimension = ?2 AND "
-                              "bucket = ?3 AND value <> '' ORDER BY count, value LIMIT ?6) GROUP BY simulated "
-                              "ON CONFLICT DO UPDATE SET count = count + excluded.count";
-    static const char forget[] =
-        "DELETE FROM rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3 AND value IN (SELECT value FROM "
-        "rollup "
-        "WHERE span = ?1 AND dimension = ?2 AND bucket = ?3 AND value <> '' ORDER BY count, value LIMIT ?6)";
-    struct rollup_row tenth = *row;
-
-    tenth.count = ROLLUP_VALUES_EVER / 10;
-    if (!step_row(store, sum, &tenth, "", err) || !step_row(store, forget, &tenth, "", err))
-        return false;
-    known->values -= sqlite3_changes(store->writer.db);
-    return true;
-}
-
 static bool as_others(struct sqlite_store *store, const struct rollup_row *row, struct err *err)
 {
     struct rollup_row others = *row;
 
     others.value = "";
     return rollup_add_row(store->overflow, &others) || err_set(err, ERR_MEMORY, "store: out of memory");
+}
+
+/* A full set of values makes room: the rarest tenth becomes "", so that a newcomer can still grow into the tops. */
+static bool fold(struct sqlite_store *store, const struct rollup_row *row, struct sqlite_known *known,
+                 struct err *err)
+{
+    static const char sql[] =
+        "DELETE FROM rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3 AND value IN (SELECT value FROM "
+        "rollup WHERE span = ?1 AND dimension = ?2 AND bucket = ?3 AND value <> '' ORDER BY count, value LIMIT ?4) "
+        "RETURNING simulated, count";
+    struct rollup_row gone = *row;
+    sqlite3_stmt *forget = sqlite_statement(&store->writer, sql, err);
+    bool ok = forget != NULL;
+    int step = SQLITE_DONE;
+
+    if (!ok)
+        return false;
+    sqlite3_bind_int(forget, 1, (int)row->span);
+    sqlite3_bind_int(forget, 2, (int)row->dimension);
+    sqlite3_bind_int64(forget, 3, row->bucket);
+    sqlite3_bind_int64(forget, 4, ROLLUP_VALUES_EVER / 10);
+    while (ok && (step = sqlite3_step(forget)) == SQLITE_ROW) {
+        gone.simulated = sqlite3_column_int(forget, 0) != 0;
+        gone.count = sqlite3_column_int64(forget, 1);
+        known->values--;
+        ok = as_others(store, &gone, err);
+    }
+    if (ok && step != SQLITE_DONE)
+        ok = sqlite_failed(&store->writer, "rollup", err);
+    sqlite3_reset(forget);
+    return ok;
 }
 
 static const char update_row[] = "UPDATE rollup SET count = count + ?6 WHERE span = ?1 AND dimension = ?2 AND "

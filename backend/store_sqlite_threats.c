@@ -142,13 +142,6 @@ static void bind_text(sqlite3_stmt *statement, int at, const char *text)
         sqlite3_bind_text(statement, at, text, -1, SQLITE_STATIC);
 }
 
-static const char *sensor_of(const struct store_item *item)
-{
-    if (item->threat->sensor[0] != '\0')
-        return item->threat->sensor;
-    return item->source != NULL ? item->source : "webhook";
-}
-
 static void bind_threat(sqlite3_stmt *add, const struct store_item *item, const struct store_record *record,
                         int64_t seq)
 {
@@ -167,7 +160,7 @@ static void bind_threat(sqlite3_stmt *add, const struct store_item *item, const 
     if (threat->destination_port >= 0)
         sqlite3_bind_int(add, 10, threat->destination_port);
     bind_text(add, 11, threat->protocol);
-    bind_text(add, 12, sensor_of(item));
+    bind_text(add, 12, store_record_sensor(item));
     sqlite3_bind_double(add, 13, threat->confidence);
     sqlite3_bind_int64(add, 14, threat->timestamp_us);
     sqlite3_bind_int64(add, 15, item->received_ms);
@@ -192,7 +185,8 @@ static bool add_body(struct sqlite_store *store, const struct store_item *item, 
 }
 
 /* True with item->result STORE_STORED, or as it was when the id is known already. */
-static bool add_new(struct sqlite_store *store, struct store_item *item, struct store_record *record, struct err *err)
+static bool add_new(struct sqlite_store *store, struct store_item *item, const struct store_record *record,
+                    struct err *err)
 {
     static const char sql[] =
         "INSERT INTO threat (seq, event_seq, threat_id, revision, digest, type, severity, status, verdict, assignee, "
@@ -209,7 +203,6 @@ static bool add_new(struct sqlite_store *store, struct store_item *item, struct 
 
     if (add == NULL)
         return false;
-    store_record_add_words(record, sensor_of(item));
     bind_threat(add, item, record, envelope.seq);
     if (!sqlite_run(&store->writer, add, err))
         return false;
@@ -283,15 +276,16 @@ static bool update(struct sqlite_store *store, struct store_item *item, struct k
     return ok;
 }
 
-/* record: room for one, used for each item in turn. */
-static bool insert_one(struct sqlite_store *store, struct store_item *item, struct store_record *record,
+/* room: for the record of an item that brings none. */
+static bool insert_one(struct sqlite_store *store, struct store_item *item, struct store_record *room,
                        struct err *err)
 {
+    const struct store_record *record = item->record != NULL ? item->record : room;
     struct known_threat known = {0};
     struct err refusal = {0};
     bool ok = false;
 
-    if (!store_record_make(record, item->threat, &refusal)) {
+    if (item->record == NULL && !store_record_of(room, item, &refusal)) {
         snprintf(item->message, sizeof item->message, "%.*s", (int)sizeof item->message - 1, refusal.text);
         item->result = STORE_REFUSED;
         return refusal.code == ERR_INVALID || err_set(err, refusal.code, "%s", refusal.text);
@@ -312,7 +306,8 @@ static bool insert_one(struct sqlite_store *store, struct store_item *item, stru
         item->result = STORE_DUPLICATE;
 done:
     known_clear(&known);
-    store_record_clear(record);
+    if (record == room)
+        store_record_clear(room);
     return ok;
 }
 

@@ -2,7 +2,7 @@
 #include "backend/webhook.h"
 
 #include "backend/committer.h"
-#include "backend/store.h"
+#include "backend/store_record.h"
 #include "backend/suppression.h"
 #include "common/clock.h"
 #include "common/json.h"
@@ -41,7 +41,8 @@ static bool is_array(const struct body *body)
 /* False: it has answered 413 or 503. */
 static bool more_room(struct http_request *request, struct body *body)
 {
-    size_t wanted = body->room == 0 ? 4096 : body->room * 4;
+    int64_t length = http_content_length(request);
+    size_t wanted = body->room > 0 ? body->room * 4 : length > 0 && length < 4096 ? (size_t)length + 1 : 4096;
     char *bigger;
 
     if (body->room >= WEBHOOK_ONE_MAX && !body->large) {
@@ -186,6 +187,7 @@ static void take_one(struct intake *intake, const cJSON *json)
     struct threat_fault faults[THREAT_FAULTS];
     struct threat threat;
     struct store_item item = {0};
+    struct store_record record;
     char rule[DOC_ID];
     struct err err = {0};
     size_t count = 0;
@@ -198,11 +200,15 @@ static void take_one(struct intake *intake, const cJSON *json)
         api_fail(intake->request, &err);
     } else {
         fill_item(intake, &threat, &item, rule);
+        if (store_takes_records(intake->api->store) && store_record_of(&record, &item, NULL))
+            item.record = &record;
         if (committer_submit(intake->api->committer, &item, 1, &err))
             answer_one(intake->request, &item);
         else
             api_fail(intake->request, &err);
         free(item.json);
+        if (item.record != NULL)
+            store_record_clear(&record);
     }
     threat_clear(&threat);
 }

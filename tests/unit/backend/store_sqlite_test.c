@@ -226,6 +226,74 @@ static void put_batch(struct store *store, int first, int count)
     }
 }
 
+/* More sources than have a row of their own: the rarest share one, and none is counted twice or not at all. */
+static void rare_values_share_a_row_and_all_stay_counted(void **state)
+{
+    enum { COUNT = ROLLUP_VALUES_EVER + 1500, STEP = 100 };
+    static const char of_sources[] = "SELECT sum(count) FROM rollup WHERE span = 3 AND dimension = 6";
+    static char simulated[] = "{\"source\":\"simulator\"}";
+    static struct threat threats[STEP];
+    struct store_item items[STEP];
+    struct sqlite_store *s = SQLITE_STORE(*state);
+    struct err err = {0};
+    char id[32];
+
+    for (int done = 0; done < COUNT; done += STEP) {
+        for (int i = 0; i < STEP; i++) {
+            int number = done + i;
+
+            snprintf(id, sizeof id, "r%06d", number);
+            threats[i] = make_threat(id);
+            if (number % 10 > 0) /* one source comes again and again */
+                snprintf(threats[i].source_ip, sizeof threats[i].source_ip, "10.9.%d.%d", number / 250, number % 250);
+            threats[i].details = number % 3 == 0 ? simulated : NULL;
+            items[i] = item_of(&threats[i]);
+        }
+        assert_true(store_insert(*state, items, STEP, &err));
+        for (int i = 0; i < STEP; i++)
+            free(items[i].json);
+    }
+    assert_int_equal(number_of(*state, of_sources), s->counted_seq);
+    assert_int_equal(number_of(*state, "SELECT sum(count) FROM rollup WHERE span = 3 AND dimension = 6 AND "
+                                       "simulated = 1"),
+                     number_of(*state, "SELECT count(*) FROM threat WHERE simulated = 1 AND seq <= (SELECT value "
+                                       "FROM meta WHERE key = 'counted_seq')"));
+    assert_in_range(number_of(*state, "SELECT count(*) FROM rollup WHERE span = 3 AND dimension = 6 AND value <> ''"),
+                    ROLLUP_VALUES_EVER / 2, ROLLUP_VALUES_EVER + 1);
+    assert_true(number_of(*state, "SELECT count FROM rollup WHERE span = 3 AND dimension = 6 AND value = '' AND "
+                                  "simulated = 0") > 0);
+    assert_true(number_of(*state, "SELECT sum(count) FROM rollup WHERE span = 3 AND dimension = 6 AND value = "
+                                  "'10.0.0.5'") >= COUNT / 10 - 512);
+}
+
+/* Made by who hands it in, or by the store: what is kept is the same. */
+static void a_record_may_be_made_beforehand(void **state)
+{
+    static char note[] = "{\"note\":\"walnut\"}";
+    struct threat threat = make_threat("made-1"), plain = make_threat("plain-1");
+    struct store_item item = item_of(&threat), other = item_of(&plain);
+    struct store_record *record = malloc(sizeof *record);
+    struct err err = {0};
+
+    threat.sensor[0] = plain.sensor[0] = '\0';
+    threat.details = note;
+    item.source = other.source = "doorbell";
+    assert_true(store_record_of(record, &item, &err));
+    item.record = record;
+    assert_true(store_insert(*state, &item, 1, &err));
+    assert_true(store_insert(*state, &other, 1, &err));
+    assert_int_equal(item.result, STORE_STORED);
+    finds(*state, "walnut", "made-1");
+    finds(*state, "doorbell", "plain-1 made-1");
+    free(item.json);
+    free(other.json);
+    item.record = NULL;
+    assert_true(store_insert(*state, &item, 1, &err));
+    assert_int_equal(item.result, STORE_DUPLICATE);
+    store_record_clear(record);
+    free(record);
+}
+
 /* New threats are counted some hundreds at a time; nobody who asks may notice. */
 static void counts_agree_while_threats_come_change_and_go(void **state)
 {
@@ -510,6 +578,8 @@ int main(void)
         STORE_TEST(a_newer_schema_is_refused),
         STORE_TEST(an_older_file_is_copied_before_it_is_brought_up_to_date),
         STORE_TEST(a_file_of_schema_1_keeps_its_words),
+        STORE_TEST(rare_values_share_a_row_and_all_stay_counted),
+        STORE_TEST(a_record_may_be_made_beforehand),
         STORE_TEST(counts_agree_while_threats_come_change_and_go),
         STORE_TEST(a_backup_is_a_whole_store),
         STORE_TEST(a_full_disk_is_told_and_healed),
