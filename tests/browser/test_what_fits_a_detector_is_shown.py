@@ -10,7 +10,7 @@ def fitted(tmp_path_factory):
     folder, port = tmp_path_factory.mktemp("fitted"), free_port()
     site = RealSite(folder / "site", "sqlite", ["--detector", f"local=http://127.0.0.1:{port}"])
     detector = Detector(folder / "detector", site.backend, "simulator", port=port, arguments=[
-        "--false-alarms", "50/day", "--learn", "24h", "--shadow", ROOT / "models"]).start()
+        "--false-alarms", "5000/day", "--learn", "24h", "--shadow", ROOT / "models"]).start()
     yield site
     detector.stop()
     site.close()
@@ -22,11 +22,11 @@ def test_the_panel_of_models_tells_what_is_expected_and_reached(fitted, tab):
         return (models or {}).get("local")
 
     local = wait_for(told, 60)
-    assert local["false_alarms"]["wanted"] == 50 and local["false_alarms"]["expected"] <= 50
+    assert local["false_alarms"]["wanted"] == 5000 and local["false_alarms"]["expected"] <= 5000
     assert local["shadow"]["model"] == local["model"]
     page = sign_in(tab, fitted, "sensors")
     panel = page.locator("section", has=page.get_by_role("heading", name="Models"))
-    for name, value in (("False alarms a day, wanted", "50"), ("Expected at most", None), ("Reached", "not known yet"),
+    for name, value in (("False alarms a day, wanted", "5,000"), ("Expected at most", None), ("Reached", "not known yet"),
                         ("Greatest drift", "too few flows to tell"), ("Learning", "0 of 24 hours"), ("Shadow model", local["model"]), ("Differs on", "0 of")):
         fact = panel.locator("dt", has_text=name).first
         expect(fact).to_be_visible(timeout=30000)
@@ -34,4 +34,4 @@ def test_the_panel_of_models_tells_what_is_expected_and_reached(fitted, tab):
             expect(fact.locator("xpath=following-sibling::dd[1]")).to_contain_text(value)
     beat = wait_for(lambda: next((s["report"] for s in fitted.api("GET", "/api/network/sensors").json()["sensors"]
                                   if "false_alarms_expected" in s["report"]), None), 60)
-    assert beat["false_alarms_wanted"] == 50 and beat["false_alarms_reached"] is None
+    assert beat["false_alarms_wanted"] == 5000 and beat["false_alarms_reached"] is None

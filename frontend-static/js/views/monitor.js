@@ -46,7 +46,7 @@ export function monitorBar(store, actions) {
     const m = store.get().monitor.value?.monitoring;
     if (!m?.active || !m.startedAt) return setText(clock, "");
     const gone = (serverNow() - Date.parse(m.startedAt)) / 1000;
-    const all = m.endsAt ? (Date.parse(m.endsAt) - Date.parse(m.startedAt)) / 1000 : 0;
+    const all = m.endsAt ? Math.round((Date.parse(m.endsAt) - Date.parse(m.startedAt)) / 1000) : 0; // the two are clocked a moment apart
     setText(clock, all > 0 ? T.monitor.of(f.duration(Math.min(gone, all)), f.duration(all)) : T.monitor.since(f.duration(gone)));
     // The detector stops by itself at the end; ask it then, do not guess.
     if (all > 0 && gone > all + 1 && Date.now() - asked > 3000) {
