@@ -1,6 +1,6 @@
 """`make bench`: figures of this machine, each beside the bare limit or a peer measured in the same run.
 
-    bench.py [PART...]     parts: store mongo webhook streams flow forest live latency page lighthouse (default: all); --write adds the tables to docs/performance.md
+    bench.py [PART...]     parts: store mongo webhook streams flow forest live latency page lighthouse (default: all); --write puts the tables into docs/performance.md
 
 Environment: LOADS (folder of the three captures, made when missing; about 3.4 GB), THREATLINE_CAPTURES (for the mixed load),
 ROUNDS (3), STORED (threats in the store before the figures of the part store are taken: 1000000; 10000000 takes about half
@@ -260,6 +260,18 @@ def streams():
 PARTS = {"store": store, "mongo": mongo, "webhook": webhook, "streams": streams, "flow": flow, "forest": forest, "live": live, "latency": latency, "page": page, "lighthouse": lighthouse}
 
 
+def write(written):
+    """Puts the tables, dated, into docs/performance.md; those of parts that were not asked for stay as they are."""
+    page = ROOT / "docs" / "performance.md"
+    model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
+    kept = {text.split("\n", 1)[0]: text for text in ("### " + part for part in page.read_text().split("### ")[1:])}
+    for text in written:
+        title, rest = text.split("\n", 1)
+        kept[title] = f"{title}\n\nMeasured {datetime.date.today()}, {os.cpu_count()} cores, {model}, load {os.getloadavg()[0]:.1f} at the end.\n{rest}\n"
+    page.write_text("# Performance\n\nWritten by `scripts/bench.sh --write`. Compare ratios of one run, never figures of two machines.\n\n" +
+                    "\n".join(text.rstrip("\n") + "\n" for text in kept.values()))
+
+
 def main():
     asked = [a for a in sys.argv[1:] if not a.startswith("--")] or os.environ.get("BENCH", "").split() or list(PARTS)
     written = []
@@ -268,11 +280,7 @@ def main():
         print("\n" + text, flush=True)
         written.append(text)
     if "--write" in sys.argv:
-        page = ROOT / "docs" / "performance.md"
-        model = next((line.split(":", 1)[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "unknown")
-        head = (f"# Performance\n\nWritten by `scripts/bench.sh --write` on {datetime.date.today()}; {os.cpu_count()} cores, {model}. Compare ratios of one "
-                "run, never figures of two machines.\n\n")
-        page.write_text(head + "\n".join(written))
+        write(written)
 
 
 main()
