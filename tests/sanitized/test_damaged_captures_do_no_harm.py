@@ -3,6 +3,7 @@
 `make asan` runs this on the detector under AddressSanitizer, LeakSanitizer and UBSan."""
 import concurrent.futures
 import os
+import re
 import resource
 import subprocess
 
@@ -20,13 +21,18 @@ def read(arguments, cpu=CPU_SECONDS):
     return done.returncode, done.stderr.decode(errors="replace")
 
 
+def told_why(said):
+    """Whether a reader ended early and said so; frames that make no flow are no reason to."""
+    return re.search(r"event=read\.(?!undecoded)", said) is not None
+
+
 def test_every_malformed_capture_ends_in_order(captures):
     files = sorted(path for path in (captures / "malformed").iterdir() if path.is_file())
     assert files
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(lambda path: read([str(path), "--inner-flows"]), files))
     bad = [f"{path.name}: {status}\n{said[-1500:]}" for path, (status, said) in zip(files, results)
-           if status not in STATUSES or (status != 0) != ("event=read." in said) or not said.splitlines()[-1].startswith("packets=")]
+           if status not in STATUSES or (status != 0) != told_why(said) or not said.splitlines()[-1].startswith("packets=")]
     assert not bad, f"{len(bad)} of {len(files)}:\n" + "\n".join(bad[:5])
 
 
