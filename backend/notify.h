@@ -53,7 +53,6 @@ bool notify_test(struct notify *notify, const struct target *target, struct err 
 int64_t notify_pause_ms(int tries);
 
 /* Before the first target is made: what comes from now on is told, whichever backend plans first. */
-struct store;
 bool notify_begin(struct store *store, struct err *err);
 
 /* One round of the planner, and one try of whatever is due at now_ms (false: nothing was); the threads call these. */
