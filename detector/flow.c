@@ -235,6 +235,10 @@ static enum flow_end reason_now(const struct flow_table *table, const struct flo
 /* Ends every open flow, the longest quiet first, and empties the table. */
 static void drain(struct flow_table *table, enum flow_end reason)
 {
+    /* Time-outs longer than the wheel would be turned to slot by slot, all that is held looked at again each time
+     * around. */
+    if (table->held > 0 && table->settings.idle_ns >> FLOW_WHEEL_SHIFT >= FLOW_WHEEL_SLOTS)
+        flow_wheel_skip(table, quiet_due);
     while (table->held > 0) {
         table->wheel.passed++;
         uint32_t list = flow_wheel_take(table, table->wheel.passed, quiet_due);

@@ -75,6 +75,8 @@ size_t flow_take_few(const struct flow_table *table, uint32_t *list, uint32_t id
 void flow_wheel_start(struct flow_wheel *wheel, int64_t now);
 void flow_wheel_insert(struct flow_table *table, uint32_t id, int64_t due);
 void flow_wheel_remove(struct flow_table *table, uint32_t id);
+/* Goes on to the earliest of all due times at once, without the empty slots before it; something must be held. */
+void flow_wheel_skip(struct flow_table *table, int64_t (*due)(const struct flow_table *, const struct flow_record *));
 /* Takes every record whose due time lies in `slot` out of the wheel, as a list by `next` in the order of due time,
  * then of id; due() says when, and whoever is due later goes back into the wheel. */
 uint32_t flow_wheel_take(struct flow_table *table, int64_t slot,

@@ -43,6 +43,28 @@ void flow_wheel_remove(struct flow_table *table, uint32_t id)
         table->records[record->next].prev = record->prev;
 }
 
+void flow_wheel_skip(struct flow_table *table, int64_t (*due)(const struct flow_table *, const struct flow_record *))
+{
+    uint32_t all = FLOW_NONE;
+    int64_t first = INT64_MAX;
+
+    for (int place = 0; place < FLOW_WHEEL_SLOTS; place++)
+        for (uint32_t at = table->wheel.heads[place], next; at != FLOW_NONE; at = next) {
+            int64_t when = due(table, &table->records[at]);
+            if (when < first)
+                first = when;
+            next = table->records[at].next;
+            table->records[at].next = all;
+            all = at;
+        }
+    flow_wheel_start(&table->wheel, first);
+    while (all != FLOW_NONE) {
+        uint32_t at = all;
+        all = table->records[at].next;
+        flow_wheel_insert(table, at, due(table, &table->records[at]));
+    }
+}
+
 struct run {
     struct flow_table *table;
     int64_t (*due)(const struct flow_table *, const struct flow_record *);

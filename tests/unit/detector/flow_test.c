@@ -405,6 +405,25 @@ static void the_end_of_the_input_ends_the_longest_quiet_first(void **state)
     finish(f);
 }
 
+static void a_time_out_longer_than_the_wheel_keeps_that_order(void **state)
+{
+    struct fixture *f = begin(64);
+    (void)state;
+    f->table->settings.idle_ns = f->table->settings.active_ns = 86400 * SECOND;
+    for (int i = 0; i < 20; i++)
+        udp(f, i * 500, (uint16_t)(100 + i));
+    udp(f, 20 * 500, 100);
+    f->count = 0;
+    flow_table_finish(f->table);
+    assert_int_equal(f->count, 20);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(f->seen[i].flow.port[0], 100 + (i + 1) % 20);
+        assert_int_equal(f->seen[i].flow.end, FLOW_END_INPUT);
+    }
+    assert_true(f->table->wheel.passed << FLOW_WHEEL_SHIFT < START + 2 * 86400 * SECOND);
+    finish(f);
+}
+
 static void packets_out_of_order_give_no_negative_times(void **state)
 {
     struct fixture *f = begin(16);
@@ -625,6 +644,7 @@ int main(void)
         cmocka_unit_test(a_packet_after_long_silence_owes_one_step_only),
         cmocka_unit_test(events_come_in_the_order_of_their_time),
         cmocka_unit_test(the_end_of_the_input_ends_the_longest_quiet_first),
+        cmocka_unit_test(a_time_out_longer_than_the_wheel_keeps_that_order),
         cmocka_unit_test(packets_out_of_order_give_no_negative_times),
         cmocka_unit_test(a_jump_forward_ends_what_was_open),
         cmocka_unit_test(a_few_packets_from_long_ago_do_not_turn_the_clock_back),
