@@ -194,22 +194,19 @@ static bool activated(struct capture *capture, int status, struct err *err)
                                                       : err_set(err, code, "%s: %s: %s", capture->name, what, more);
 }
 
-/* "auto": the first interface that is up, has an address and is no loopback, else the loopback. */
-static bool choose(char name[256], struct err *err)
+bool capture_choose(char *name, size_t size, struct err *err)
 {
     struct capture_interface found[64];
     size_t count = capture_interfaces(found, sizeof found / sizeof *found, err);
 
-    for (int loopback = 0; loopback < 2; loopback++) {
-        for (size_t i = 0; i < count; i++) {
+    for (int loopback = 0; loopback < 2; loopback++)
+        for (size_t i = 0; i < count; i++)
             if (found[i].up && found[i].address_count > 0 && found[i].loopback == (loopback == 1) &&
                 strcmp(found[i].name, "any") != 0) {
-                memcpy(name, found[i].name, sizeof found[i].name);
+                snprintf(name, size, "%s", found[i].name);
                 return true;
             }
-        }
-    }
-    return err_set(err, ERR_NOT_FOUND, "auto: no interface is up");
+    return err_set(err, ERR_NOT_FOUND, "interface: there is none that is up");
 }
 
 struct capture *capture_open_live(const char *interface, const struct capture_settings *settings, struct err *err)
@@ -222,9 +219,6 @@ struct capture *capture_open_live(const char *interface, const struct capture_se
         return NULL;
     if (settings == NULL)
         settings = &usual;
-    if (strcmp(interface, "auto") == 0 && !choose(capture->name, err))
-        goto failed;
-    interface = capture->name;
     capture->pcap = pcap_create(interface, why);
     if (capture->pcap == NULL) {
         err_set(err, ERR_SYSTEM, "%s: %s", interface, why);

@@ -57,8 +57,9 @@ struct capture_interface {
     size_t address_count;
     bool up, loopback;
 };
-/* Fills out with up to max interfaces; returns how many. "auto" means the first that is up, has an address and is no
- * loopback, else the loopback. */
+/* Fills out with up to max interfaces; returns how many. */
 size_t capture_interfaces(struct capture_interface *out, size_t max, struct err *err);
+/* What "auto" means: the first interface that is up, has an address and is no loopback, else the loopback. */
+bool capture_choose(char *name, size_t size, struct err *err);
 
 #endif

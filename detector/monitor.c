@@ -19,7 +19,6 @@ enum {
     REOPEN_MS = 1000,
     DROPS_MS = 1000,
     BURST = 512,
-    LIST_MAX = 64,
     FILTER_ROOM = 4096
 };
 #define MS     INT64_C(1000000)
@@ -78,26 +77,6 @@ static void on_evidence(void *context, const struct threat *threat, const struct
 
 /* --- devices --- */
 
-static bool pick_auto(char *out, size_t size, struct err *err)
-{
-    struct capture_interface *list = calloc(LIST_MAX, sizeof *list);
-    size_t count = list ? capture_interfaces(list, LIST_MAX, err) : 0;
-    const char *best = NULL;
-
-    for (size_t i = 0; i < count; i++)
-        if (list[i].up && !list[i].loopback && list[i].address_count > 0) {
-            best = list[i].name;
-            break;
-        }
-    for (size_t i = 0; best == NULL && i < count; i++)
-        if (list[i].up && list[i].loopback)
-            best = list[i].name;
-    if (best != NULL)
-        snprintf(out, size, "%s", best);
-    free(list);
-    return best != NULL || err_set(err, ERR_NOT_FOUND, "interface: there is none that is up");
-}
-
 static struct capture *open_device(const struct monitor *monitor, const struct run *run, const char *name,
                                    struct err *err)
 {
@@ -115,7 +94,7 @@ static bool open_devices(const struct monitor *monitor, struct run *run, char *s
 {
     char names[MONITOR_SOURCE], *rest = names, *name;
 
-    if (strcmp(source, "auto") == 0 && !pick_auto(source, size, err))
+    if (strcmp(source, "auto") == 0 && !capture_choose(source, size, err))
         return false;
     snprintf(names, sizeof names, "%s", source);
     while ((name = strsep(&rest, ",")) != NULL) {
