@@ -325,9 +325,11 @@ bool service_check(const struct settings *settings, struct err *err)
     struct networks *networks = calloc(1, sizeof *networks);
     struct webhook *webhook = NULL;
     struct detectors *detectors = NULL;
+    struct seal *seal = NULL;
     char *uri = malloc(URI_MAX);
     bool ok = networks != NULL && uri != NULL;
     const char *secrets = settings->webhook_secret_file, *key = settings->detector_key_file;
+    const char *sealing = settings->secret_key_file;
     struct stat info;
 
     ok = ok && (networks_read(networks, &settings->trusted_networks, err) || err_prefix(err, "trusted-networks"));
@@ -340,6 +342,10 @@ bool service_check(const struct settings *settings, struct err *err)
     if (ok && settings->dashboard_port >= 0 && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
         (stat(settings->static_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
         ok = err_set(err, ERR_INVALID, "static-dir: %s is no directory", settings->static_dir);
+    if (ok && sealing != NULL && sealing[0] != '\0' &&
+        stat(sealing, &info) == 0) /* none yet: it is made at the start */
+        ok = (seal = seal_open(sealing, err)) != NULL || err_prefix(err, "secret-key-file");
+    seal_close(seal);
     detectors_close(detectors);
     webhook_close(webhook);
     free(networks);

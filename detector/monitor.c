@@ -13,14 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    WAIT_MS = 100,
-    WAIT_EACH_MS = 20,
-    REOPEN_MS = 1000,
-    DROPS_MS = 1000,
-    BURST = 512,
-    FILTER_ROOM = 4096
-};
+enum { WAIT_MS = 100, WAIT_EACH_MS = 20, REOPEN_MS = 1000, DROPS_MS = 1000, BURST = 512, FILTER_ROOM = 4096 };
 #define MS     INT64_C(1000000)
 /* A capture hands packets over in blocks: the clock may only run on past those that are on their way. */
 #define LAG_NS (500 * MS)

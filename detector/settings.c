@@ -193,6 +193,8 @@ static bool fits_together(struct settings *s, const struct config_list *files, s
         return err_set(err, ERR_INVALID, "%s: only with --read", s->features ? "features" : "send");
     if (s->features && s->send)
         return err_set(err, ERR_INVALID, "features and send exclude each other");
+    if (s->features && strcmp(s->format, "eve") == 0)
+        return err_set(err, ERR_INVALID, "features: written as CSV; format eve is for threats");
     if (s->control_key_file != NULL &&
         !config_read_secret(s->control_key_file, s->control_key, sizeof s->control_key, err))
         return err_prefix(err, "control-key-file");

@@ -229,9 +229,10 @@ def test_settings_are_checked_without_a_start(tmp_path):
     assert run("--check").returncode == 0
     assert run("--version").stdout.startswith("threatline-backend ")
     assert "--trusted-networks" in run("--help").stdout
+    (tmp_path / "short").write_text("abc")
     for wrong in (["--port", "70000"], ["--trusted-networks", "10.0.0.0/40"], ["--detector", "nonsense"],
                   ["--log-level", "loud"], ["--webhook-secret-file", str(tmp_path / "none")], ["--nothing"],
-                  ["--static-dir", str(tmp_path / "none")]):
+                  ["--static-dir", str(tmp_path / "none")], ["--secret-key-file", str(tmp_path / "short")]):
         result = run("--check", *wrong)
         assert result.returncode == 2, wrong
         assert result.stderr.strip()

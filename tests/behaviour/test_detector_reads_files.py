@@ -176,7 +176,8 @@ def test_a_bad_file_does_not_hide_the_good_ones(scan_file, tmp_path):
 
 @pytest.mark.parametrize("arguments", [["--read"], ["--features"], ["--send"], ["stray.pcap"], ["--read", "a", "--send", "--features"],
                                        ["--port", "x"], ["--no-such-flag"], ["--source", "radio"], ["--bind", "0.0.0.0"],
-                                       ["--webhook", "ftp://x/y"], ["--sensor", "a b"], ["--log-level", "loud"], ["--own-traffic", "db"], ["--format", "xml", "--read", "a"]])
+                                       ["--webhook", "ftp://x/y"], ["--sensor", "a b"], ["--log-level", "loud"], ["--own-traffic", "db"], ["--format", "xml", "--read", "a"],
+                                       ["--read", "a", "--features", "--format", "eve"]])
 def test_wrong_usage_is_named_on_stderr_with_status_2(arguments):
     done = subprocess.run([str(BIN / "threatline-detector"), *arguments], capture_output=True, text=True, timeout=20)
     assert done.returncode == 2, done.stderr
