@@ -1,6 +1,7 @@
 """Starts real backends on free ports, each with a data directory of its own, and speaks to them."""
 
 import base64
+import copy
 import hashlib
 import hmac
 import itertools
@@ -9,7 +10,6 @@ import os
 import pathlib
 import queue
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -18,46 +18,19 @@ import threading
 import time
 
 import requests
+from programs import BIN, PASSWORD, ROOT, SEED, Program, free_port, wait_for
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("THREATLINE_BACKEND", str(ROOT / "build/bin/threatline-backend"))
-PASSWORD = "correct horse battery"
+PROGRAM = str(BIN / "threatline-backend")
 _numbers = itertools.count(1)
 
 
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 def wait_until(check, seconds=15, pause=0.05):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        result = check()
-        if result:
-            return result
-        time.sleep(pause)
-    raise AssertionError(f"not within {seconds} s: {check}")
+    return wait_for(check, seconds, pause, f"not in time: {check}")
 
 
 def threat(**changes):
     """The example of the integration guide, with an id of its own."""
-    base = {
-        "threat_id": f"threat_{os.getpid()}_{next(_numbers):06d}",
-        "threat_type": "web_attack",
-        "severity": "low",
-        "source_ip": "192.168.1.144",
-        "destination_ip": "192.168.1.4",
-        "source_port": 59510,
-        "destination_port": 80,
-        "protocol": "TCP",
-        "confidence": 0.13,
-        "timestamp": "2025-10-21T12:24:37.482505",
-        "details": {"rf_prediction": 0, "rf_confidence": 0.13, "iso_prediction": 1, "iso_score": 0.005,
-                    "flow_duration": 3.13, "packet_count": 534, "byte_count": 6031},
-    }
-    base.update(changes)
+    base = {**copy.deepcopy(SEED), "threat_id": f"threat_{os.getpid()}_{next(_numbers):06d}", **changes}
     return {k: v for k, v in base.items() if v is not None}
 
 
@@ -125,7 +98,7 @@ class Stream:
         self.response.close()
 
 
-class Backend:
+class Backend(Program):
     def __init__(self, *options, data_dir=None, mongodb_uri=None, port=None, dashboard=True, env=None):
         self.data_dir = pathlib.Path(data_dir or tempfile.mkdtemp(prefix="threatline-"))
         self.own_dir = data_dir is None
@@ -133,57 +106,37 @@ class Backend:
         self.dashboard_port = free_port() if dashboard else -1
         secret = self.data_dir / "admin.password"
         secret.write_text(PASSWORD + "\n")
-        self.arguments = [PROGRAM, "--bind", "127.0.0.1", "--port", str(self.port), "--dashboard-port",
-                          str(self.dashboard_port), "--data-dir", str(self.data_dir), "--admin-password-file",
-                          str(secret), "--allowed-origins", f"http://127.0.0.1:{self.dashboard_port}", *options]
+        given = ["--bind", "127.0.0.1", "--port", self.port, "--dashboard-port", self.dashboard_port, "--data-dir", self.data_dir,
+                 "--admin-password-file", secret, "--allowed-origins", f"http://127.0.0.1:{self.dashboard_port}", *options]
         if not any(o.startswith("--detector") for o in options):
-            self.arguments += ["--detector", "none"]
+            given += ["--detector", "none"]
         if not any(o.startswith("--static-dir") for o in options):
-            self.arguments += ["--static-dir", str(ROOT / "frontend-static")
-                               if (ROOT / "frontend-static").is_dir() else ""]
+            given += ["--static-dir", ROOT / "frontend-static"]
         if mongodb_uri:
-            self.arguments += ["--mongodb-uri", mongodb_uri]
-        self.env = {k: v for k, v in os.environ.items() if k != "MONGODB_URI"} | (env or {})
-        self.log = open(self.data_dir / "backend.log", "ab")
-        self.process = None
+            given += ["--mongodb-uri", mongodb_uri]
+        super().__init__(self.data_dir, "threatline-backend", given, env=env)
         self._token = None
 
     def start(self, ready=True):
-        self.process = subprocess.Popen(self.arguments, stdout=self.log, stderr=self.log, env=self.env)
+        super().start()
         if ready:
             wait_until(self.is_ready, 60)
         return self
 
     def is_ready(self):
-        if self.process.poll() is not None:
-            raise AssertionError(f"the backend ended with {self.process.returncode}:\n{self.logged()}")
+        if not self.alive():
+            raise AssertionError(f"the backend ended with {self.process.returncode}:\n{self.log()}")
         try:
             return requests.get(self.url("/readyz"), timeout=2).status_code == 200
         except requests.RequestException:  # not there yet, or too busy
             return False
 
-    def stop(self, how=signal.SIGTERM, seconds=15):
-        """Ends the process; its exit status."""
-        if self.process is None or self.process.poll() is not None:
-            return self.process.returncode if self.process else None
-        self.process.send_signal(how)
-        try:
-            return self.process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-            raise AssertionError(f"the backend did not end within {seconds} s:\n{self.logged()}")
-
     def close(self):
         try:
             self.stop()
         finally:
-            self.log.close()
             if self.own_dir:
                 shutil.rmtree(self.data_dir, ignore_errors=True)
-
-    def logged(self):
-        return (self.data_dir / "backend.log").read_text(errors="replace")
 
     def url(self, path, port=None):
         return f"http://127.0.0.1:{port or self.port}{path}"

@@ -217,8 +217,8 @@ def test_no_token_and_no_password_in_the_log(backend):
     stream = Stream(backend)
     stream.next("connection")
     stream.close()
-    assert backend.token() not in backend.logged()
-    assert "correct horse" not in backend.logged()
+    assert backend.token() not in backend.log()
+    assert "correct horse" not in backend.log()
 
 
 def test_settings_are_checked_without_a_start(tmp_path):

@@ -138,12 +138,12 @@ def test_a_start_that_cannot_be_ends_with_its_reason(tmp_path):
         second = Backend(port=first.port)
         second.start(ready=False)
         assert second.process.wait(20) == 1
-        assert str(first.port) in second.logged()
+        assert str(first.port) in second.log()
         second.close()
         third = Backend(data_dir=tmp_path)
         (tmp_path / "threatline.db").mkdir()
         third.start(ready=False)
-        assert third.process.wait(20) == 1 and "threatline-backend:" in third.logged()
+        assert third.process.wait(20) == 1 and "threatline-backend:" in third.log()
         third.close()
     finally:
         first.close()

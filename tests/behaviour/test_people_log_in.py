@@ -332,23 +332,23 @@ def test_no_secret_gets_into_the_log(fresh):
     key = fresh.post("/api/keys", json={"name": "k", "scopes": ["read"]}).json()["key"]
     fresh.call("GET", "/api/network/threats/history", token=False, headers={"X-API-Key": key})
     fresh.stop()
-    log = fresh.logged()
+    log = fresh.log()
     for secret in (token, token.split(".")[2], PASSWORD, "guess-me-not-please", key):
         assert secret not in log
 
 
 def test_the_first_password_is_printed_once_and_works(tmp_path):
     program = Backend(data_dir=tmp_path)
-    i = program.arguments.index("--admin-password-file")
-    del program.arguments[i:i + 2]
+    i = program.command.index("--admin-password-file")
+    del program.command[i:i + 2]
     program.start()
     try:
-        line = next(text for text in program.logged().splitlines() if text.startswith("First password of user admin: "))
+        line = next(text for text in program.log().splitlines() if text.startswith("First password of user admin: "))
         password = line.rpartition(" ")[2]
         assert len(password) == 20
         assert login(program, "admin", password).status_code == 200
         program.stop()
         program.start()
-        assert program.logged().count("First password") == 1
+        assert program.log().count("First password") == 1
     finally:
         program.close()

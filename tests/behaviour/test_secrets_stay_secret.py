@@ -119,7 +119,7 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path):
     b = Backend("--secret-key-file", str(key))
     try:
         b.start(ready=False)
-        assert b.process.wait(30) == 1 and "0600" in b.logged()
+        assert b.process.wait(30) == 1 and "0600" in b.log()
         key.chmod(0o600)
         b.start()
         assert not (b.data_dir / "secret.key").exists()
@@ -168,7 +168,7 @@ def test_no_log_tells_a_secret(tmp_path, form):
         b.send(json.loads(body) | {"threat_id": "another"}, headers={"X-API-Key": key})
         wait_until(lambda: state_of(b, made["notification"]["id"])["failed"] >= 1, 30)
         b.stop()
-        log = b.logged()
+        log = b.log()
         assert log.count("http.request") > 10, "the log says little: it proves nothing"
         for secret in secrets:
             assert secret not in log, f"...{secret[-6:]} is in the log"
