@@ -1,9 +1,11 @@
 /* api.c: the plumbing that all handlers share, and the joined route table. */
 #include "backend/api.h"
 
+#include "backend/audit.h"
 #include "backend/blocklist.h"
 #include "backend/bus.h"
 #include "backend/store.h"
+#include "backend/watch.h"
 #include "common/json.h"
 #include "common/log.h"
 
@@ -115,31 +117,29 @@ void api_emit(struct api *api, const char *type, int64_t seq, const char *json)
 
 void api_fail(struct http_request *request, const struct err *err)
 {
-    switch (err->code) {
-    case ERR_INVALID:
-    case ERR_CUT_SHORT:
-        http_fail(request, 400, "invalid", "%s", err->text);
-        break;
-    case ERR_NOT_FOUND:
-        http_fail(request, 404, "not_found", "%s", err->text);
-        break;
-    case ERR_CONFLICT:
-        http_fail(request, 409, "conflict", "%s", err->text);
-        break;
-    case ERR_DENIED:
-        http_fail(request, 403, "forbidden", "%s", err->text);
-        break;
-    case ERR_UNAVAILABLE:
-    case ERR_MEMORY:
-        http_add_header(request, "Retry-After", "2");
-        http_fail(request, 503, "unavailable", "%s", err->text);
-        break;
-    default:
-        log_error("api.failed", "path=\"%s\" request=%s reason=\"%s\"", http_path(request), http_request_id(request),
-                  err->text);
-        http_fail(request, 500, "internal", "The request could not be served; see the log for request %s",
-                  http_request_id(request));
+    if (http_fail_err(request, err))
+        return;
+    log_error("api.failed", "path=\"%s\" request=%s reason=\"%s\"", http_path(request), http_request_id(request),
+              err->text);
+    http_fail(request, 500, "internal", "The request could not be served; see the log for request %s",
+              http_request_id(request));
+}
+
+bool api_remove(struct http_request *request, struct api *api, const char *kind, const char *event)
+{
+    const char *id = http_segment(request, "id");
+    struct err err = {0};
+    cJSON *details;
+
+    if (!store_doc_remove(api->store, kind, id, &err)) {
+        api_fail(request, &err);
+        return false;
     }
+    watch_changed(api->watch, kind);
+    details = cJSON_CreateObject();
+    cJSON_AddStringToObject(details, "id", id);
+    audit_write(api, request, NULL, event, "success", details);
+    return true;
 }
 
 cJSON *api_body(struct http_request *request)

@@ -120,6 +120,9 @@ void api_emit(struct api *api, const char *type, int64_t seq, const char *json);
 /* Answers a failure of a store or of another room: 400, 403, 404, 409, 503 (with Retry-After) or 500, by err's code.
  */
 void api_fail(struct http_request *request, const struct err *err);
+/* Removes the document that the path names as {id}, says so to the watch and the audit log. False: answered already.
+ */
+bool api_remove(struct http_request *request, struct api *api, const char *kind, const char *event);
 /* The body as a JSON object; answers 400 itself and gives NULL when it is none. The caller deletes. */
 cJSON *api_body(struct http_request *request);
 /* A text of the query. False (and answered with 400) when it is there and does not fit; *given: it is there. */

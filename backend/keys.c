@@ -350,18 +350,6 @@ void keys_post(struct http_request *request, void *context)
 
 void keys_delete(struct http_request *request, void *context)
 {
-    struct api *api = context;
-    const char *id = http_segment(request, "id");
-    struct err err = {0};
-    cJSON *details;
-
-    if (!store_doc_remove(api->store, kind, id, &err)) {
-        api_fail(request, &err);
-        return;
-    }
-    watch_changed(api->auth->watch, kind);
-    details = cJSON_CreateObject();
-    cJSON_AddStringToObject(details, "id", id);
-    audit_write(api, request, NULL, "key_removed", "success", details);
-    http_answer_text(request, 200, "{\"success\":true,\"message\":\"Key removed\"}");
+    if (api_remove(request, context, kind, "key_removed"))
+        http_answer_text(request, 200, "{\"success\":true,\"message\":\"Key removed\"}");
 }

@@ -164,20 +164,8 @@ static void targets_patch(struct http_request *request, void *context)
 
 static void targets_delete(struct http_request *request, void *context)
 {
-    struct api *api = context;
-    const char *id = http_segment(request, "id");
-    struct err err = {0};
-    cJSON *details;
-
-    if (!store_doc_remove(api->store, kind, id, &err)) {
-        api_fail(request, &err);
-        return;
-    }
-    watch_changed(api->watch, kind);
-    details = cJSON_CreateObject();
-    cJSON_AddStringToObject(details, "id", id);
-    audit_write(api, request, NULL, "notification_removed", "success", details);
-    http_answer_text(request, 200, "{\"success\":true,\"message\":\"Notification removed\"}");
+    if (api_remove(request, context, kind, "notification_removed"))
+        http_answer_text(request, 200, "{\"success\":true,\"message\":\"Notification removed\"}");
 }
 
 /* 502: the target did not take it; 422: it is where notices may not go. */

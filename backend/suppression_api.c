@@ -315,19 +315,10 @@ done:
 static void suppressions_delete(struct http_request *request, void *context)
 {
     struct api *api = context;
-    const char *id = http_segment(request, "id");
-    struct err err = {0};
-    cJSON *details;
 
-    if (!store_doc_remove(api->store, kind, id, &err)) {
-        api_fail(request, &err);
+    if (!api_remove(request, api, kind, "suppression_removed"))
         return;
-    }
-    watch_changed(api->watch, kind);
-    store_doc_remove(api->store, "hits", id, NULL);
-    details = cJSON_CreateObject();
-    cJSON_AddStringToObject(details, "id", id);
-    audit_write(api, request, NULL, "suppression_removed", "success", details);
+    store_doc_remove(api->store, "hits", http_segment(request, "id"), NULL);
     http_answer_text(request, 200, "{\"success\":true,\"message\":\"Suppression removed\"}");
 }
 

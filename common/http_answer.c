@@ -164,6 +164,28 @@ void http_fail(struct http_request *request, int status, const char *code, const
     free(text.bytes);
 }
 
+bool http_fail_err(struct http_request *request, const struct err *err)
+{
+    static const struct {
+        enum err_code err;
+        int status;
+        const char *code;
+    } known[] = {
+        {ERR_INVALID, 400, "invalid"},    {ERR_CUT_SHORT, 400, "invalid"}, {ERR_NOT_FOUND, 404, "not_found"},
+        {ERR_CONFLICT, 409, "conflict"},  {ERR_DENIED, 403, "forbidden"},  {ERR_UNAVAILABLE, 503, "unavailable"},
+        {ERR_MEMORY, 503, "unavailable"},
+    };
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].err == err->code) {
+            if (known[i].status == 503)
+                http_add_header(request, "Retry-After", "2");
+            http_fail(request, known[i].status, known[i].code, "%s", err->text);
+            return true;
+        }
+    return false;
+}
+
 void http_add_header(struct http_request *request, const char *name, const char *value)
 {
     if (request->added_count == HTTP_ADDED_MAX || !http_text_is_token(name) || !http_text_is_value(value)) {

@@ -85,6 +85,9 @@ void http_answer_text(struct http_request *request, int status, const char *json
 /* {"success":false,"code":...,"message":...} */
 void http_fail(struct http_request *request, int status, const char *code, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The answer to an error that is the caller's (4xx) or will pass (503 with Retry-After). False: it is neither, and
+ * nothing was answered. */
+bool http_fail_err(struct http_request *request, const struct err *err);
 /* A header for the answer to come; at most 16; values with CR or LF are refused. Without a Cache-Control it is
  * no-store. */
 void http_add_header(struct http_request *request, const char *name, const char *value);

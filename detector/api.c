@@ -16,24 +16,10 @@ enum { THREADS = 8, BODY_MAX = 16 * 1024, ANSWER_MAX = 16 * 1024 * 1024, LIST_MA
 
 void api_fail(struct http_request *request, const struct err *err)
 {
-    switch (err->code) {
-    case ERR_INVALID:
-    case ERR_CUT_SHORT:
-        http_fail(request, 400, "invalid", "%s", err->text);
-        break;
-    case ERR_NOT_FOUND:
-        http_fail(request, 404, "not_found", "%s", err->text);
-        break;
-    case ERR_CONFLICT:
-        http_fail(request, 409, "conflict", "%s", err->text);
-        break;
-    case ERR_DENIED:
-        http_fail(request, 403, "denied", "%s", err->text);
-        break;
-    default:
-        http_add_header(request, "Retry-After", "5");
-        http_fail(request, 503, "unavailable", "%s", err->text);
-    }
+    if (http_fail_err(request, err))
+        return;
+    http_add_header(request, "Retry-After", "5");
+    http_fail(request, 503, "unavailable", "%s", err->text);
 }
 
 /* --- who may --- */
