@@ -119,12 +119,12 @@ class Backend(Program):
             return False
 
     def login(self, user="admin", password=PASSWORD):
-        answer = requests.post(f"{self.url}/api/auth/login", json={"username": user, "password": password}, timeout=10)
+        answer = requests.post(f"{self.url}/api/auth/login", json={"username": user, "password": password}, timeout=60)
         assert answer.status_code == 200, answer.text
         self.token = answer.json()["token"]
         return self.token
 
-    def call(self, method, path, body=None, token=True, timeout=10, **kwargs):
+    def call(self, method, path, body=None, token=True, timeout=60, **kwargs):
         headers = dict(kwargs.pop("headers", {}))
         if token:
             if self.token is None:

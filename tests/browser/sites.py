@@ -39,11 +39,11 @@ class RealSite:
 
     def api(self, method, path, body=None, user="admin"):
         if user not in self.tokens:
-            answer = requests.post(f"{self.backend.url}/api/auth/login", json={"username": user, "password": PASSWORD}, timeout=10)
+            answer = requests.post(f"{self.backend.url}/api/auth/login", json={"username": user, "password": PASSWORD}, timeout=60)
             assert answer.status_code == 200, answer.text
             self.tokens[user] = answer.json()["token"]
         headers = {"Authorization": f"Bearer {self.tokens[user]}"}
-        return requests.request(method, self.backend.url + path, json=body, headers=headers, timeout=10)
+        return requests.request(method, self.backend.url + path, json=body, headers=headers, timeout=60)
 
     def send(self, *threats):
         for start in range(0, len(threats), 1000):
@@ -107,7 +107,7 @@ class StandIn:
 
     def call(self, path, body):
         request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
     def send(self, *threats):

@@ -194,7 +194,7 @@ static void start(struct fixture *f, bool sign, bool beats)
                                        .secret_file = sign ? f->secret_file : NULL,
                                        .sensor = "unit",
                                        .spool = f->spool,
-                                       .timeout_ms = 2000,
+                                       .timeout_ms = 20000,
                                        .pause_min_ms = 10,
                                        .pause_max_ms = 40,
                                        .kept_ms = 60,
