@@ -13,25 +13,14 @@
 
 enum { BATCH = 1000, WAITING = 20000, PROBE_MS = 1000 };
 
-/* One submitter; it lives on the submitter's stack while it waits, and is gone as soon as done is posted. Each wakes
- * by itself and needs no lock then: many that wake at once and ask for one lock would queue up behind each other. */
-struct request {
-    struct request *next;
-    struct store_item *items;
-    size_t count, taken, settled; /* items in the batch being written or before; items with an answer */
-    bool failed;
-    struct err err;
-    sem_t done;
-};
-
 struct committer {
     struct store *store;
     struct committer_settings settings;
     pthread_t thread;
-    /* lock guards all below and every waiting request; held for a moment, never over a commit or a callback. */
+    /* lock guards all below and every waiting order; held for a moment, never over a commit or a callback. */
     pthread_mutex_t lock;
     pthread_cond_t work;
-    struct request *first, **last;
+    struct committer_order *first, **last;
     size_t waiting; /* items of the list that have no answer yet */
     bool stopping, away;
     struct err why; /* why it is away */
@@ -59,11 +48,11 @@ static void wait_ms(struct committer *c, int64_t ms)
     pthread_cond_timedwait(&c->work, &c->lock, &until);
 }
 
-/* Under the lock: the oldest requests first, each from where it stopped. */
+/* Under the lock: the oldest orders first, each from where it stopped. */
 static void take_batch(struct committer *c, struct batch *batch)
 {
     batch->count = 0;
-    for (struct request *r = c->first; r != NULL && batch->count < c->settings.max_batch; r = r->next)
+    for (struct committer_order *r = c->first; r != NULL && batch->count < c->settings.max_batch; r = r->next)
         for (; r->taken < r->count && batch->count < c->settings.max_batch; r->taken++) {
             batch->items[batch->count] = r->items[r->taken];
             batch->homes[batch->count++] = &r->items[r->taken];
@@ -83,14 +72,14 @@ static void count_results(struct committer_figures *figures, const struct batch 
     figures->batches++;
 }
 
-/* Under the lock: everything taken has its answer now. Gives the requests that are whole or have failed, off the
+/* Under the lock: everything taken has its answer now. Gives the orders that are whole or have failed, off the
  * list: to be let go without the lock. */
-static struct request *settle(struct committer *c, const struct err *failure)
+static struct committer_order *settle(struct committer *c, const struct err *failure)
 {
-    struct request **link = &c->first, *over = NULL, **last = &over;
+    struct committer_order **link = &c->first, *over = NULL, **last = &over;
 
     while (*link != NULL) {
-        struct request *r = *link;
+        struct committer_order *r = *link;
 
         if (r->taken == r->settled) { /* nothing of it was in the batch */
             link = &r->next;
@@ -117,12 +106,12 @@ static struct request *settle(struct committer *c, const struct err *failure)
     return over;
 }
 
-static void let_go(struct request *over)
+static void let_go(struct committer_order *over)
 {
     while (over != NULL) {
-        struct request *next = over->next;
+        struct committer_order *next = over->next;
 
-        sem_post(&over->done);
+        over->done(over->context, over->failed ? &over->err : NULL);
         over = next;
     }
 }
@@ -130,11 +119,11 @@ static void let_go(struct request *over)
 /* Under the lock on both ends: the store is away, so nobody waits for it. */
 static void refuse_all(struct committer *c)
 {
-    for (struct request *r = c->first; r != NULL; r = r->next) {
+    for (struct committer_order *r = c->first; r != NULL; r = r->next) {
         c->figures.refused += (int64_t)(r->count - r->settled);
         r->taken = r->count;
     }
-    struct request *over = settle(c, &c->why);
+    struct committer_order *over = settle(c, &c->why);
 
     pthread_mutex_unlock(&c->lock);
     let_go(over);
@@ -175,7 +164,7 @@ static void note_away(struct committer *c, const struct err *err)
 /* Under the lock on both ends; it is free during the commit. */
 static void write_batch(struct committer *c, struct batch *batch)
 {
-    struct request *over;
+    struct committer_order *over;
     struct err err = {0};
     int64_t began, took;
     bool ok;
@@ -298,37 +287,60 @@ static bool may_enter(struct committer *c, size_t count, struct err *err)
     return false;
 }
 
-bool committer_submit(struct committer *c, struct store_item *items, size_t count, struct err *err)
+bool committer_order(struct committer *c, struct committer_order *order, struct err *err)
 {
-    struct request request = {.items = items, .count = count};
-    bool ok = true;
-
-    if (count == 0)
-        return true;
-    for (size_t i = 0; i < count; i++) {
-        items[i].result = STORE_REFUSED;
-        items[i].seq = 0;
-        items[i].json = NULL;
-        items[i].message[0] = '\0';
+    for (size_t i = 0; i < order->count; i++) {
+        order->items[i].result = STORE_REFUSED;
+        order->items[i].seq = 0;
+        order->items[i].json = NULL;
+        order->items[i].message[0] = '\0';
     }
+    order->next = NULL;
+    order->taken = order->settled = 0;
+    order->failed = false;
     pthread_mutex_lock(&c->lock);
-    if (!may_enter(c, count, err)) {
+    if (!may_enter(c, order->count, err)) {
         pthread_mutex_unlock(&c->lock);
         return false;
     }
-    sem_init(&request.done, 0, 0);
-    *c->last = &request;
-    c->last = &request.next; /* cppcheck-suppress autoVariables; it is unlinked before it wakes */
-    c->waiting += count;
-    if (c->first == &request)
+    *c->last = order;
+    c->last = &order->next;
+    c->waiting += order->count;
+    if (c->first == order)
         pthread_cond_signal(&c->work);
     pthread_mutex_unlock(&c->lock);
-    while (sem_wait(&request.done) != 0)
-        ; /* EINTR */
-    sem_destroy(&request.done);
-    if (request.failed)
-        ok = err_set(err, request.err.code, "%s", request.err.text);
-    return ok;
+    return true;
+}
+
+/* On the submitter's stack; gone as soon as done is posted. Each wakes by itself and needs no lock then: many that
+ * wake at once and ask for one lock would queue up behind each other. */
+struct waiter {
+    sem_t done;
+    struct err *err;
+    bool ok;
+};
+
+static void wake(void *context, const struct err *err)
+{
+    struct waiter *waiter = context;
+
+    waiter->ok = err == NULL || err_set(waiter->err, err->code, "%s", err->text);
+    sem_post(&waiter->done);
+}
+
+bool committer_submit(struct committer *c, struct store_item *items, size_t count, struct err *err)
+{
+    struct waiter waiter = {.err = err};
+    struct committer_order order = {.items = items, .count = count, .done = wake, .context = &waiter};
+
+    if (count == 0)
+        return true;
+    sem_init(&waiter.done, 0, 0);
+    if (committer_order(c, &order, err))
+        while (sem_wait(&waiter.done) != 0)
+            ; /* EINTR */
+    sem_destroy(&waiter.done);
+    return waiter.ok;
 }
 
 void committer_read(struct committer *c, struct committer_figures *figures)

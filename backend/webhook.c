@@ -182,35 +182,98 @@ static void answer_one(struct http_request *request, const struct store_item *it
     http_answer_text(request, 200, text);
 }
 
+/* One threat on its way. On the heap: its request may be answered after the handler has returned. */
+struct single {
+    struct http_request *request;
+    char client[46], rule[DOC_ID];
+    char *user_agent;
+    struct threat threat;
+    struct store_item item;
+    struct store_record record;
+    struct committer_order order;
+};
+
+static void free_single(void *context)
+{
+    struct single *single = context;
+
+    threat_clear(&single->threat);
+    free(single->item.json);
+    if (single->item.record != NULL)
+        store_record_clear(&single->record);
+    free(single->user_agent);
+    free(single);
+}
+
+static void answer_single(void *context, const struct err *err)
+{
+    const struct single *single = context;
+    struct http_request *request = single->request;
+
+    if (err != NULL)
+        api_fail(request, err);
+    else
+        answer_one(request, &single->item);
+}
+
+static void answer_later(void *context, const struct err *err)
+{
+    struct http_request *request = ((struct single *)context)->request;
+
+    answer_single(context, err);
+    http_let_go(request); /* which frees the single */
+}
+
+static void commit_single(struct committer *committer, struct single *single)
+{
+    struct err err = {0};
+
+    if (!http_later(single->request)) {
+        answer_single(single, committer_submit(committer, &single->item, 1, &err) ? NULL : &err);
+        return;
+    }
+    single->order =
+        (struct committer_order){.items = &single->item, .count = 1, .done = answer_later, .context = single};
+    if (!committer_order(committer, &single->order, &err))
+        answer_later(single, &err);
+}
+
+/* What the item needs beyond the handler is copied. */
+static bool fill_single(const struct intake *intake, struct single *single, struct err *err)
+{
+    struct store_item *item = &single->item;
+
+    fill_item(intake, &single->threat, item, single->rule);
+    memcpy(single->client, intake->client, sizeof single->client);
+    single->user_agent = strdup(item->user_agent);
+    item->address = single->client;
+    item->user_agent = single->user_agent;
+    if (single->user_agent != NULL && store_takes_records(intake->api->store) &&
+        store_record_of(&single->record, item, NULL))
+        item->record = &single->record;
+    return single->user_agent != NULL || err_set(err, ERR_MEMORY, "out of memory");
+}
+
 static void take_one(struct intake *intake, const cJSON *json)
 {
     struct threat_fault faults[THREAT_FAULTS];
-    struct threat threat;
-    struct store_item item = {0};
-    struct store_record record;
-    char rule[DOC_ID];
+    struct single *single = calloc(1, sizeof *single);
     struct err err = {0};
     size_t count = 0;
 
-    if (!threat_from_json(&threat, json, faults, &count, &err)) {
-        answer_faults(intake->request, faults, count, &err);
+    if (single == NULL) {
+        err_set(&err, ERR_MEMORY, "out of memory");
+        api_fail(intake->request, &err);
         return;
     }
-    if (!may_speak(intake, &threat, &err)) {
+    single->request = intake->request;
+    http_set_user(intake->request, single, free_single);
+    if (!threat_from_json(&single->threat, json, faults, &count, &err))
+        answer_faults(intake->request, faults, count, &err);
+    else if (!may_speak(intake, &single->threat, &err) || !fill_single(intake, single, &err))
         api_fail(intake->request, &err);
-    } else {
-        fill_item(intake, &threat, &item, rule);
-        if (store_takes_records(intake->api->store) && store_record_of(&record, &item, NULL))
-            item.record = &record;
-        if (committer_submit(intake->api->committer, &item, 1, &err))
-            answer_one(intake->request, &item);
-        else
-            api_fail(intake->request, &err);
-        free(item.json);
-        if (item.record != NULL)
-            store_record_clear(&record);
-    }
-    threat_clear(&threat);
+    else
+        commit_single(intake->api->committer, single);
 }
 
 /* --- arrays --- */

@@ -116,9 +116,14 @@ void http_answer(struct http_request *request, int status, const char *type, con
     request->status = status;
     if (request->is_head || status == 204 || status == 304)
         length = 0;
-    if (length <= ONE_WRITE_MAX) {
+    if (length <= ONE_WRITE_MAX || request->later) {
         text_add(&request->out, body, length);
         length = 0;
+    }
+    if (request->later) { /* what is left, or cannot be, is the worker's */
+        request->sent =
+            request->out.failed ? 0 : http_socket_send(request->socket, request->out.bytes, request->out.length);
+        return;
     }
     if (request->out.failed) { /* memory is out: half an answer is worse than none */
         request->close = true;

@@ -8,6 +8,7 @@
 #include "common/http_text.h"
 #include "common/text.h"
 
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -42,6 +43,8 @@ struct http_request {
     size_t added_count;
     int status;
     bool is_head, is_old, chunked, own_cache_control, taken;
+    bool later;   /* another thread answers; until answered is posted, all but later is its own */
+    size_t sent;  /* by that thread, of out */
     bool close;   /* the connection ends after this answer */
     bool expects; /* the client waits for 100 Continue */
     bool body_ended, body_broken;
@@ -51,9 +54,13 @@ struct http_request {
     int64_t started_ms;
     void *user;
     void (*release)(void *);
+    /* kept from request to request of one connection */
+    int socket;        /* -1: not looked for yet */
+    uint32_t requests; /* begun so far */
     /* kept from request to request */
     char id_prefix[9];
     uint32_t id_count;
+    sem_t answered;
     time_t date_second;
     char date[40];
 };
@@ -62,6 +69,10 @@ struct http_request {
 bool http_raw_write(struct http_request *request, const void *bytes, size_t length);
 /* Decides, before the head is written, whether the connection can go on; reads a small rest of the body. */
 void http_settle_body(struct http_request *request);
+/* http_socket.c: the connection's descriptor; -1: not found. */
+int http_socket_find(const struct http_request *request);
+/* http_socket.c: sends what the socket takes without waiting; says how much. */
+size_t http_socket_send(int fd, const void *bytes, size_t length);
 /* http_socket.c: ends the input of every connection, so that idle workers notice a stop at once. */
 void http_sockets_hush(const struct http_server *server);
 /* http_socket.c: raises the ceiling of open descriptors to what the machine allows. */

@@ -166,6 +166,57 @@ static bool throw_body_away(struct http_request *request)
     return true;
 }
 
+/* --- answers of other threads --- */
+
+bool http_later(struct http_request *request)
+{
+    /* A connection that stays: to look for the descriptor is worth it from the second request on. */
+    if (request->requests > 1 && request->socket < 0)
+        request->socket = http_socket_find(request);
+    request->later = request->socket >= 0 && !request->close && request->body_ended && request->status == 0 &&
+                     !request->taken && !request->is_head && request->origin == NULL;
+    request->sent = 0;
+    return request->later;
+}
+
+void http_let_go(struct http_request *request)
+{
+    sem_post(&request->answered);
+}
+
+/* What is done when the answer is out. */
+static void finish(struct http_request *request)
+{
+    if (request->release != NULL)
+        request->release(request->user);
+    request->release = NULL;
+    if (request->close)
+        linger(request);
+    log_debug("http.request", "method=%s path=%s status=%d id=%s peer=%s ms=%lld",
+              request->route == NULL ? request->info->request_method
+              : request->is_head     ? "HEAD"
+                                     : request->route->method,
+              request->path, request->status, request->id, request->info->remote_addr,
+              (long long)(clock_monotonic_ms() - request->started_ms));
+    http_answer_reset(request);
+}
+
+/* Until another thread's answer to the request before is out. False: it is not whole, so the connection must end. */
+static bool wait_for_answer(struct http_request *request)
+{
+    bool ok;
+
+    if (!request->later)
+        return true;
+    while (sem_wait(&request->answered) != 0)
+        ; /* EINTR */
+    request->later = false;
+    ok = !request->out.failed &&
+         http_raw_write(request, request->out.bytes + request->sent, request->out.length - request->sent);
+    finish(request);
+    return ok;
+}
+
 /* --- is it a request that everybody on the way reads alike? --- */
 
 struct head {
@@ -352,7 +403,7 @@ static void run_route(struct http_request *request)
     if (!go_on)
         return;
     route->handler(request, settings->context);
-    if (request->status == 0 && !request->taken)
+    if (!request->later && request->status == 0 && !request->taken)
         http_fail(request, 500, "internal", "the handler gave no answer");
 }
 
@@ -388,6 +439,7 @@ static void begin(struct http_request *request, struct http_server *server, stru
     request->body_broken = false;
     request->body_length = request->body_read = 0;
     request->started_ms = clock_monotonic_ms();
+    request->requests++;
     request->user = NULL;
     request->release = NULL;
     wish = http_header(request, "Connection");
@@ -427,8 +479,11 @@ static struct http_request *request_of(const struct mg_connection *connection)
 {
     struct http_request **place = mg_get_thread_pointer(connection);
 
-    if (place != NULL && *place == NULL && (*place = calloc(1, sizeof **place)) != NULL)
+    if (place != NULL && *place == NULL && (*place = calloc(1, sizeof **place)) != NULL) {
         token_text((*place)->id_prefix, sizeof(*place)->id_prefix);
+        sem_init(&(*place)->answered, 0, 0);
+        (*place)->socket = -1;
+    }
     return place != NULL ? *place : NULL;
 }
 
@@ -442,17 +497,15 @@ static int on_request(struct mg_connection *connection)
         mg_printf(connection, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
         return 503;
     }
+    if (!wait_for_answer(request)) {
+        mg_disable_connection_keep_alive(connection);
+        return 503;
+    }
     begin(request, server, connection);
     serve(request);
-    if (request->release != NULL)
-        request->release(request->user);
-    request->release = NULL;
-    if (request->close)
-        linger(request);
-    log_debug("http.request", "method=%s path=%s status=%d id=%s peer=%s ms=%lld", request->info->request_method,
-              request->path, request->status, request->id, request->info->remote_addr,
-              (long long)(clock_monotonic_ms() - request->started_ms));
-    http_answer_reset(request);
+    if (request->later) /* it is another thread's now */
+        return 200;
+    finish(request);
     return request->status > 0 ? request->status : 200;
 }
 
@@ -494,6 +547,8 @@ static int on_error(struct mg_connection *connection, int status, const char *me
     (void)message;
     status = status == 411 ? 400 : status; /* its word for a Content-Length that is no number */
     mg_disable_connection_keep_alive(connection);
+    if (request != NULL && !wait_for_answer(request))
+        return 0;
     if (request != NULL)
         snprintf(id, sizeof id, "%s-%08x", request->id_prefix, ++request->id_count);
     if (request != NULL && status == 400 &&
@@ -511,6 +566,18 @@ static int on_error(struct mg_connection *connection, int status, const char *me
               status == 405 ? allow.bytes : "", status == 405 ? "\r\n" : "", body);
     free(allow.bytes);
     return 0;
+}
+
+/* Before civetweb closes the socket: its number may be another connection's at once. */
+static void on_close(const struct mg_connection *connection)
+{
+    struct http_request **place = mg_get_thread_pointer(connection);
+
+    if (place == NULL || *place == NULL)
+        return;
+    wait_for_answer(*place);
+    (*place)->socket = -1;
+    (*place)->requests = 0;
 }
 
 static int on_message(const struct mg_connection *connection, const char *message)
@@ -540,6 +607,7 @@ static void on_thread_end(const struct mg_context *context, int kind, void *poin
     if (place == NULL)
         return;
     if (*place != NULL) {
+        sem_destroy(&(*place)->answered);
         free((*place)->body.bytes);
         free((*place)->added.bytes);
         free((*place)->out.bytes);
@@ -598,6 +666,7 @@ static bool start_civetweb(struct http_server *server)
                              NULL};
     callbacks.begin_request = on_request;
     callbacks.http_error = on_error;
+    callbacks.connection_close = on_close;
     callbacks.log_message = on_message;
     callbacks.init_thread = on_thread;
     callbacks.exit_thread = on_thread_end;

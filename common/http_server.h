@@ -99,6 +99,13 @@ void http_end(struct http_request *request);
  * The descriptor is non-blocking and close-on-exec. -1 with err when it cannot be had. Nothing else may be answered
  * afterwards. */
 int http_take_socket(struct http_request *request, struct err *err);
+/* Lets another thread answer: its worker need not wait, and goes on to the connection's next request, which is served
+ * after the answer. True: the handler may return at once; whoever has the request calls http_answer, http_answer_text
+ * or http_fail once (a small answer: the thread never waits for the client), then http_let_go, and touches it no
+ * more. What was borrowed from the request is gone then; the slot of http_set_user is released after the answer.
+ * False: the handler must answer before it returns, as ever. */
+bool http_later(struct http_request *request);
+void http_let_go(struct http_request *request);
 int http_status(const struct http_request *request); /* what was answered; 0: nothing yet */
 
 #endif

@@ -32,8 +32,8 @@ static bool is_ours(int fd, const struct mg_request_info *info, const char *bind
            (bound.s_addr == htonl(INADDR_ANY) || bound.s_addr == local.sin_addr.s_addr);
 }
 
-/* The descriptor of this connection, found by both ends' addresses: civetweb does not tell it. */
-static int find_socket(const struct http_request *request)
+/* Found by both ends' addresses: civetweb does not tell it. */
+int http_socket_find(const struct http_request *request)
 {
     int closed_in_a_row = 0;
 
@@ -44,6 +44,16 @@ static int find_socket(const struct http_request *request)
         closed_in_a_row = errno == EBADF ? closed_in_a_row + 1 : 0;
     }
     return -1;
+}
+
+size_t http_socket_send(int fd, const void *bytes, size_t length)
+{
+    ssize_t n;
+
+    do
+        n = send(fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (n < 0 && errno == EINTR);
+    return n > 0 ? (size_t)n : 0;
 }
 
 static bool is_accepted(int fd, const struct http_server *server)
@@ -84,7 +94,7 @@ int http_take_socket(struct http_request *request, struct err *err)
         err_set(err, ERR_CONFLICT, "the request is answered already");
         return -1;
     }
-    fd = find_socket(request);
+    fd = http_socket_find(request);
     if (fd < 0) {
         err_set(err, ERR_SYSTEM, "the connection's socket was not found");
         return -1;
