@@ -407,8 +407,11 @@ static void take_array(struct intake *intake, const cJSON *array)
 static void take(struct intake *intake, const struct body *body)
 {
     struct err err = {0};
-    cJSON *json = json_parse(body->bytes, body->length, &err);
+    struct json_room room;
+    const cJSON *json;
 
+    json_room_open(&room);
+    json = json_parse_in(&room, body->bytes, body->length, &err);
     if (json == NULL)
         http_fail(intake->request, 400, "invalid_json", "%s", err.text);
     else if (cJSON_IsArray(json))
@@ -417,7 +420,7 @@ static void take(struct intake *intake, const struct body *body)
         take_one(intake, json);
     else
         http_fail(intake->request, 400, "invalid", "body: expected a threat or an array of threats");
-    cJSON_Delete(json);
+    json_room_close(&room);
 }
 
 static void receive(struct http_request *request, void *context)

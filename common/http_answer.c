@@ -76,7 +76,11 @@ static void add_head(struct http_request *request, int status, const char *type,
 
     http_settle_body(request);
     text_reset(out);
-    text_addf(out, "HTTP/1.1 %d %s\r\n", status, http_text_reason(status));
+    text_add(out, "HTTP/1.1 ", 9);
+    text_add_integer(out, status);
+    text_add(out, " ", 1);
+    text_add(out, http_text_reason(status), strlen(http_text_reason(status)));
+    text_add(out, "\r\n", 2);
     add_line(out, "Date", date_now(request));
     if (type != NULL)
         add_line(out, "Content-Type", type);

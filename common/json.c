@@ -9,8 +9,9 @@
 #include <string.h>
 
 enum {
-    NUMBER_MAX = 63, /* bytes of one number that cJSON reads */
-    FEW_MEMBERS = 12 /* up to here comparing all pairs is cheaper than sorting */
+    NUMBER_MAX = 63,  /* bytes of one number that cJSON reads */
+    FEW_MEMBERS = 12, /* up to here comparing all pairs is cheaper than sorting */
+    BLOCK = 32 * 1024 /* bytes of a room beyond its first */
 };
 
 /* --- the text --- */
@@ -252,7 +253,76 @@ static bool check_tree(const cJSON *json, struct err *err)
     return true;
 }
 
-cJSON *json_parse(const char *text, size_t length, struct err *err)
+/* --- rooms --- */
+
+struct json_block {
+    struct json_block *next;
+    _Alignas(16) char bytes[];
+};
+
+static _Thread_local struct json_room *filling; /* while cJSON makes a tree in it */
+
+static bool add_block(struct json_room *room, size_t size)
+{
+    struct json_block *block = malloc(sizeof *block + size);
+
+    if (block == NULL)
+        return false;
+    block->next = room->blocks;
+    room->blocks = block;
+    room->at = block->bytes;
+    room->left = size;
+    return true;
+}
+
+static void *allocate(size_t size)
+{
+    size_t rounded = (size + 15) / 16 * 16;
+    struct json_room *room = filling;
+    void *piece;
+
+    if (room == NULL)
+        return malloc(size);
+    if (rounded < size || (rounded > room->left && !add_block(room, rounded > BLOCK ? rounded : BLOCK)))
+        return NULL;
+    piece = room->at;
+    room->at += rounded;
+    room->left -= rounded;
+    return piece;
+}
+
+static void give_back(void *piece)
+{
+    if (filling == NULL)
+        free(piece);
+}
+
+/* Before there is a second thread: cJSON keeps its hooks where all read them. */
+__attribute__((constructor)) static void set_hooks(void)
+{
+    cJSON_InitHooks(&(cJSON_Hooks){.malloc_fn = allocate, .free_fn = give_back});
+}
+
+void json_room_open(struct json_room *room)
+{
+    room->blocks = NULL;
+    room->at = room->first;
+    room->left = sizeof room->first;
+}
+
+void json_room_close(struct json_room *room)
+{
+    while (room->blocks != NULL) {
+        struct json_block *next = room->blocks->next;
+
+        free(room->blocks);
+        room->blocks = next;
+    }
+}
+
+/* --- both --- */
+
+cJSON *json_parse_in(struct json_room *room, const char *text, size_t length, struct err *err)
 {
     struct scan scan = {text, text, text + length, 0, err};
     cJSON *json;
@@ -264,16 +334,24 @@ cJSON *json_parse(const char *text, size_t length, struct err *err)
         wrong(&scan, "expected the end");
         return NULL;
     }
+    filling = room;
     json = cJSON_ParseWithLength(text, length);
+    filling = NULL;
     if (json == NULL) {
         err_set(err, ERR_INVALID, "JSON: lone surrogate, or out of memory");
         return NULL;
     }
     if (!check_tree(json, err)) {
-        cJSON_Delete(json);
+        if (room == NULL)
+            cJSON_Delete(json);
         return NULL;
     }
     return json;
+}
+
+cJSON *json_parse(const char *text, size_t length, struct err *err)
+{
+    return json_parse_in(NULL, text, length, err);
 }
 
 char *json_print(const cJSON *json)

@@ -20,6 +20,18 @@ enum { JSON_DEPTH_MAX = 32 };
 /* The caller frees with cJSON_Delete. NULL: err says what and at which byte. */
 cJSON *json_parse(const char *text, size_t length, struct err *err);
 
+/* Room for a tree whose pieces all end together: most trees need no memory beside it. */
+struct json_room {
+    struct json_block *blocks;
+    char *at; /* free from here on */
+    size_t left;
+    _Alignas(16) char first[4096];
+};
+void json_room_open(struct json_room *room);
+void json_room_close(struct json_room *room);
+/* As json_parse, but the tree lies in room: it is only read, never given to cJSON_Delete, and ends with the room. */
+cJSON *json_parse_in(struct json_room *room, const char *text, size_t length, struct err *err);
+
 /* Unformatted text, or NULL when memory is out; the caller frees it with free(). Raw items are written as they are.
  */
 char *json_print(const cJSON *json);

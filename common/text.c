@@ -49,19 +49,24 @@ void text_add(struct text *text, const char *bytes, size_t length)
 
 void text_addf(struct text *text, const char *format, ...)
 {
+    size_t room = text->room - text->length; /* what there is; 0 at first */
     va_list args;
     int length;
 
     va_start(args, format);
-    length = vsnprintf(NULL, 0, format, args);
+    length = vsnprintf(room > 0 ? text->bytes + text->length : NULL, room, format, args);
     va_end(args);
     if (length < 0 || !reserve(text, (size_t)length)) {
         text->failed = true;
+        if (room > 0)
+            text->bytes[text->length] = '\0';
         return;
     }
-    va_start(args, format);
-    vsnprintf(text->bytes + text->length, (size_t)length + 1, format, args);
-    va_end(args);
+    if ((size_t)length >= room) {
+        va_start(args, format);
+        vsnprintf(text->bytes + text->length, (size_t)length + 1, format, args);
+        va_end(args);
+    }
     text->length += (size_t)length;
 }
 

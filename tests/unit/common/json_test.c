@@ -182,12 +182,70 @@ static void what_was_read_is_printed_again(void **state)
     cJSON_Delete(json);
 }
 
+static void a_tree_in_a_room_is_the_same_tree(void **state)
+{
+    static const char *const texts[] = {
+        "{}",
+        "[1,2.5,-3e4]",
+        "{\"a\":{\"b\":[true,false,null]},\"c\":\"\\u00e9\\n\"}",
+        "\"text\"",
+    };
+    struct text large = {0}; /* more than a room holds at first, and a text of more than a block */
+    struct json_room room;
+
+    (void)state;
+    text_add(&large, "[", 1);
+    for (int i = 0; i < 3000; i++)
+        text_addf(&large, "{\"n\":%d},", i);
+    text_add(&large, "\"", 1);
+    for (int i = 0; i < 5000; i++)
+        text_addf(&large, "%010d", i);
+    text_add(&large, "\"]", 2);
+    for (size_t i = 0; i <= sizeof texts / sizeof *texts; i++) {
+        const char *text = i < sizeof texts / sizeof *texts ? texts[i] : large.bytes;
+        cJSON *usual = json_parse(text, strlen(text), NULL);
+        const cJSON *inside;
+
+        json_room_open(&room);
+        inside = json_parse_in(&room, text, strlen(text), NULL);
+        assert_non_null(inside);
+        assert_true(cJSON_Compare(usual, inside, true));
+        assert_non_null(json_parse_in(&room, text, strlen(text), NULL)); /* a second tree beside it */
+        assert_true(cJSON_Compare(usual, inside, true));
+        json_room_close(&room);
+        cJSON_Delete(usual);
+    }
+    free(large.bytes);
+}
+
+static void a_text_that_is_refused_leaves_nothing_in_a_room(void **state)
+{
+    static const char *const texts[] = {"{\"a\":\"\\ud800\"}", "{\"a\":1,\"a\":2}", "[1e999]", "[1"};
+    struct json_room room;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct err err = {0};
+
+        json_room_open(&room);
+        assert_null(json_parse_in(&room, texts[i], strlen(texts[i]), &err));
+        assert_int_not_equal(err.code, ERR_NONE);
+        json_room_close(&room);
+    }
+    cJSON_Delete(json_parse("[1]", 3, NULL)); /* and the usual way is as it was */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_the_rfc_allows_is_read),   cmocka_unit_test(what_it_does_not_allow_is_refused),
-        cmocka_unit_test(thirty_two_levels_and_no_more), cmocka_unit_test(a_key_twice_among_many_is_found),
-        cmocka_unit_test(members_are_read_or_named),     cmocka_unit_test(what_was_read_is_printed_again),
+        cmocka_unit_test(what_the_rfc_allows_is_read),
+        cmocka_unit_test(what_it_does_not_allow_is_refused),
+        cmocka_unit_test(thirty_two_levels_and_no_more),
+        cmocka_unit_test(a_key_twice_among_many_is_found),
+        cmocka_unit_test(members_are_read_or_named),
+        cmocka_unit_test(what_was_read_is_printed_again),
+        cmocka_unit_test(a_tree_in_a_room_is_the_same_tree),
+        cmocka_unit_test(a_text_that_is_refused_leaves_nothing_in_a_room),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
