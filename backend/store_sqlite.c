@@ -147,7 +147,7 @@ bool sqlite_get_meta(struct sqlite_connection *connection, const char *key, int6
     return step == SQLITE_ROW || step == SQLITE_DONE || sqlite_failed(connection, "meta", err);
 }
 
-static bool connect_to(struct sqlite_connection *connection, const char *path, bool writer, struct err *err)
+bool sqlite_connect(struct sqlite_connection *connection, const char *path, bool writer, struct err *err)
 {
     int flags = SQLITE_OPEN_NOMUTEX | (writer ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE);
 
@@ -158,13 +158,13 @@ static bool connect_to(struct sqlite_connection *connection, const char *path, b
     return words_register(connection, err) &&
            sqlite_text(connection,
                        writer ? "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;"
-                                "PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
+                                "PRAGMA journal_size_limit = 67108864;"
                                 "PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0;"
                               : "PRAGMA query_only = ON; PRAGMA cache_size = -8192; PRAGMA temp_store = MEMORY;",
                        err);
 }
 
-static void disconnect(struct sqlite_connection *connection)
+void sqlite_disconnect(struct sqlite_connection *connection)
 {
     for (size_t i = 0; i < connection->count; i++)
         sqlite3_finalize(connection->statements[i]);
@@ -293,8 +293,8 @@ struct sqlite_connection *sqlite_lend(struct sqlite_store *store, struct err *er
     pthread_mutex_unlock(&store->pool_lock);
     if (found == NULL) {
         err_set(err, ERR_UNAVAILABLE, "store: every reader is busy");
-    } else if (found->db == NULL && !connect_to(found, store->path, false, err)) {
-        disconnect(found);
+    } else if (found->db == NULL && !sqlite_connect(found, store->path, false, err)) {
+        sqlite_disconnect(found);
         sqlite_return(store, found);
         return NULL;
     }
@@ -401,16 +401,19 @@ static void sqlite_close(struct store *store)
 {
     struct sqlite_store *s = SQLITE_STORE(store);
 
+    sqlite_mover_stop(s);
     for (size_t i = 0; i < SQLITE_READERS; i++)
-        disconnect(&s->readers[i]);
+        sqlite_disconnect(&s->readers[i]);
     if (s->writer.db != NULL)
         sqlite3_exec(s->writer.db, "PRAGMA optimize", NULL, NULL, NULL);
-    disconnect(&s->writer);
+    sqlite_disconnect(&s->writer);
     rollup_free(s->rollup);
     rollup_free(s->overflow);
     words_free(s->words);
     free(s->known);
     pthread_mutex_destroy(&s->write_lock);
+    pthread_mutex_destroy(&s->mover_lock);
+    pthread_cond_destroy(&s->mover_work);
     pthread_mutex_destroy(&s->pool_lock);
     pthread_cond_destroy(&s->pool_free);
     free(s->path);
@@ -459,7 +462,10 @@ struct store *store_open_sqlite(const char *path, struct err *err)
     store->overflow = rollup_create();
     store->words = words_create();
     store->known = calloc(SQLITE_KNOWN, sizeof *store->known);
+    store->log_pages = SQLITE_LOG_PAGES;
     pthread_mutex_init(&store->write_lock, NULL);
+    pthread_mutex_init(&store->mover_lock, NULL);
+    pthread_cond_init(&store->mover_work, NULL);
     pthread_mutex_init(&store->pool_lock, NULL);
     pthread_cond_init(&store->pool_free, NULL);
     if (store->path == NULL || store->rollup == NULL || store->overflow == NULL || store->words == NULL ||
@@ -467,9 +473,10 @@ struct store *store_open_sqlite(const char *path, struct err *err)
         err_set(err, ERR_MEMORY, "store: out of memory");
         ok = false;
     } else {
-        ok = connect_to(&store->writer, path, true, err) && sqlite_migrate(store, schemas, SCHEMA_VERSION, err) &&
+        ok = sqlite_connect(&store->writer, path, true, err) && sqlite_migrate(store, schemas, SCHEMA_VERSION, err) &&
              read_name(store, err) && sqlite_get_meta(&store->writer, "last_seq", &store->last_seq, err) &&
-             sqlite_get_meta(&store->writer, "counted_seq", &store->counted_seq, err);
+             sqlite_get_meta(&store->writer, "counted_seq", &store->counted_seq, err) &&
+             sqlite_mover_start(store, err);
     }
     if (ok)
         return &store->base;

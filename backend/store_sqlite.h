@@ -12,7 +12,12 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-enum { SQLITE_READERS = 6, SQLITE_STATEMENTS = 48, SQLITE_WAIT_MS = 4000 };
+enum {
+    SQLITE_READERS = 6,
+    SQLITE_STATEMENTS = 48,
+    SQLITE_WAIT_MS = 4000,
+    SQLITE_LOG_PAGES = 4000 /* of the log, before they are moved into the file */
+};
 
 struct sqlite_connection {
     sqlite3 *db; /* NULL: not opened yet */
@@ -44,6 +49,13 @@ struct sqlite_store {
     struct sqlite_known *known;          /* SQLITE_KNOWN of them */
     size_t known_next;
     int64_t pruned_minute;
+    int log_pages;
+    /* mover_lock guards what is wanted of the mover; never held over a statement. */
+    pthread_mutex_t mover_lock;
+    pthread_cond_t mover_work;
+    bool move_wanted, mover_ends, mover_runs;
+    pthread_t mover_thread;
+    struct sqlite_connection mover; /* the thread's */
     /* pool_lock guards the lent flags of readers; never held over a query. */
     pthread_mutex_t pool_lock;
     pthread_cond_t pool_free;
@@ -61,6 +73,13 @@ sqlite3_stmt *sqlite_statement(struct sqlite_connection *connection, const char 
 bool sqlite_run(struct sqlite_connection *connection, sqlite3_stmt *statement, struct err *err);
 bool sqlite_text(struct sqlite_connection *connection, const char *sql,
                  struct err *err); /* several statements at once */
+
+bool sqlite_connect(struct sqlite_connection *connection, const char *path, bool writer, struct err *err);
+void sqlite_disconnect(struct sqlite_connection *connection);
+
+/* store_sqlite_checkpoint.c: from now on a commit never waits for the whole log to be moved into the file. */
+bool sqlite_mover_start(struct sqlite_store *store, struct err *err);
+void sqlite_mover_stop(struct sqlite_store *store);
 
 /* Opened when it is lent for the first time. NULL after SQLITE_WAIT_MS. */
 struct sqlite_connection *sqlite_lend(struct sqlite_store *store, struct err *err);
