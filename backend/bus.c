@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAITING_MAX = 4096, FRAME_MAX = 4 * 1024 * 1024 };
+enum { WAITING_MAX = 4096, FRAME_MAX = 4 * 1024 * 1024, FRAME_ROOM = 192 /* beside the JSON */ };
 
 struct entry {
     int64_t seq;
@@ -97,6 +97,9 @@ char *bus_frame(const char *name, int64_t id, const char *type, const char *json
     char now[CLOCK_TEXT];
     size_t body;
 
+    text.room = (json != NULL ? strlen(json) : 0) + FRAME_ROOM; /* in most cases enough; else it grows */
+    text.bytes = malloc(text.room);
+    text.room = text.bytes != NULL ? text.room : 0;
     clock_text_ms(clock_now_ms(), now);
     if (id >= 0)
         text_addf(&text, "id: %s.%lld\n", name, (long long)id);
