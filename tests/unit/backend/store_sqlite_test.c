@@ -365,53 +365,6 @@ static void a_backup_is_a_whole_store(void **state)
     unlink(copy);
 }
 
-/* How often the log began anew: the checkpoint sequence number in its head. */
-static uint32_t log_number(void)
-{
-    uint8_t head[16] = {0};
-    char log[80];
-    FILE *file;
-
-    snprintf(log, sizeof log, "%s-wal", path);
-    file = fopen(log, "rb");
-    assert_non_null(file);
-    assert_int_equal(fread(head, 1, sizeof head, file), sizeof head);
-    fclose(file);
-    return (uint32_t)head[12] << 24 | (uint32_t)head[13] << 16 | (uint32_t)head[14] << 8 | head[15];
-}
-
-static void the_log_begins_anew_while_threats_come(void **state)
-{
-    int64_t until = clock_monotonic_ms() + 60000;
-    int count = 0;
-    uint32_t begun;
-
-    SQLITE_STORE(*state)->log_pages = 30;
-    put_many(*state, 1);
-    begun = log_number();
-    for (; log_number() < begun + 3 && clock_monotonic_ms() < until; count++) {
-        char id[32];
-        struct threat t;
-        struct store_item item;
-
-        snprintf(id, sizeof id, "log-%06d", count);
-        t = make_threat(id);
-        item = put_threat(*state, &t);
-        assert_int_equal(item.result, STORE_STORED);
-        free(item.json);
-    }
-    assert_true(log_number() >= begun + 3);
-    store_close(*state);
-    *state = open_file();
-    {
-        int64_t total = 0;
-        struct found none = {0};
-
-        assert_true(store_find(*state, &(struct store_query){.limit = 0}, collect, &none, &total, NULL));
-        assert_int_equal(total, count + 1);
-    }
-}
-
 static void a_full_disk_is_told_and_healed(void **state)
 {
     struct sqlite_store *s = SQLITE_STORE(*state);
@@ -629,7 +582,6 @@ int main(void)
         STORE_TEST(a_record_may_be_made_beforehand),
         STORE_TEST(counts_agree_while_threats_come_change_and_go),
         STORE_TEST(a_backup_is_a_whole_store),
-        STORE_TEST(the_log_begins_anew_while_threats_come),
         STORE_TEST(a_full_disk_is_told_and_healed),
         STORE_TEST(every_search_uses_an_index),
         STORE_TEST(common_values_are_given_newest_first),
