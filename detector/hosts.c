@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58 };
-enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024 };
+enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PROTOCOL_SCTP = 132 };
+enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, REFLECTED_BYTES = 100 };
 enum { TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 }; /* the ports traceroute counts up; a port a hop and try */
 static const int64_t second_ns = 1000000000;
 
@@ -210,7 +210,16 @@ enum counter mark_hosts_counter(const struct mark *mark)
 {
     if (mark->protocol == PROTOCOL_TCP && port_is_admin(mark->target_port))
         return COUNT_HOSTS_FAILED_ADMIN;
+    if (mark->protocol == PROTOCOL_UDP && port_is_server(mark->target_port))
+        return COUNT_HOSTS_FAILED;
     return mark->target_port < PRIVILEGED ? COUNT_HOSTS_FAILED : COUNT_HOSTS_FAILED_HIGH;
+}
+
+/* Whether hosts that do not open the port are counted: peers look for peers at any high UDP port, but for services
+ * only at theirs. */
+static bool counts_hosts(const struct mark *mark)
+{
+    return mark->protocol != PROTOCOL_UDP || mark->target_port < PRIVILEGED || port_is_server(mark->target_port);
 }
 
 /* Ports of programs that look for each other, or for the way: many of them fail without harm. */
@@ -242,7 +251,7 @@ static void attempt(struct mark *mark, const struct packet *packet)
 
         for (size_t i = ATTEMPT_WINDOWS; i-- > (is_talk(mark, packet) ? ATTEMPT_FLOWS : 0);)
             count_in(mark, attempt_counter[i], &row[i], item, 1);
-        if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
+        if (counts_hosts(mark))
             mark_count(mark, mark_hosts_counter(mark), mark_flow_extra(mark), mark->target_hash, 1);
     }
     mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
@@ -259,7 +268,7 @@ static void answered(struct mark *mark)
 
         for (size_t i = 0; row != NULL && i < ATTEMPT_WINDOWS; i++)
             window_take(&row[i], item);
-        if (mark->protocol == PROTOCOL_TCP || mark->target_port < PRIVILEGED)
+        if (counts_hosts(mark))
             mark_take(mark, mark_hosts_counter(mark), mark_flow_extra(mark), mark->target_hash);
     }
     mark_take(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash);
@@ -292,7 +301,8 @@ static void count_login(struct mark *mark)
 /* First segments that no stack sends on its own. */
 static bool is_odd_probe(uint8_t flags)
 {
-    return (flags & (TCP_SYN | TCP_ACK | TCP_RST)) == 0 || (flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN);
+    return (flags & (TCP_SYN | TCP_ACK | TCP_RST)) == 0 || (flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN) ||
+           (flags & (TCP_SYN | TCP_RST)) == (TCP_SYN | TCP_RST);
 }
 
 /* An answer whose question was not seen: a reflector's, or the capture began late. */
@@ -302,12 +312,27 @@ static bool is_stray_answer(const struct mark *mark)
            mark->source_port != mark->target_port;
 }
 
+/* The first chunk of an SCTP packet, 0 where it was not captured (RFC 9260). */
+static uint8_t chunk_of(const struct packet *packet)
+{
+    return packet->payload_captured > 0 ? packet->payload[0] : 0;
+}
+enum { CHUNK_INIT = 1, CHUNK_ABORT = 6, CHUNK_COOKIE = 10 };
+
 /* Addresses that no packet may come from: groups and reserved space. */
 static bool is_impossible(const uint8_t source[16])
 {
     if (memcmp(source, v4_prefix, sizeof v4_prefix) == 0)
         return source[12] >= 224 || (source[12] == 0 && (source[13] | source[14] | source[15]) != 0);
     return source[0] == 0xff;
+}
+
+/* To ever other ports it is a scan, to one port over and over a flood. */
+static void on_odd_probe(struct mark *mark, uint8_t flags)
+{
+    mark_count(mark, COUNT_ODD_PROBES, 0, window_mix(mark->target_port, flags), 1);
+    mark_count(mark, COUNT_FLOWS_UNANSWERED, mark_attempt_extra(mark), port_item(mark->target_port), 1);
+    mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
 }
 
 static void on_new(struct mark *mark, const struct packet *packet)
@@ -326,7 +351,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         if ((flags & (TCP_SYN | TCP_RST)) == TCP_RST)
             mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
         if (is_odd_probe(flags))
-            mark_count(mark, COUNT_ODD_PROBES, 0, window_mix(mark->target_port, flags), 1);
+            on_odd_probe(mark, flags);
         else if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
             attempt(mark, packet);
         break;
@@ -335,7 +360,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
             mark_count(mark, COUNT_SOURCES_IMPOSSIBLE, 0, mark->target_hash, 1);
         if (!is_stray_answer(mark)) {
             attempt(mark, packet);
-        } else if (packet->payload_bytes >= 100) {
+        } else if (packet->payload_bytes >= REFLECTED_BYTES) {
             mark_count(mark, COUNT_REFLECTORS, 0, mark->source_hash, 1);
             if (port_is_amplifier(mark->source_port))
                 mark_count(mark, COUNT_REFLECTED_FLOWS, 0, mark->source_hash, 1);
@@ -343,7 +368,14 @@ static void on_new(struct mark *mark, const struct packet *packet)
         break;
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMP6:
+        if (packet->icmp_type == (mark->protocol == PROTOCOL_ICMP ? 0 : 129) &&
+            packet->payload_bytes >= REFLECTED_BYTES)
+            mark_count(mark, COUNT_REFLECTORS, 0, mark->source_hash, 1);
         mark_count(mark, COUNT_FLOWS_UNANSWERED, mark_attempt_extra(mark), flow_item, 1);
+        break;
+    case PROTOCOL_SCTP:
+        if (chunk_of(packet) == CHUNK_INIT || chunk_of(packet) == CHUNK_COOKIE)
+            attempt(mark, packet);
         break;
     default:
         if (!protocol_is_common(mark->protocol))
@@ -361,11 +393,26 @@ static bool is_amplified(const struct flow *flow)
            flow->payload_bytes[FLOW_BACKWARD] >= factor * flow->payload_bytes[FLOW_FORWARD];
 }
 
+/* The scans that begin in the middle: ACK, and FIN+ACK (Maimon's). A server that closes what was quiet for long sends
+ * FIN+ACK, too, from its port to those of clients. */
+static bool is_late_probe(const struct mark *mark, uint8_t flags)
+{
+    enum { CLIENTS_FROM = 10000 };
+
+    if (flags == TCP_ACK)
+        return true;
+    return flags == (TCP_FIN | TCP_ACK) && !is_stray_answer(mark) &&
+           (mark->source_port > mark->target_port || mark->target_port < CLIENTS_FROM);
+}
+
 static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
 {
     if (is_group_address(mark->target))
         return;
-    if (mark->protocol != PROTOCOL_TCP) {
+    if (mark->protocol == PROTOCOL_SCTP) {
+        if (chunk_of(packet) != CHUNK_ABORT)
+            answered(mark);
+    } else if (mark->protocol != PROTOCOL_TCP) {
         answered(mark);
         if (is_amplified(flow))
             mark_count(mark, COUNT_AMPLIFIED, mark->target_port, mark->source_port, 1);
@@ -374,10 +421,9 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
             answered(mark);
             count_login(mark);
         }
-    } else if ((packet->tcp_flags & TCP_RST) != 0 && flow->flags_seen[FLOW_FORWARD] == TCP_ACK &&
-               flow->packets[FLOW_FORWARD] == 1 && flow->payload_bytes[FLOW_FORWARD] == 0) {
-        mark_count(mark, COUNT_PORTS_FAILED, mark_attempt_extra(mark), port_item(mark->target_port),
-                   1); /* an ACK scan */
+    } else if ((packet->tcp_flags & TCP_RST) != 0 && flow->packets[FLOW_FORWARD] == 1 &&
+               flow->payload_bytes[FLOW_FORWARD] == 0 && is_late_probe(mark, flow->flags_seen[FLOW_FORWARD])) {
+        mark_count(mark, COUNT_PORTS_FAILED, mark_attempt_extra(mark), port_item(mark->target_port), 1);
         mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
     }
 }

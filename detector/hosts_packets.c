@@ -8,6 +8,7 @@
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PORT_DNS = 53 };
 enum { LONG_PART = 30, ICMP_HEADER = 8 };
+static const int64_t minute_ns = 60000000000;
 
 static uint16_t be16(const uint8_t *p)
 {
@@ -177,6 +178,16 @@ static void remember_echo(struct mark *mark, const struct packet *packet)
 }
 
 /* A reply returns the request's bytes; shorter is fine (some servers cut large ones), other bytes are not. */
+/* A reply that nobody asked for may carry something, like a request; here it is the source's own. */
+static void count_unasked(struct mark *mark, const struct packet *packet)
+{
+    size_t known = packet->payload_captured - ECHO_SKIP;
+
+    mark_setup(mark, mark->hosts, packet->time_ns, packet->source, packet->destination);
+    mark_count(mark, COUNT_ICMP_CONTENTS, 0,
+               window_hash(15, packet->payload + ECHO_SKIP, known < ECHO_BYTES ? known : ECHO_BYTES), 1);
+}
+
 static void compare_echo(struct mark *mark, const struct packet *packet)
 {
     uint64_t key;
@@ -187,8 +198,10 @@ static void compare_echo(struct mark *mark, const struct packet *packet)
         return;
     slot = echo_slot(mark, window_hash(8, packet->destination, 16), window_hash(8, packet->source, 16),
                      packet->payload - 4, &key);
-    if (slot->key != key)
+    if (slot->key != key) {
+        count_unasked(mark, packet);
         return;
+    }
     known = packet->payload_captured - ECHO_SKIP;
     if (known > slot->known)
         known = slot->known;
@@ -196,18 +209,28 @@ static void compare_echo(struct mark *mark, const struct packet *packet)
         mark_count(mark, COUNT_ICMP_UNLIKE, 0, key, 1);
 }
 
+/* Where UDP begins in the head of an IPv4 or IPv6 packet without extensions; 0: nowhere, or not all of its ports. */
+static size_t udp_in(const uint8_t *inner, size_t length)
+{
+    enum { V4_HEADER = 20, V6_HEADER = 40, UDP_PORTS = 6 };
+    size_t header = 0;
+
+    if (length >= V4_HEADER && inner[0] >> 4 == 4 && inner[9] == PROTOCOL_UDP)
+        header = (size_t)(inner[0] & 15) * 4;
+    else if (length >= V6_HEADER && inner[0] >> 4 == 6 && inner[6] == PROTOCOL_UDP)
+        header = V6_HEADER;
+    return header >= V4_HEADER && length >= header + UDP_PORTS ? header : 0;
+}
+
 /* "Port unreachable" holds the head of the packet that went nowhere. */
 static void count_unreachable(struct hosts *hosts, const struct packet *packet, struct mark *mark)
 {
-    enum { V4_HEADER = 20, UDP_PORTS = 6, UDP_HEADER = 8, TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 };
+    enum { UDP_HEADER = 8, TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 };
     const uint8_t *inner = packet->payload;
-    size_t header;
+    size_t header = udp_in(inner, packet->payload_captured);
     uint16_t port;
 
-    if (packet->payload_captured < V4_HEADER + UDP_PORTS || inner[0] >> 4 != 4 || inner[9] != PROTOCOL_UDP)
-        return;
-    header = (size_t)(inner[0] & 15) * 4;
-    if (header < V4_HEADER || packet->payload_captured < header + UDP_PORTS)
+    if (header == 0)
         return;
     port = be16(inner + header + 2);
     if (port >= TRACEROUTE_FIRST && port <= TRACEROUTE_LAST)
@@ -246,15 +269,30 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
         compare_echo(mark, packet);
     } else if (!six && (type == 13 || type == 15 || type == 17)) {
         mark_count(mark, COUNT_ICMP_PROBES, 0, window_mix(9, (uint64_t)type << 8 | packet->icmp_code), 1);
-    } else if (!six && type == 3 && packet->icmp_code == 3) {
+    } else if (six ? type == 1 && packet->icmp_code == 4 : type == 3 && packet->icmp_code == 3) {
         count_unreachable(hosts, packet, mark);
     }
 }
 
+/* The passwords in clear text that a client gave a web server within a minute: one has one, whoever tries three
+ * guesses. */
+static uint64_t web_passwords_key(const struct mark *mark)
+{
+    enum { WEB_PASSWORDS = 1001 };
+
+    return window_mix(window_mix(WEB_PASSWORDS, mark->target_port),
+                      window_mix(mark->source_hash, mark->target_hash)) |
+           1;
+}
+
 static void count_request(struct mark *mark, const struct packet *packet)
 {
-    const char *name = http_pattern(packet->payload, packet->payload_captured);
+    const char *name = http_pattern(packet->payload, packet->payload_captured), *password = NULL;
+    size_t length = http_password(packet->payload, packet->payload_captured, &password);
 
+    if (length > 0)
+        window_add(windows_at(mark->hosts->scope[LIMIT_PAIR], web_passwords_key(mark), mark->now_ns, minute_ns, true),
+                   window_hash(18, password, length));
     if (name != NULL && strcmp(name, "bot") == 0)
         mark_count(mark, COUNT_BOT_REQUESTS, 0, packet->source_port, 1);
     else if (name != NULL)
@@ -267,6 +305,17 @@ static void count_refused(struct mark *mark)
     mark_count(mark, COUNT_LOGINS_REFUSED_SLOW, mark->target_port, mark->source_port, 1);
 }
 
+/* A page asks for a password with the same answer as it refuses one. */
+static void count_denied(struct mark *mark)
+{
+    enum { GUESSES = 3 };
+    struct window passwords;
+
+    if (windows_peek(mark->hosts->scope[LIMIT_PAIR], web_passwords_key(mark), mark->now_ns, minute_ns, &passwords) &&
+        window_distinct(&passwords) >= GUESSES)
+        count_refused(mark);
+}
+
 static void count_talk(struct mark *mark, const struct packet *packet, enum talk talk)
 {
     static const enum counter counter[] = {
@@ -277,6 +326,10 @@ static void count_talk(struct mark *mark, const struct packet *packet, enum talk
         count_request(mark, packet);
     else if (talk == TALK_REFUSED)
         count_refused(mark);
+    else if (talk == TALK_DENIED)
+        count_denied(mark);
+    else if (talk == TALK_COMMUNITY)
+        mark_count(mark, COUNT_COMMUNITIES, 0, talk_community(packet), 1);
     else if (talk != TALK_NOTHING)
         mark_count(mark, counter[talk], mark->target_port, mark->source_port, 1);
 }
@@ -287,6 +340,7 @@ static bool is_answer(const struct packet *packet, enum talk talk)
     switch (talk) {
     case TALK_MISSING:
     case TALK_REFUSED:
+    case TALK_DENIED:
     case TALK_KEYED:
         return true;
     case TALK_CHAT:
@@ -304,7 +358,8 @@ bool hosts_wants(const struct packet *packet)
     case PROTOCOL_ICMP6:
         return true;
     case PROTOCOL_UDP:
-        return packet->arp || packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS;
+        return packet->arp || packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS ||
+               talk_of(packet) != TALK_NOTHING;
     case PROTOCOL_TCP:
         return packet->arp || talk_of(packet) != TALK_NOTHING;
     default:
@@ -318,7 +373,8 @@ size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evi
     bool icmp = packet->protocol == PROTOCOL_ICMP || packet->protocol == PROTOCOL_ICMP6;
     bool dns =
         packet->protocol == PROTOCOL_UDP && (packet->source_port == PORT_DNS || packet->destination_port == PORT_DNS);
-    enum talk talk = packet->protocol == PROTOCOL_TCP && !packet->arp ? talk_of(packet) : TALK_NOTHING;
+    bool talks = packet->protocol == PROTOCOL_TCP || packet->protocol == PROTOCOL_UDP;
+    enum talk talk = talks && !packet->arp && !dns ? talk_of(packet) : TALK_NOTHING;
     bool answer = dns ? packet->source_port == PORT_DNS : is_answer(packet, talk);
 
     mark_setup(&mark, hosts, packet->time_ns, answer ? packet->destination : packet->source,

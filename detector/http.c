@@ -129,17 +129,44 @@ static const char *const tools[] = {"sqlmap/",
                                     "ZmEu",
                                     "Mozilla/4.0 (Hydra)",
                                     "masscan/",
+                                    "WhatWeb/",
+                                    "Mozilla/5.0 (compatible; Nmap Scripting Engine",
                                     "nuclei"};
 
 static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "DELETE ", "PATCH ", "TRACE "};
 
-bool http_is_missing(const uint8_t *bytes, size_t length)
+static bool has_status(const uint8_t *bytes, size_t length, const char *status)
 {
     enum { STATUS = 9 }; /* behind "HTTP/1.1 " */
 
     return length >= STATUS + 3 && memcmp(bytes, "HTTP/1.", 7) == 0 && bytes[STATUS - 1] == ' ' &&
-           (memcmp(bytes + STATUS, "404", 3) == 0 || memcmp(bytes + STATUS, "403", 3) == 0 ||
-            memcmp(bytes + STATUS, "400", 3) == 0);
+           memcmp(bytes + STATUS, status, 3) == 0;
+}
+
+bool http_is_missing(const uint8_t *bytes, size_t length)
+{
+    return has_status(bytes, length, "404") || has_status(bytes, length, "403") || has_status(bytes, length, "400");
+}
+
+bool http_is_denied(const uint8_t *bytes, size_t length)
+{
+    return has_status(bytes, length, "401");
+}
+
+size_t http_password(const uint8_t *bytes, size_t length, const char **at)
+{
+    static const char field[] = "\nAuthorization: Basic ";
+    const uint8_t *found = memmem(bytes, length < LINE_MAX_BYTES ? length : LINE_MAX_BYTES, field, sizeof field - 1);
+    const uint8_t *end;
+
+    if (found == NULL)
+        return 0;
+    found += sizeof field - 1;
+    end = memchr(found, '\r', (size_t)(bytes + length - found));
+    if (end == NULL)
+        return 0;
+    *at = (const char *)found;
+    return (size_t)(end - found);
 }
 
 bool http_is_request(const uint8_t *bytes, size_t length)

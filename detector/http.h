@@ -13,6 +13,10 @@
 
 /* An answer "bad request", "forbidden" or "not found". */
 bool http_is_missing(const uint8_t *bytes, size_t length);
+bool http_is_denied(const uint8_t *bytes, size_t length); /* an answer "name and password, please" */
+/* The name and password of basic authentication as they stand in a request: their length, and they in *at; 0: none.
+ */
+size_t http_password(const uint8_t *bytes, size_t length, const char **at);
 bool http_is_request(const uint8_t *bytes, size_t length); /* begins with a method and a blank */
 /* The name of the pattern that the request line holds ("sql", "script", ..., "tool", "bot"), or NULL. */
 const char *http_pattern(const uint8_t *bytes, size_t length);

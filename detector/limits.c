@@ -40,6 +40,9 @@ const struct limit limits[COUNTERS] = {
                                    "the same, slower; a forgotten program tries its old password once a minute"},
     [COUNT_BANNERS] = {"login_banners", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 30, 12,
                        "greetings of a client to a service that asks for a password (SSH, VNC), on whatever port"},
+    [COUNT_COMMUNITIES] =
+        {"snmp_communities", "brute_force", LIMIT_PAIR, LIMIT_DISTINCT, 60, 12, 1,
+         "different passwords of SNMP 1 and 2 (communities) tried at one host; a monitor knows its own"},
     [COUNT_REQUEST_SIZES] = {"request_sizes", "web_attack", LIMIT_PAIR, LIMIT_DISTINCT, 60, 90, 44,
                              "different sizes of short requests to one web server: a list of paths is tried"},
     [COUNT_REQUEST_PATTERNS] = {"request_patterns", "web_attack", LIMIT_PAIR, LIMIT_SUM, 60, 1, 0,

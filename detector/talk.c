@@ -3,9 +3,11 @@
 
 #include "detector/http.h"
 #include "detector/ports.h"
+#include "detector/window.h"
 
 #include <string.h>
 
+enum { PROTOCOL_UDP = 17, PORT_SIP = 5060, PORT_SNMP = 161 };
 enum { FILLER_FROM = 16, FILLER_BYTES = 48, PERIOD_MAX = 16 };
 
 struct words {
@@ -171,6 +173,8 @@ static bool is_refused(const struct packet *packet)
     case 139:
     case 445:
         return smb_refused(packet);
+    case PORT_SIP:
+        return begins(packet, "SIP/2.0 403 ", 12);
     default:
         return database_refused(packet);
     }
@@ -211,16 +215,58 @@ static bool is_plain_web(uint16_t port)
     return port != 443 && port != 8443 && port != 9443 && port_service(port) == SERVICE_WEB;
 }
 
+/* Where the community's name stands in a message of SNMP 1 or 2c: its length, and it in *at; 0: it is none (RFC
+ * 1157). */
+static size_t community(const struct packet *packet, const uint8_t **at)
+{
+    enum { SEQUENCE = 0x30, NUMBER = 2, TEXT = 4, HEAD = 7, LONG_FORM = 0x80, LENGTH_MAX = 2 };
+    const uint8_t *p = packet->payload;
+    size_t skip = 2;
+
+    if (packet->payload_captured < HEAD + LENGTH_MAX || p[0] != SEQUENCE)
+        return 0;
+    if (p[1] >= LONG_FORM)
+        skip += (size_t)(p[1] - LONG_FORM);
+    if (skip > 2 + LENGTH_MAX || p[skip] != NUMBER || p[skip + 1] != 1 || p[skip + 2] > 1 || p[skip + 3] != TEXT ||
+        p[skip + 4] >= LONG_FORM || packet->payload_captured < skip + 5 + p[skip + 4])
+        return 0;
+    *at = p + skip + 5;
+    return p[skip + 4];
+}
+
+uint64_t talk_community(const struct packet *packet)
+{
+    const uint8_t *at = NULL;
+    size_t length = community(packet, &at);
+
+    return window_hash(19, at, length);
+}
+
+static enum talk talk_of_datagram(const struct packet *packet)
+{
+    const uint8_t *at;
+
+    if (packet->source_port == PORT_SIP && is_refused(packet))
+        return TALK_REFUSED;
+    if (packet->destination_port == PORT_SNMP && community(packet, &at) > 0)
+        return TALK_COMMUNITY;
+    return TALK_NOTHING;
+}
+
 enum talk talk_of(const struct packet *packet)
 {
     size_t period;
 
     if (packet->payload_captured < 4)
         return TALK_NOTHING;
+    if (packet->protocol == PROTOCOL_UDP)
+        return talk_of_datagram(packet);
     if (http_is_request(packet->payload, packet->payload_captured))
         return TALK_REQUEST;
     if (http_is_missing(packet->payload, packet->payload_captured))
         return TALK_MISSING;
+    if (http_is_denied(packet->payload, packet->payload_captured))
+        return TALK_DENIED;
     if (is_chat(packet))
         return TALK_CHAT;
     if (is_control(packet))

@@ -1,5 +1,5 @@
-/* talk.h: what the first bytes of a TCP segment say that flow figures cannot: an intruder's remote control, a
- * refused log-in, the filler of an overflow.
+/* talk.h: what the first bytes of a TCP segment, or of a datagram of SIP or SNMP, say that flow figures cannot: an
+ * intruder's remote control, a refused log-in, the filler of an overflow.
  *
  * Reads only what it is given, keeps nothing, and looks at the port first, so that most segments cost a few
  * comparisons. Encrypted traffic says nothing here. */
@@ -10,16 +10,19 @@
 
 enum talk {
     TALK_NOTHING,
-    TALK_REQUEST, /* of HTTP */
-    TALK_MISSING, /* HTTP: bad request, forbidden or not found */
-    TALK_CHAT,    /* a command of IRC on a port that is not IRC's */
-    TALK_CONTROL, /* a remote-control tool's own framing, its loader, or a shell's prompt */
-    TALK_BANNER,  /* a client greets a service that asks for a password (SSH, VNC), on whatever port */
-    TALK_REFUSED, /* a server tells that name or password are wrong */
-    TALK_FILLER,  /* the same few bytes over and over, to a service that asks for a password */
-    TALK_KEYED    /* a page that repeats a short key of letters: a program hidden under it */
+    TALK_REQUEST,   /* of HTTP */
+    TALK_MISSING,   /* HTTP: bad request, forbidden or not found */
+    TALK_CHAT,      /* a command of IRC on a port that is not IRC's */
+    TALK_CONTROL,   /* a remote-control tool's own framing, its loader, or a shell's prompt */
+    TALK_BANNER,    /* a client greets a service that asks for a password (SSH, VNC), on whatever port */
+    TALK_REFUSED,   /* a server tells that name or password are wrong */
+    TALK_DENIED,    /* HTTP: a password is wanted, or another one */
+    TALK_COMMUNITY, /* a question of SNMP, with its community's name in clear text */
+    TALK_FILLER,    /* the same few bytes over and over, to a service that asks for a password */
+    TALK_KEYED      /* a page that repeats a short key of letters: a program hidden under it */
 };
 
-enum talk talk_of(const struct packet *packet); /* of a TCP packet */
+enum talk talk_of(const struct packet *packet);       /* of a TCP or UDP packet */
+uint64_t talk_community(const struct packet *packet); /* a hash of the name in a TALK_COMMUNITY */
 
 #endif

@@ -18,6 +18,8 @@ enum { AGREE_SLOTS = 16384 };
 static const int64_t agree_ns = INT64_C(60000000000);
 /* What is over sooner is a scan or a flood that a window tells, with its type; the forests tell what goes on. */
 static const int64_t agree_for_ns = INT64_C(5000000000);
+/* Decoys scan at the same time; what is known of them lasts as long as an incident's pause. */
+static const int64_t decoys_ns = INT64_C(10000000000), decoy_known_ns = INT64_C(600000000000);
 
 struct verdict {
     struct verdict_settings settings;
@@ -278,12 +280,55 @@ static void start(struct verdict *verdict, struct incident *incident)
     tell(verdict, incident);
 }
 
+static struct window *scanners_of(struct verdict *verdict, const uint8_t *target, int64_t now_ns, int64_t span_ns)
+{
+    return windows_at(verdict->agree, window_hash((uint64_t)span_ns, target, 16) | 1, now_ns, span_ns, true);
+}
+
+/* The incident of a scan that others seem to make, too: sources that scan one target and were found within seconds
+ * are one scanner and its decoys. The first has an incident of its own, the others share this one. */
+static struct incident *decoys(struct verdict *verdict, const struct evidence *evidence, int64_t now_ns)
+{
+    struct incident *shared;
+    struct window *known;
+    uint64_t item = window_hash(14, evidence->source, 16);
+
+    if (evidence->scope != LIMIT_PAIR || (strcmp(evidence->type, "port_scan") != 0 && !is_flood(evidence->type)))
+        return NULL;
+    shared = incidents_find(verdict->incidents, "port_scan", LIMIT_TARGET, evidence->source, evidence->target);
+    if (shared == NULL)
+        return NULL;
+    known = scanners_of(verdict, evidence->target, now_ns, decoy_known_ns);
+    if (strcmp(evidence->type, "port_scan") == 0 && now_ns - shared->proof_ns < decoys_ns)
+        window_add(known, item);
+    return window_holds(known, item) ? shared : NULL;
+}
+
+/* Whether another source was found to scan this target a moment ago, and no such incident is open yet. */
+static bool is_decoyed(struct verdict *verdict, const struct evidence *evidence, int64_t now_ns)
+{
+    struct window *now;
+
+    if (evidence->scope != LIMIT_PAIR || strcmp(evidence->type, "port_scan") != 0)
+        return false;
+    now = scanners_of(verdict, evidence->target, now_ns, decoys_ns);
+    window_add(now, window_hash(14, evidence->source, 16));
+    if (window_distinct(now) < 2 ||
+        incidents_find(verdict->incidents, "port_scan", LIMIT_TARGET, evidence->source, evidence->target) != NULL)
+        return false;
+    window_add(scanners_of(verdict, evidence->target, now_ns, decoy_known_ns), window_hash(14, evidence->source, 16));
+    return true;
+}
+
 static void take_evidence(struct verdict *verdict, const struct evidence *evidence, int64_t now_ns, uint8_t event,
                           const struct flow *flow, struct incident **grown)
 {
+    enum limit_scope scope;
     struct incident *incident =
         covering(verdict, evidence->type, evidence->scope, true, evidence->source, evidence->target);
 
+    if (incident == NULL)
+        incident = decoys(verdict, evidence, now_ns);
     if (incident != NULL) {
         if (strcmp(incident->evidence.counter == NULL ? "" : incident->evidence.counter, evidence->counter) == 0 &&
             evidence->value > incident->evidence.value) {
@@ -295,8 +340,8 @@ static void take_evidence(struct verdict *verdict, const struct evidence *eviden
         *grown = incident;
         return;
     }
-    incident = incidents_open(verdict->incidents, evidence->type, evidence->scope, evidence->source, evidence->target,
-                              now_ns);
+    scope = is_decoyed(verdict, evidence, now_ns) ? LIMIT_TARGET : evidence->scope;
+    incident = incidents_open(verdict->incidents, evidence->type, scope, evidence->source, evidence->target, now_ns);
     *grown = incident;
     incident->opened_by = event;
     incident->by_window = true;

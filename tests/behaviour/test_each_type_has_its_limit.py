@@ -3,7 +3,7 @@ import json
 import struct
 
 import pytest
-from crafted import ip4, tcp, udp, write_pcap
+from crafted import ip4, ip6, tcp, udp, write_pcap
 from programs import read
 
 HERE, THERE, START = "10.1.1.9", "192.168.1.7", 1_700_000_000.0
@@ -144,6 +144,87 @@ def echoes_with_data(count):
             yield at, ip4(a, b, 1, struct.pack("!BBHHH", kind, 0, 0, 7, n) + data)
 
 
+def refused(count, flags, sport, dport, gap=0.05):
+    """First segments that no connection knows: each is reset. sport and dport are of the number."""
+    for n in range(count):
+        at = START + n * gap
+        yield at, tcp(HERE, THERE, sport(n), dport(n), flags)
+        yield at + 0.001, tcp(THERE, HERE, dport(n), sport(n), "RA")
+
+
+def closings(count):
+    yield from refused(count, "FA", lambda n: 50123, lambda n: 1000 + n)
+
+
+def impossible_flags(count):
+    yield from refused(count, "SR", lambda n: 50123, lambda n: 1000 + n)
+
+
+def christmas_to_one_port(count):
+    yield from refused(count, "FPU", lambda n: 2000 + n, lambda n: 80, 0.005)
+
+
+def strangers_that_close(count):
+    for n in range(count):
+        source, at = f"45.{n % 223}.{n * 7 % 251}.9", START + n * 0.02
+        yield at, tcp(source, THERE, 5000, 80, "FA")
+        yield at + 0.001, tcp(THERE, source, 80, 5000, "R")
+
+
+def associations(count):
+    """SCTP: half of the questions is refused by an ABORT, half by the system."""
+    for n in range(count):
+        head = struct.pack("!HHII", 40000, 2900 + n, 0, 0)
+        yield START + n * 0.1, ip4(HERE, THERE, 132, head + b"\x01\0\0\x14" + bytes(16))
+        if n % 2:
+            yield START + n * 0.1 + 0.01, ip4(THERE, HERE, 132, struct.pack("!HHIIBBH", 2900 + n, 40000, 0, 0, 6, 0, 4))
+
+
+def refused_over_six(count):
+    for n in range(count):
+        asked = udp("fd00::9", "fd00::7", 40000, 7 + n)
+        yield START + n, asked
+        yield START + n + 0.01, ip6("fd00::7", "fd00::9", 58, struct.pack("!BBHI", 1, 4, 0, 0) + asked)
+
+
+def phones_looked_for(count):
+    for n in range(count):
+        yield START + n * 0.05, udp(HERE, f"192.168.2.{n + 1}", 5060, 5060, b"OPTIONS sip:100@192.168.2.1 SIP/2.0\r\n\r\n")
+
+
+def unasked_replies(count):
+    for n in range(count):
+        yield START + n, ip4(HERE, THERE, 1, struct.pack("!BBHHH", 0, 0, 0, 7, n) + bytes((n * i + n) % 256 for i in range(64)))
+
+
+def replies_of_strangers(count):
+    for n in range(count):
+        yield START + n * 0.005, ip4(f"8.8.{n % 200}.{n % 199 + 1}", THERE, 1, struct.pack("!BBHHH", 0, 0, 0, 7, n) + b"a" * 300)
+
+
+def basic(count, password, ask=b"Basic"):
+    for n in range(count):
+        head = b"GET / HTTP/1.1\r\nAuthorization: " + ask + b" " + password(n) + b"\r\n\r\n"
+        yield from session(START + n, 40000 + n, 80, head, b"HTTP/1.1 401 Unauthorized\r\n\r\n")
+
+
+def passwords_for_a_page(count):
+    yield from basic(count, lambda n: b"YWRtaW46cGFzc%04d" % n)
+
+
+def communities(count):
+    for n in range(count):
+        name = b"word%03d" % n
+        message = b"\x02\x01\x01\x04" + bytes([len(name)]) + name + b"\xa0\x19\x02\x04" + bytes(23)
+        yield START + n * 0.2, udp(HERE, THERE, 40000, 161, b"\x30" + bytes([len(message)]) + message)
+
+
+def registrations(count):
+    for n in range(count):
+        yield START + n, udp(HERE, THERE, 5060, 5060, b"REGISTER sip:lab SIP/2.0\r\n\r\n")
+        yield START + n + 0.01, udp(THERE, HERE, 5060, 5060, b"SIP/2.0 403 Forbidden\r\n\r\n")
+
+
 CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
          (logins, 28, 32, "brute_force", "login_sessions"), (paths, 70, 130, "web_attack", "request_sizes"),
          (nothing_there, 155, 165, "web_attack", "missing_pages"), (spoofed, 48, 80, "ddos", "unanswered_sources"),
@@ -154,7 +235,13 @@ CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "p
          (greetings, 28, 31, "brute_force", "login_banners"), (fillers, 2, 4, "dos", "filler_segments"), (orders, 2, 4, "malware", "chat_commands"),
          (panels, 0, 2, "malware", "bot_requests"), (prompts, 0, 2, "malware", "remote_control"), (keyed, 7, 9, "malware", "keyed_segments"),
          (names_in_code, 0, 2, "data_exfiltration", "encoded_names"), (unanswered_names, 22, 40, "data_exfiltration", "unanswered_names"),
-         (echoes_with_data, 7, 15, "data_exfiltration", "echo_contents")]
+         (echoes_with_data, 7, 15, "data_exfiltration", "echo_contents"), (closings, 12, 19, "port_scan", "failed_ports"),
+         (impossible_flags, 1, 4, "port_scan", "odd_flag_probes"), (christmas_to_one_port, 280, 305, "dos", "unanswered_flows"),
+         (strangers_that_close, 48, 80, "ddos", "stray_sources"), (associations, 12, 19, "port_scan", "failed_ports"),
+         (refused_over_six, 7, 12, "port_scan", "refused_udp_ports"), (phones_looked_for, 24, 45, "port_scan", "failed_hosts"),
+         (unasked_replies, 7, 15, "data_exfiltration", "echo_contents"), (replies_of_strangers, 15, 30, "ddos", "reflectors"),
+         (passwords_for_a_page, 18, 24, "brute_force", "refused_logins"), (communities, 9, 16, "brute_force", "snmp_communities"),
+         (registrations, 18, 22, "brute_force", "refused_logins")]
 
 
 def threats(tmp_path, packets):
@@ -165,7 +252,7 @@ def threats(tmp_path, packets):
     return list(last.values())
 
 
-@pytest.mark.parametrize("make, below, above, kind, counter", CASES, ids=[f"{case[3]}-{case[4]}" for case in CASES])
+@pytest.mark.parametrize("make, below, above, kind, counter", CASES, ids=[f"{case[3]}-{case[4]}-{case[0].__name__}" for case in CASES])
 def test_below_its_limit_it_is_silent_and_above_it_is_one_threat_explained(tmp_path, make, below, above, kind, counter):
     assert threats(tmp_path, make(below)) == []
     found = threats(tmp_path, make(above))
@@ -175,3 +262,54 @@ def test_below_its_limit_it_is_silent_and_above_it_is_one_threat_explained(tmp_p
     assert why["value"] >= why["limit"] >= 2 * why["benign_max"]
     assert found[0]["details"]["flow_count"] >= 1
     assert 0.5 < found[0]["confidence"] <= 0.99
+
+
+def test_a_scanner_and_its_decoys_are_two_threats_at_most(tmp_path):
+    others = [f"61.{n * 37 % 250}.7.{n + 1}" for n in range(8)]
+    packets = []
+    for n in range(120):
+        for k, source in enumerate([HERE, *others]):
+            at = START + n * 0.05 + k * 0.0001
+            packets += [(at, tcp(source, THERE, 40000, 1000 + n, "S")), (at + 0.001, tcp(THERE, source, 1000 + n, 40000, "RA"))]
+    found = threats(tmp_path, packets)
+    assert [threat["threat_type"] for threat in found] == ["port_scan", "port_scan"]
+    assert sum(threat["details"]["flow_count"] for threat in found) >= 120 * 9 - 15 * 9
+
+
+def test_scanners_that_come_one_after_the_other_are_told_one_by_one(tmp_path):
+    packets = []
+    for k in range(4):
+        for n in range(40):
+            at = START + k * 30 + n * 0.05
+            packets += [(at, tcp(f"61.7.{k}.9", THERE, 40000, 1000 + n, "S")), (at + 0.001, tcp(THERE, f"61.7.{k}.9", 1000 + n, 40000, "RA"))]
+    assert sorted(threat["source_ip"] for threat in threats(tmp_path, packets)) == [f"61.7.{k}.9" for k in range(4)]
+
+
+def idle_connections_closed(count=200):
+    """By a server, long after the clients have gone."""
+    yield from refused(count, "FA", lambda n: 8443, lambda n: 32768 + n * 7)
+
+
+def one_password_asked_for_again_and_again(count=60):
+    """As NTLM does with each connection, and a program with an old password."""
+    yield from basic(count, lambda n: b"YWRtaW46b2xk")
+
+
+def negotiations(count=60):
+    yield from basic(count, lambda n: b"TlRMTVNTUAAB%04d" % n, b"NTLM")
+
+
+def monitored_agents(count=200):
+    for n in range(count):
+        message = b"\x02\x01\x01\x04\x07monitor\xa0\x19\x02\x04" + struct.pack("!I", n) + bytes(19)
+        yield START + n * 0.2, udp(HERE, THERE, 40000, 161, b"\x30" + bytes([len(message)]) + message)
+
+
+def pings_seen_one_way(count=60):
+    for n in range(count):
+        yield START + n, ip4(HERE, THERE, 1, struct.pack("!BBHHHQQ", 0, 0, 0, 7, n, n, n) + b"abcdefgh" * 6)
+
+
+@pytest.mark.parametrize("make", [idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
+def test_what_only_looks_like_it_is_silent(tmp_path, make):
+    assert threats(tmp_path, make()) == []
