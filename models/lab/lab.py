@@ -39,6 +39,19 @@ def start_servers(wire, run, folder):
     return given
 
 
+def play(wire, run, folder, given, seconds):
+    """The run's lines at the client's end; none goes on for longer than the seconds."""
+    end, beside = time.time() + seconds, []
+    for line in run.lines:
+        text = line.lstrip("&").format(s=f"{wire.net}.1", net=wire.net, dir=folder, server=wire.server, **given)
+        if line.startswith("&"):
+            beside.append(wire.start(wire.client, "bash", "-c", text))
+        elif end > time.time():
+            wire.on_client(text, end - time.time(), cwd=str(folder))
+    for process in beside:
+        wire.stop(process)
+
+
 def make(run, number, out, seconds):
     rng = random.Random(f"lab {run.name}")
     net = f"10.{rng.randrange(20, 200)}.{rng.randrange(1, 250)}"
@@ -51,17 +64,7 @@ def make(run, number, out, seconds):
             tap = wire.on_server("tcpdump", "-i", "wire", "-n", "-s", "256", "-U", "-Z", "root", "-w", str(capture), "ip or ip6 or arp")
             time.sleep(0.6)
             began = time.time()
-            beside = []
-            for line in run.lines:
-                text = line.lstrip("&").format(s=f"{net}.1", net=net, dir=folder, server=wire.server, **given)
-                if line.startswith("&"):
-                    beside.append(wire.start(wire.client, "bash", "-c", text))
-                else:
-                    left = min(run.seconds, seconds) - (time.time() - began)
-                    if left > 0:
-                        wire.on_client(text, left, cwd=str(folder))
-            for process in beside:
-                wire.stop(process)
+            play(wire, run, folder, given, min(run.seconds, seconds))
             time.sleep(1.3)  # the tap hands over a block a second
             ended = time.time()
             wire.stop(tap)

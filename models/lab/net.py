@@ -76,6 +76,12 @@ class Wire:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait(3)
 
+    def stop_since(self, count):
+        """Ends what was started after the first count processes."""
+        for process in reversed(self.running[count:]):
+            self.stop(process)
+        del self.running[count:]
+
     def run(self, space, command, seconds, cwd=None):
         """A shell line inside one end; ended after its seconds, whatever it says. Its exit status is of no interest."""
         process = self.start(space, "bash", "-c", command, cwd=cwd)
