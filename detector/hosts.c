@@ -8,7 +8,7 @@
 #include <string.h>
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PROTOCOL_SCTP = 132 };
-enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, REFLECTED_BYTES = 100 };
+enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, CLIENTS_FROM = 10000, REFLECTED_BYTES = 100 };
 enum { TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 }; /* the ports traceroute counts up; a port a hop and try */
 static const int64_t second_ns = 1000000000;
 
@@ -397,8 +397,6 @@ static bool is_amplified(const struct flow *flow)
  * FIN+ACK, too, from its port to those of clients. */
 static bool is_late_probe(const struct mark *mark, uint8_t flags)
 {
-    enum { CLIENTS_FROM = 10000 };
-
     if (flags == TCP_ACK)
         return true;
     return flags == (TCP_FIN | TCP_ACK) && !is_stray_answer(mark) &&

@@ -9,8 +9,9 @@ const struct limit limits[COUNTERS] = {
     [COUNT_PORTS_REFUSED_UDP] =
         {"refused_udp_ports", "port_scan", LIMIT_PAIR, LIMIT_DISTINCT, 60, 9, 1,
          "UDP ports of one host that answered 'unreachable' to what carried no data of a program"},
-    [COUNT_ODD_PROBES] = {"odd_flag_probes", "port_scan", LIMIT_PAIR, LIMIT_DISTINCT, 60, 2, 0,
-                          "first segments that no TCP stack sends: no flags, FIN alone, FIN+PSH+URG, SYN+FIN"},
+    [COUNT_ODD_PROBES] =
+        {"odd_flag_probes", "port_scan", LIMIT_PAIR, LIMIT_DISTINCT, 60, 2, 0,
+         "first segments that no TCP stack sends: no flags, FIN alone, FIN+PSH+URG, SYN+FIN, SYN+RST"},
     [COUNT_PROTOCOLS] = {"ip_protocols", "port_scan", LIMIT_PAIR, LIMIT_DISTINCT, 60, 6, 1,
                          "different rare IP protocols tried on one host"},
     [COUNT_HOSTS_FAILED] = {"failed_hosts", "port_scan", LIMIT_SOURCE, LIMIT_DISTINCT, 60, 30, 12,
@@ -111,6 +112,7 @@ const struct limit limits[COUNTERS] = {
                               "different names under one domain that nobody answered"},
     [COUNT_ICMP_UNLIKE] = {"icmp_unlike_replies", "data_exfiltration", LIMIT_PAIR, LIMIT_SUM, 600, 3, 0,
                            "echo replies that do not return what was sent (RFC 792 asks for that)"},
-    [COUNT_ICMP_CONTENTS] = {"echo_contents", "data_exfiltration", LIMIT_PAIR, LIMIT_DISTINCT, 60, 10, 1,
-                             "different contents of echo requests; programs that ping repeat theirs"},
+    [COUNT_ICMP_CONTENTS] =
+        {"echo_contents", "data_exfiltration", LIMIT_PAIR, LIMIT_DISTINCT, 60, 10, 2,
+         "different contents of echo requests, or of replies nobody asked for; programs that ping repeat theirs"},
 };

@@ -8,6 +8,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
+    const char *at;
+
     (void)http_pattern(bytes, size);
+    (void)http_is_denied(bytes, size);
+    (void)http_password(bytes, size, &at);
     return 0;
 }

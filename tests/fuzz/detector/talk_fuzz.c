@@ -1,4 +1,4 @@
-/* Fuzzes the reader of detector/talk.h: two bytes of each port, then the segment. */
+/* Fuzzes the reader of detector/talk.h: two bytes of each port, then the segment or datagram. */
 #include "detector/talk.h"
 
 #include <stddef.h>
@@ -8,7 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct packet packet = {.protocol = 6};
+    static const uint8_t protocols[] = {6, 17};
+    struct packet packet = {0};
 
     if (size < 4)
         return 0;
@@ -16,6 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     packet.destination_port = (uint16_t)(bytes[2] << 8 | bytes[3]);
     packet.payload = bytes + 4;
     packet.payload_bytes = packet.payload_captured = (uint32_t)size - 4;
-    (void)talk_of(&packet);
+    for (size_t i = 0; i < sizeof protocols; i++) {
+        packet.protocol = protocols[i];
+        if (talk_of(&packet) == TALK_COMMUNITY)
+            (void)talk_community(&packet);
+    }
     return 0;
 }

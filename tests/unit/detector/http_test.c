@@ -94,9 +94,25 @@ static void an_answer_that_nothing_is_there_is_known_by_its_status(void **state)
         assert_int_equal(http_is_missing((const uint8_t *)cases[i].text, strlen(cases[i].text)), cases[i].missing);
 }
 
+static void a_password_of_basic_authentication_is_read_whole_or_not_at_all(void **state)
+{
+    static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YTpi\r\n\r\n";
+    static const char proxy[] = "GET / HTTP/1.1\r\nProxy-Authorization: Basic YTpi\r\n\r\n";
+    const char *at = NULL;
+    size_t end = (size_t)(strstr(request, "YTpi") - request) + 4;
+
+    (void)state;
+    assert_int_equal(http_password((const uint8_t *)request, sizeof request - 1, &at), 4);
+    assert_memory_equal(at, "YTpi", 4);
+    assert_int_equal(http_password((const uint8_t *)proxy, sizeof proxy - 1, &at), 0);
+    for (size_t cut = 0; cut <= end; cut++)
+        assert_int_equal(http_password((const uint8_t *)request, cut, &at), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_password_of_basic_authentication_is_read_whole_or_not_at_all),
         cmocka_unit_test(an_answer_that_nothing_is_there_is_known_by_its_status),
         cmocka_unit_test(honest_requests_hold_nothing),
         cmocka_unit_test(headers_tell_orders_and_tools),

@@ -6,11 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-static enum talk said(uint16_t from, uint16_t to, const void *bytes, size_t size)
+static struct packet segment(uint8_t protocol, uint16_t from, uint16_t to, const void *bytes, size_t size)
 {
-    struct packet packet = {.protocol = 6, .source_port = from, .destination_port = to, .payload = bytes};
+    struct packet packet = {.protocol = protocol, .source_port = from, .destination_port = to, .payload = bytes};
 
     packet.payload_bytes = packet.payload_captured = (uint32_t)size;
+    return packet;
+}
+
+static enum talk said(uint16_t from, uint16_t to, const void *bytes, size_t size)
+{
+    struct packet packet = segment(6, from, to, bytes, size);
+
     return talk_of(&packet);
 }
 #define SAID(from, to, text) said(from, to, text, sizeof(text) - 1)
@@ -20,7 +27,52 @@ static void web_talk_is_a_request_or_a_missing_page(void **state)
     (void)state;
     assert_int_equal(SAID(40000, 80, "GET / HTTP/1.1\r\n\r\n"), TALK_REQUEST);
     assert_int_equal(SAID(80, 40000, "HTTP/1.1 404 Not Found\r\n"), TALK_MISSING);
+    assert_int_equal(SAID(80, 40000, "HTTP/1.1 401 Unauthorized\r\n"), TALK_DENIED);
     assert_int_equal(SAID(80, 40000, "HTTP/1.1 200 OK\r\n"), TALK_NOTHING);
+}
+
+static void a_telephone_is_refused_by_datagram(void **state)
+{
+    static const char refused[] = "SIP/2.0 403 Forbidden\r\n", asked[] = "SIP/2.0 401 Unauthorized\r\n";
+    struct packet packet = segment(17, 5060, 5060, refused, sizeof refused - 1);
+
+    (void)state;
+    assert_int_equal(talk_of(&packet), TALK_REFUSED);
+    packet = segment(17, 5060, 5060, asked, sizeof asked - 1);
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+    packet = segment(17, 40000, 5060, refused, sizeof refused - 1);
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+}
+
+static void a_community_is_read_in_each_form_of_length_and_never_beyond_the_end(void **state)
+{
+    static const char *const forms[] = {"\x30\x1f\x02\x01\x01\x04\x06secret\xa0",
+                                        "\x30\x81\x1f\x02\x01\0\x04\x06secret\xa0",
+                                        "\x30\x82\0\x1f\x02\x01\x01\x04\x06secret\xa0"};
+    uint64_t first = 0;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++) {
+        size_t whole = 13 + i;
+        struct packet packet = segment(17, 40000, 161, forms[i], whole + 1);
+
+        assert_int_equal(talk_of(&packet), TALK_COMMUNITY);
+        if (i == 0)
+            first = talk_community(&packet);
+        assert_true(first == talk_community(&packet));
+        packet.destination_port = 162; /* a trap */
+        assert_int_equal(talk_of(&packet), TALK_NOTHING);
+        for (size_t cut = 0; cut < whole; cut++) {
+            uint8_t *copy = test_malloc(cut + 1);
+
+            memcpy(copy, forms[i], cut);
+            packet = segment(17, 40000, 161, copy, cut);
+            assert_int_equal(talk_of(&packet), TALK_NOTHING);
+            test_free(copy);
+        }
+    }
+    struct packet third = segment(17, 40000, 161, "\x30\x1f\x02\x01\x03\x30\x06secret\xa0", 14); /* version 3 */
+    assert_int_equal(talk_of(&third), TALK_NOTHING);
 }
 
 static void chat_counts_only_away_from_its_ports(void **state)
@@ -177,6 +229,8 @@ static void every_reader_stops_at_the_end(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_telephone_is_refused_by_datagram),
+        cmocka_unit_test(a_community_is_read_in_each_form_of_length_and_never_beyond_the_end),
         cmocka_unit_test(web_talk_is_a_request_or_a_missing_page),
         cmocka_unit_test(chat_counts_only_away_from_its_ports),
         cmocka_unit_test(a_packed_frame_is_one_whose_lengths_agree),
