@@ -221,6 +221,32 @@ static bool is_flood(const char *type)
     return strcmp(type, "ddos") == 0 || strcmp(type, "dos") == 0 || strcmp(type, "udp_flood") == 0;
 }
 
+static uint64_t scanners_key(const uint8_t *target, int64_t span_ns)
+{
+    return window_hash((uint64_t)span_ns, target, 16) | 1;
+}
+
+static uint64_t scanner_item(const uint8_t *source)
+{
+    return window_hash(14, source, 16);
+}
+
+static void note_scanner(struct verdict *verdict, const uint8_t *source, const uint8_t *target, int64_t now_ns)
+{
+    window_add(windows_at(verdict->agree, scanners_key(target, decoy_known_ns), now_ns, decoy_known_ns, true),
+               scanner_item(source));
+}
+
+/* The incident that this source shares with a scanner or its decoys, or NULL. */
+static struct incident *shared(struct verdict *verdict, const uint8_t *source, const uint8_t *target)
+{
+    struct incident *incident = incidents_find(verdict->incidents, "port_scan", LIMIT_TARGET, source, target);
+    const struct window *known =
+        incident == NULL ? NULL : windows_find(verdict->agree, scanners_key(target, decoy_known_ns));
+
+    return known != NULL && window_holds(known, scanner_item(source)) ? incident : NULL;
+}
+
 /* What is open already and covers this: the same thing, a flood on the target, or a scan by the source whose child it
  * is. by_window: a counter of its own says so, and guessing or web tools are then more than a scan's children. */
 static struct incident *covering(struct verdict *verdict, const char *type, enum limit_scope scope, bool by_window,
@@ -248,7 +274,7 @@ static struct incident *covering(struct verdict *verdict, const char *type, enum
             break;
         found = incidents_find(verdict->incidents, parents[i], LIMIT_PAIR, source, target);
     }
-    return found;
+    return found == NULL && !by_window ? shared(verdict, source, target) : found;
 }
 
 /* The incident of a window that this flow is a part of: it needs no opinion of the forests any more, its packets
@@ -280,28 +306,19 @@ static void start(struct verdict *verdict, struct incident *incident)
     tell(verdict, incident);
 }
 
-static struct window *scanners_of(struct verdict *verdict, const uint8_t *target, int64_t now_ns, int64_t span_ns)
-{
-    return windows_at(verdict->agree, window_hash((uint64_t)span_ns, target, 16) | 1, now_ns, span_ns, true);
-}
-
 /* The incident of a scan that others seem to make, too: sources that scan one target and were found within seconds
- * are one scanner and its decoys. The first has an incident of its own, the others share this one. */
+ * are one scanner and its decoys. The first has an incident of its own, the others share one. */
 static struct incident *decoys(struct verdict *verdict, const struct evidence *evidence, int64_t now_ns)
 {
-    struct incident *shared;
-    struct window *known;
-    uint64_t item = window_hash(14, evidence->source, 16);
+    bool scan = strcmp(evidence->type, "port_scan") == 0;
+    struct incident *incident;
 
-    if (evidence->scope != LIMIT_PAIR || (strcmp(evidence->type, "port_scan") != 0 && !is_flood(evidence->type)))
+    if (evidence->scope != LIMIT_PAIR || (!scan && !is_flood(evidence->type)))
         return NULL;
-    shared = incidents_find(verdict->incidents, "port_scan", LIMIT_TARGET, evidence->source, evidence->target);
-    if (shared == NULL)
-        return NULL;
-    known = scanners_of(verdict, evidence->target, now_ns, decoy_known_ns);
-    if (strcmp(evidence->type, "port_scan") == 0 && now_ns - shared->proof_ns < decoys_ns)
-        window_add(known, item);
-    return window_holds(known, item) ? shared : NULL;
+    incident = incidents_find(verdict->incidents, "port_scan", LIMIT_TARGET, evidence->source, evidence->target);
+    if (scan && incident != NULL && now_ns - incident->proof_ns < decoys_ns)
+        note_scanner(verdict, evidence->source, evidence->target, now_ns);
+    return shared(verdict, evidence->source, evidence->target);
 }
 
 /* Whether another source was found to scan this target a moment ago, and no such incident is open yet. */
@@ -311,12 +328,12 @@ static bool is_decoyed(struct verdict *verdict, const struct evidence *evidence,
 
     if (evidence->scope != LIMIT_PAIR || strcmp(evidence->type, "port_scan") != 0)
         return false;
-    now = scanners_of(verdict, evidence->target, now_ns, decoys_ns);
-    window_add(now, window_hash(14, evidence->source, 16));
+    now = windows_at(verdict->agree, scanners_key(evidence->target, decoys_ns), now_ns, decoys_ns, true);
+    window_add(now, scanner_item(evidence->source));
     if (window_distinct(now) < 2 ||
         incidents_find(verdict->incidents, "port_scan", LIMIT_TARGET, evidence->source, evidence->target) != NULL)
         return false;
-    window_add(scanners_of(verdict, evidence->target, now_ns, decoy_known_ns), window_hash(14, evidence->source, 16));
+    note_scanner(verdict, evidence->source, evidence->target, now_ns);
     return true;
 }
 
