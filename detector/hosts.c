@@ -327,7 +327,6 @@ static bool is_impossible(const uint8_t source[16])
     return source[0] == 0xff;
 }
 
-/* To ever other ports it is a scan, to one port over and over a flood. */
 static void on_odd_probe(struct mark *mark, uint8_t flags)
 {
     mark_count(mark, COUNT_ODD_PROBES, 0, window_mix(mark->target_port, flags), 1);
@@ -397,10 +396,8 @@ static bool is_amplified(const struct flow *flow)
  * FIN+ACK, too, from its port to those of clients. */
 static bool is_late_probe(const struct mark *mark, uint8_t flags)
 {
-    if (flags == TCP_ACK)
-        return true;
-    return flags == (TCP_FIN | TCP_ACK) && !is_stray_answer(mark) &&
-           (mark->source_port > mark->target_port || mark->target_port < CLIENTS_FROM);
+    return flags == TCP_ACK || (flags == (TCP_FIN | TCP_ACK) && !is_stray_answer(mark) &&
+                                (mark->source_port > mark->target_port || mark->target_port < CLIENTS_FROM));
 }
 
 static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
@@ -503,6 +500,8 @@ static void on_ended(struct mark *mark, const struct flow *flow)
 
     on_step(mark, flow);
     forget_login(mark, flow);
+    if (flow->protocol == PROTOCOL_UDP && flow->packets[FLOW_BACKWARD] == 0)
+        mark_scan_over(mark);
     if (flow->protocol == PROTOCOL_TCP && port_service(flow->port[1]) == SERVICE_WEB && request > 0 &&
         request < REQUEST_MAX)
         mark_count(mark, COUNT_REQUEST_SIZES, flow->port[1], window_mix(4, request), 1);
@@ -517,6 +516,7 @@ size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow
     mark.source_port = flow->port[0];
     mark.target_port = flow->port[1];
     mark.protocol = flow->protocol;
+    mark.over = event == FLOW_ENDED;
     if (event == FLOW_NEW && packet != NULL)
         on_new(&mark, packet);
     else if (event == FLOW_ANSWERED && packet != NULL)

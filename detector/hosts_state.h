@@ -38,6 +38,7 @@ struct mark {
     uint64_t source_hash, target_hash;
     uint16_t source_port, target_port;
     uint8_t protocol;
+    bool over; /* the event is a flow's end */
     struct evidence *out;
     size_t count;
 };
@@ -54,6 +55,7 @@ void mark_peek(const struct mark *mark, enum counter counter, uint64_t extra, do
 bool mark_is_usual(const struct mark *mark, enum counter counter, double value, const struct window *window);
 void mark_mail(struct mark *mark);       /* the source hands mail to the target; nothing when it takes mail itself */
 void mark_mail_taken(struct mark *mark); /* the target took mail */
+void mark_scan_over(struct mark *mark);  /* a datagram was never answered: was it one of a scan? */
 /* Flows of the pair in the last minute. */
 uint32_t mark_pair_flows(const struct mark *mark);
 /* Raises evidence when value reaches the counter's limit. window: where it was counted, or NULL. */

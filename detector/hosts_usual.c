@@ -10,7 +10,7 @@ static const int64_t second_ns = 1000000000;
 static bool may_be_flood(const struct mark *mark, enum counter counter, const struct window *window)
 {
     return (counter == COUNT_PORTS_FAILED || counter == COUNT_PORTS_FAILED_SLOW) && mark->protocol == PROTOCOL_UDP &&
-           window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
+           !mark->over && window != NULL && mark->now_ns - window->first_ns < second_ns / 2;
 }
 
 /* So much else goes on beside it that what fails is the usual share. */
@@ -63,4 +63,14 @@ void mark_mail_taken(struct mark *mark)
     window_add(windows_at(mark->hosts->scope[LIMIT_SOURCE], mail_server_key(window_hash(1, mark->target, 16)),
                           mark->now_ns, 600 * second_ns, true),
                mark->source_hash);
+}
+
+/* What was over within that half second is looked at again when its flows end: a flood has been told by then. */
+void mark_scan_over(struct mark *mark)
+{
+    const struct window *row = windows_find(
+        mark->hosts->attempts, mark_key(mark, COUNT_PORTS_FAILED_SLOW, LIMIT_PAIR, mark_attempt_extra(mark)));
+
+    if (row != NULL && mark->now_ns - row->first_ns < second_ns / 2)
+        mark_check(mark, COUNT_PORTS_FAILED_SLOW, window_distinct(row), row);
 }

@@ -146,7 +146,7 @@ export const T = {
     web_sessions: "Web sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
     bot_requests: "Requests of a known bot", chat_commands: "IRC commands on a port that is not IRC's", echo_contents: "Contents of echo requests", encoded_names: "Encoded DNS names",
     filler_segments: "Segments of filler: an overflow", keyed_segments: "Segments that repeat a key", login_banners: "Greetings of a sign-in service", refused_logins: "Refused sign-ins",
-    remote_control: "Remote-control frames or a shell", unanswered_names: "Names nobody answered",
+    remote_control: "Remote-control frames or a shell", snmp_communities: "SNMP communities tried", unanswered_names: "Names nobody answered",
   },
 
   suppress: {

@@ -192,6 +192,12 @@ def phones_looked_for(count):
         yield START + n * 0.05, udp(HERE, f"192.168.2.{n + 1}", 5060, 5060, b"OPTIONS sip:100@192.168.2.1 SIP/2.0\r\n\r\n")
 
 
+def datagrams_at_once(count):
+    """To ever other ports, all within a fifth of a second, and never again."""
+    for n in range(count):
+        yield START + n * 0.2 / count, udp(HERE, THERE, 40000, 7 + n)
+
+
 def unasked_replies(count):
     for n in range(count):
         yield START + n, ip4(HERE, THERE, 1, struct.pack("!BBHHH", 0, 0, 0, 7, n) + bytes((n * i + n) % 256 for i in range(64)))
@@ -241,7 +247,7 @@ CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "p
          (refused_over_six, 7, 12, "port_scan", "refused_udp_ports"), (phones_looked_for, 24, 45, "port_scan", "failed_hosts"),
          (unasked_replies, 7, 15, "data_exfiltration", "echo_contents"), (replies_of_strangers, 15, 30, "ddos", "reflectors"),
          (passwords_for_a_page, 18, 24, "brute_force", "refused_logins"), (communities, 9, 16, "brute_force", "snmp_communities"),
-         (registrations, 18, 22, "brute_force", "refused_logins")]
+         (datagrams_at_once, 16, 26, "port_scan", "failed_ports"), (registrations, 18, 22, "brute_force", "refused_logins")]
 
 
 def threats(tmp_path, packets):
