@@ -161,7 +161,10 @@ static void read_match(struct form *form, struct suppression_match *match)
     struct suppression_fault faults[8];
     size_t count = 0;
 
-    suppression_match_read(json_member(form->body, "match"), match, faults, &count);
+    /* A rule for a type that no threat can have would never fit. */
+    if (suppression_match_read(json_member(form->body, "match"), match, faults, &count) &&
+        match->type[strspn(match->type, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+        form_wrong(form, "match.type", "1 to 64 of a-z 0-9 _");
     for (size_t i = 0; i < count; i++)
         form_wrong(form, faults[i].field, faults[i].expected);
 }

@@ -35,7 +35,10 @@ export function createActions(store, makeLink) {
       noticeCritical(events);
     },
     onStatus(status) {
+      const { connection: was, ...known } = store.get();
       dispatch({ type: "connection", status });
+      // What failed while the server was away is asked for again.
+      if (status.phase === "live" && was.phase !== "live" && ["live", "statistics", "charts", "monitor", "sensors"].some((name) => known[name].error)) actions.sync();
       if (status.phase === "ended") endSession();
       if (status.phase === "live" && store.get().session.phase === "out") actions.resume();
     },
@@ -43,12 +46,18 @@ export function createActions(store, makeLink) {
   });
 
   function follow(event) {
-    if (event.type === "gap") actions.sync();
+    if (event.type === "gap") anew();
     else if (event.type === "connection") firstConnection(event);
     else if (event.type === "monitoring_event") actions.loadStatus();
-    else if (event.type === "threats_removed" && !(event.data?.ids ?? event.ids)) actions.sync();
+    else if (event.type === "threats_removed" && !(event.data?.ids ?? event.ids)) anew();
     else if (event.type === "threat_updated" && event.data?.threat_id === store.get().detail.id && !event.data.triage?.history)
       actions.loadDetail(event.data.threat_id, true);
+  }
+
+  // The stream cannot tell what is gone and what is new: all that is shown is loaded again.
+  function anew() {
+    actions.sync();
+    dispatch({ type: "gap" });
   }
 
   // What was stored between the first loading and the opening of the stream is in neither; then load again.
@@ -190,8 +199,8 @@ export function createActions(store, makeLink) {
         const { user } = await api.get("/api/auth/me", { quiet: true });
         begin(user);
       } catch (error) {
-        dispatch({ type: "session", phase: "out", user: null });
         if (error.status !== 401) throw error;
+        dispatch({ type: "session", phase: "out", user: null });
       }
     },
     async login(username, password) {

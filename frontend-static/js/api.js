@@ -1,4 +1,5 @@
 // api.js: the only place that talks to the server. One origin, the session in a cookie.
+import { T } from "./texts.js";
 
 export class ApiError extends Error {
   constructor(status, body, retryAfter) {
@@ -12,6 +13,17 @@ export class ApiError extends Error {
   }
 }
 
+// The server takes no NUL anywhere; said here, where it is known which field holds it. In a query, at its place.
+function refuseNul(values) {
+  for (const [field, value] of Object.entries(values)) {
+    if (value && typeof value === "object") refuseNul(value);
+    const at = typeof value === "string" ? value.indexOf("\0") : -1;
+    if (at < 0) continue;
+    const bytes = new TextEncoder().encode(value.slice(0, at)).length;
+    throw new ApiError(400, { message: `${field === "q" ? "query" : field}: expected ${T.nul}`, at: bytes, details: [{ field, expected: T.nul }] });
+  }
+}
+
 let skew = 0; // server's clock minus ours, ms
 let ended = () => {};
 
@@ -21,6 +33,7 @@ export const onSessionEnd = (call) => {
 };
 
 export function path(base, query = {}) {
+  refuseNul(query);
   const wanted = Object.entries(query).filter(([, v]) => v !== undefined && v !== null && v !== "");
   const text = new URLSearchParams(wanted).toString();
   return text ? `${base}?${text}` : base;
@@ -30,6 +43,7 @@ async function call(method, url, body, { headers = {}, signal, quiet = false } =
   const request = { method, headers: { Accept: "application/json", ...headers }, signal, credentials: "same-origin" };
   if (body instanceof FormData) request.body = body;
   else if (body !== undefined) {
+    refuseNul(body);
     request.body = JSON.stringify(body);
     request.headers["Content-Type"] = "application/json";
   }

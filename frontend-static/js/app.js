@@ -5,7 +5,7 @@ import { createActions } from "./actions.js";
 import { createLink } from "./link.js";
 import { initial, reduce } from "./state.js";
 import { T } from "./texts.js";
-import { setText } from "./dom.js";
+import { h, setText } from "./dom.js";
 import * as route from "./route.js";
 import * as f from "./format.js";
 import { failure } from "./parts.js";
@@ -24,6 +24,7 @@ import { showKeys, typing } from "./views/cursor.js";
 const VIEWS = { live, inbox, history, sensors, uploads, settings, threat };
 const WITH_DETAIL = ["live", "inbox", "history"];
 const SPEAK_MS = 4000;
+const AGAIN_MS = 5000;
 
 const root = document.getElementById("app");
 const announce = document.getElementById("announce");
@@ -35,9 +36,12 @@ let leaveView = () => {};
 let leaveDetail = () => {};
 let leaveLogin = () => {};
 let shown = { phase: "", view: "", id: "" };
+let again = 0;
 
-function draw(state) {
+function draw(state, before) {
   const { phase } = state.session;
+  // A view that could not load tries again by itself once the server is back.
+  if (state.connection.phase === "live" && before.connection.phase !== "live") for (const retry of document.querySelectorAll(".retry")) retry.click();
   if ((phase === "in") !== (shown.phase === "in") || shown.phase === "unknown" || shown.phase === "") {
     if (phase === "in") enter();
     else if (phase !== "unknown") exit();
@@ -63,13 +67,20 @@ function draw(state) {
   }
 }
 
-const closeDetail = () => route.amend({ t: null }, true);
+// Focus that was in the panel goes back to the row it was opened from.
+function closeDetail() {
+  const { t } = route.current().query;
+  const inside = frame.aside.contains(document.activeElement);
+  route.amend({ t: null }, true);
+  const row = [...document.querySelectorAll("tr[data-id]")].find((o) => o.dataset.id === t);
+  if (inside) (row?.querySelector(".row-open") ?? frame.main).focus();
+}
 
 // Keys that hold everywhere; those of a list are its own.
 document.addEventListener("keydown", (e) => {
   if (!frame || e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
-  if (e.key === "Escape" && route.current().query.t) return closeDetail();
   if (typing(e.target)) return e.key === "Escape" && e.target.blur();
+  if (e.key === "Escape" && route.current().query.t) return closeDetail();
   if (e.key === "?") showKeys();
   else if (e.key === "/") {
     e.preventDefault();
@@ -123,10 +134,12 @@ follow();
 store.subscribe(draw);
 
 async function begin() {
+  clearTimeout(again);
   try {
     await actions.resume();
   } catch (error) {
-    root.replaceChildren(failure(T.login.unreachable, error.message, begin));
+    root.replaceChildren(h("main", { class: "login" }, failure(T.login.unreachable, error.status ? error.message : "", begin)));
+    again = setTimeout(begin, AGAIN_MS);
   }
 }
 begin();

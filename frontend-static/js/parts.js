@@ -29,7 +29,7 @@ export const nothing = (title, hint, ...more) =>
   h("div", { class: "nothing" }, icon("shield"), h("p", { class: "nothing-title" }, title), hint ? h("p", {}, hint) : null, ...more);
 export const failure = (title, message, retry) =>
   h("div", { class: "nothing bad", role: "alert" }, h("p", { class: "nothing-title" }, title), message ? h("p", {}, message) : null,
-    retry ? button(T.state.retry, retry) : null);
+    retry ? button(T.state.retry, retry, { kind: "retry" }) : null);
 export const loading = () => h("p", { class: "loading" }, T.state.loading);
 
 export const field = (label, control, hint) => {

@@ -17,6 +17,7 @@ export const initial = {
   live: { items: [], loaded: false, error: null, paused: false, held: 0, shown: [] },
   severityOf: new Map(),
   seen: { store: "", seq: 0 },
+  gaps: 0, // how often the stream could not tell all: then lists are asked for anew
   statistics: { value: null, error: null, dirty: 0, at: 0 },
   charts: { value: null, error: null },
   monitor: { value: null, error: null, busy: false },
@@ -201,6 +202,7 @@ const changes = {
       : { ...initial, session: { phase, user: null }, route: state.route, connection: state.connection },
   connection: (state, { status }) => ({ ...state, connection: status }),
   route: (state, { route }) => ({ ...state, route }),
+  gap: (state) => ({ ...state, gaps: state.gaps + 1 }),
 
   // History is the server's word: it replaces the list, but keeps what the stream brought meanwhile.
   live: (state, { threats }) => {
@@ -279,7 +281,7 @@ const changes = {
       ? { ...state, detail: { id, record: state.detail.record ? merged(state.detail.record, record) : record, loading: false, error: null } }
       : state,
   detailError: (state, { id, error }) =>
-    state.detail.id === id ? { ...state, detail: { ...state.detail, loading: false, error } } : state,
+    state.detail.id === id ? { ...state, detail: { ...state.detail, record: error === "gone" ? null : state.detail.record, loading: false, error } } : state,
 
   notice: (state, { notice }) => ({ ...state, notices: [...state.notices, notice].slice(-NOTICE_MAX) }),
   unnotice: (state, { id }) => ({ ...state, notices: state.notices.filter((n) => n.id !== id) }),

@@ -55,7 +55,7 @@ export const T = {
     brush: "Drag over the chart to see a span in History.", show: "Show in History",
     most: (n) => `max ${n}`, slot: (from, to, n) => `${from} – ${to}: ${n}`,
   },
-  sensorsStrip: { none: "No sensor", ok: (n) => `${n} ${n === 1 ? "sensor" : "sensors"} ok`, bad: (n, all) => `${n} of ${all} sensors not ok` },
+  sensorsStrip: { none: "No sensor", ok: (n) => `${n} ${n === 1 ? "sensor" : "sensors"} ok`, one: (name, state, at) => `${name} ${state} since ${at}`, bad: (n, all) => `${n} of ${all} sensors not ok` },
 
   monitor: {
     title: "Monitoring", on: (name) => `Monitoring ${name}`, off: "Not monitoring", unknown: "Monitoring state unknown",
@@ -65,7 +65,6 @@ export const T = {
     durations: { 60: "1 minute", 300: "5 minutes", 900: "15 minutes", 3600: "1 hour", 0: "Until stopped" },
     of: (a, b) => `${a} of ${b}`, since: (a) => `for ${a}`,
     started: "Monitoring started.", stopped: "Monitoring stopped.",
-    adminOnly: "Only an administrator can start or stop monitoring.",
   },
 
   inbox: {
@@ -76,6 +75,7 @@ export const T = {
     done: (n, status) => `${n} ${n === 1 ? "threat" : "threats"} ${status}`, undo: "Undo", undone: "Undone.",
     lost: (who) => `Not changed: ${who || "someone else"} was faster. The row now shows what they did.`,
     newer: (n) => `${n} newer above`,
+    hints: [["j k", "move"], ["o", "open"], ["a", "acknowledge"], ["e", "escalate"], ["c", "close"]],
     left: "That threat has just left the list. Nothing was decided; j goes on.",
     partly: (n, all) => `${n} of ${all} changed.`,
     viewer: "Your role may read, but not decide.",
@@ -106,11 +106,11 @@ export const T = {
     at: (n) => `at character ${n + 1}`, total: (n) => `${n} ${n === "1" ? "threat" : "threats"}`,
     order: "latest arrival first",
     fresh: (n) => `${n} arrived since this search`, again: "Search again", export: "Export", columns: "Columns",
-    save: "Save search", saved: "Saved searches", saveName: "Name", remove: "Remove", facets: "Narrow by",
+    save: "Save search", saved: "Saved searches", saveName: "Name", remove: "Remove", facets: "Narrow by", facetsOf: (n) => `Narrow by (counted in the ${n} rows loaded)`,
   },
 
   detail: {
-    title: "Threat", close: "Close details", loading: "Loading…", gone: "This threat does not exist, or not any more.",
+    title: "Threat", close: "Close details", to: "to", loading: "Loading…", gone: "This threat does not exist, or not any more.",
     removed: "This threat has been removed.", error: "The threat could not be loaded.",
     facts: "What was seen", why: "Why it fired", features: "Flow features", growth: "Growth", triage: "Decision", evidence: "Evidence",
     related: "Related", record: "Whole record", first: "First seen", last: "Last seen", flows: "Flows", packets: "Packets", bytes: "Bytes",
@@ -120,10 +120,10 @@ export const T = {
     usual: "usual", share: "share of the verdict", outside: "outside the usual range", within: "within the usual range",
     grew: (flows, packets, time) => [flows && `${flows} ${flows === "1" ? "flow" : "flows"}`, packets && `${packets} ${packets === "1" ? "packet" : "packets"}`, time && `in ${time}`].filter(Boolean).join(", "),
     growthChart: "Flows over the time this was open", growthAt: "Seen until",
-    noFeatures: "The sender gave no features.", noExplanation: "The sender gave no explanation.",
-    comment: "Comment", addComment: "Add comment", assignee: "Assignee", nobody: "Nobody", assignMe: "Assign to me", verdict: "Verdict",
+    noExplanation: "The sender gave no explanation.",
+    comment: "Comment", addComment: "Add comment", assignee: "Assignee", nobody: "Nobody", verdict: "Verdict",
     history: "What happened", by: (who) => `by ${who}`, download: "Download packets (pcap)",
-    noEvidence: "No packets were kept.", evidence_: (n) => `${n} packets kept.`,
+    evidence_: (n) => `${n} packets kept.`,
     copy: "Copy as JSON", copied: "Copied.", link: "Copy link", permalink: "Permalink", suppress: "Suppress…", block: "Block source…",
     sameSource: "Same source", sameDestination: "Same destination", noRelated: "No other threats.",
     lost: "Someone changed this threat meanwhile. You now see their change; yours was not made.", retry: "Make my change again",
@@ -192,12 +192,14 @@ export const T = {
     replay: "Send again", replayed: "Sent again.", oldPassword: "Present password", newPassword: "New password", change: "Change password", changed: "Password changed.", desktop: "Desktop notice for critical threats",
     desktopNo: "This browser does not allow notices here.", keyOnce: "Copy this key now. It is not shown again.", sure: (what) => `Remove ${what}?`, yes: "Yes, remove", no: "Keep", enabled: "enabled", disabled: "disabled",
     enable: "Enable", disable: "Disable", more: "Load more", role: "Role", roles: { viewer: "Viewer", analyst: "Analyst", admin: "Administrator" }, name: "Name", never: "never", email: "E-mail", scopes: "May", scope: { webhook: "send threats", read: "read", feed: "fetch the blocklist", control: "start and stop" },
-    author: "Author", match: "Hides", hits: "Hits", kind: "Kind", target: "Target", filter: "Only", problem: "Problem", sent: "Sent", who: "User", what: "Action", address: "Address", details: "Details",
+    author: "Author", match: "Hides", hits: "Hits", kind: "Kind", target: "Target", filter: "Only", problem: "Problem", sent: "Sent", who: "User", what: "Action", result: "Result", address: "Address", details: "Details",
+    noticeHint: "Sends each new threat to a target. “Only” takes a search such as severity:critical; left empty, all are sent.",
     suppressHint: "A rule is made from a threat: open one and choose “Suppress…”. What a rule hides is stored and found by is:suppressed.", you: "you",
     clear: "Remove all threats", clearLead: "Removes every stored threat. The audit log stays.", cleared: (n) => `${n} threats removed.`, danger: "Danger",
   },
 
   state: { loading: "Loading…", retry: "Try again", error: "Something went wrong." },
   failed: (message) => `That did not work: ${message}`,
+  nul: "a text without NUL characters",
   dismiss: "Dismiss",
 };

@@ -8,8 +8,8 @@ import { suppressDialog } from "./rules.js";
 export const mayDecide = (state) => ["analyst", "admin"].includes(state.session.user?.role);
 export const toggleDetail = (id) => route.amend({ t: route.current().query.t === id ? null : id }, true);
 
-// items(): what the list shows; table: from threatTable; choose: whether rows can be selected. Gives {id(), index(), set(id), keep(), unmount}.
-export function listCursor({ store, actions, items, table, choose = false, redraw }) {
+// items(): what the list shows; table: from threatTable, null where one threat stands alone; choose: whether rows can be selected. Gives {id(), index(), set(id), keep(), unmount}.
+export function listCursor({ store, actions, items, table = null, choose = false, redraw = () => {} }) {
   let id = null;
   let index = 0;
   let order = []; // the list as it was when the cursor came to stand there
@@ -35,7 +35,7 @@ export function listCursor({ store, actions, items, table, choose = false, redra
     else if (id === null) stand(step > 0 ? 0 : list.length - 1);
     else stand(step > 0 ? gap() : gap() - 1);
     redraw();
-    table.row(id)?.scrollIntoView({ block: "nearest" });
+    table?.row(id)?.scrollIntoView({ block: "nearest" });
     if (route.current().query.t) route.amend({ t: id }, true);
   };
   const current = () => items().find((t) => t.threat_id === id) ?? null;
@@ -56,7 +56,7 @@ export function listCursor({ store, actions, items, table, choose = false, redra
     k: () => move(-1),
     ArrowDown: () => move(1),
     ArrowUp: () => move(-1),
-    o: () => current() && toggleDetail(id),
+    o: () => table && current() && toggleDetail(id),
     x: () => {
       if (!choose || !current()) return;
       const chosen = new Set(store.get().chosen);

@@ -10,6 +10,8 @@ import { blockDialog, nameDialog, suppressDialog } from "./rules.js";
 
 const MOVES = { new: ["acknowledged", "escalated", "closed"], acknowledged: ["escalated", "closed", "new"], escalated: ["acknowledged", "closed", "new"], closed: ["new"] };
 const KEYS = { acknowledged: "a", escalated: "e", closed: "c", new: "n" };
+const drafts = new Map(); // comments that were begun, by who writes them and the threat
+const DRAFTS_MAX = 50;
 const WORDS = { acknowledged: "acknowledge", escalated: "escalate", closed: "close", new: "reopen" };
 
 export function mount(root, store, actions, { id, onClose = null }) {
@@ -25,6 +27,7 @@ export function mount(root, store, actions, { id, onClose = null }) {
 
   const draw = (state, before) => {
     const { detail } = state;
+    if (before && state.gaps !== before.gaps) actions.loadDetail(id, true);
     if (before && detail === before.detail && state.users === before.users) return;
     const t = detail.id === id ? detail.record : null;
     if (!t) {
@@ -80,7 +83,7 @@ function drawHead(root, t, actions, onClose, state) {
     h("div", { class: "detail-title" }, badge(t.severity), h("h2", {}, f.typeName(t.threat_type)), ...marks(t), h("span", { class: "spacer" }),
       onClose ? closeButton(onClose) : null),
     h("p", { class: "detail-id mono" }, h("a", { href: route.format({ view: "threat", id: t.threat_id }), title: T.detail.permalink }, t.threat_id)),
-    h("p", { class: "route mono" }, f.address(t.source_ip, t.source_port), h("span", { class: "muted", "aria-label": "to" }, " → "), f.address(t.destination_ip, t.destination_port)),
+    h("p", { class: "route mono" }, f.address(t.source_ip, t.source_port), h("span", { class: "muted" }, h("span", { "aria-hidden": "true" }, " → "), h("span", { class: "sr-only" }, T.detail.to)), f.address(t.destination_ip, t.destination_port)),
     t.suppressedBy ? h("p", { class: "notice-line" }, `${T.detail.suppressedBy} ${t.suppressedBy}`) : null,
     h("div", { class: "detail-actions" },
       decide ? button(T.detail.suppress, () => suppressDialog(t, actions), { kind: "small", image: "mute" }) : null,
@@ -91,9 +94,14 @@ function drawHead(root, t, actions, onClose, state) {
 
 function drawTriage(root, t, actions, state) {
   const triage = { status: "new", verdict: "", assignee: "", history: [], ...t.triage };
-  // A draft that is being written stays where it is.
+  // A draft that is being written stays where it is, and is there again when one comes back.
   const old = root.querySelector("textarea");
-  const draft = old?.value ?? "";
+  const mine = `${state.session.user.id} ${t.threat_id}`;
+  const keep = (words) => {
+    drafts.delete(mine);
+    if (words) drafts.set(mine, words);
+    if (drafts.size > DRAFTS_MAX) drafts.delete(drafts.keys().next().value);
+  };
   const held = old === document.activeElement ? [old.selectionStart, old.selectionEnd] : null;
   const change = (set) => actions.shield(async () => {
     const result = await actions.change(t, set);
@@ -102,16 +110,18 @@ function drawTriage(root, t, actions, state) {
   const decide = mayDecide(state);
   const me = state.session.user;
   const names = [...new Set(["", me.username, triage.assignee ?? "", ...state.users])];
-  const text = h("textarea", { name: "text", rows: "1", value: draft });
+  const text = h("textarea", { name: "text", rows: "1", value: drafts.get(mine) ?? "", oninput: () => keep(text.value) });
   const form = h("form", { class: "comment", novalidate: true, onsubmit: async (e) => {
     e.preventDefault();
     if (!text.value.trim()) return text.focus();
     const words = text.value;
     try {
       text.value = "";
+      keep("");
       await actions.comment(t, words);
     } catch (error) {
       text.value = words;
+      keep(words);
       explain(form, error);
     }
   } }, field(T.detail.comment, text), h("button", { class: "button small", type: "submit" }, T.detail.addComment));
@@ -209,8 +219,8 @@ function drawWhy(root, t) {
   const explanation = Array.isArray(d.explanation) ? d.explanation : [];
   put(root, head(T.detail.why),
     lines.length ? h("ul", { class: "forests" }, lines.map(([name, text, fired]) => h("li", { class: fired ? "fired" : "" }, h("span", {}, name), h("span", { class: "num" }, text)))) : null,
-    typeof d.explanation === "string" ? h("p", {}, d.explanation) : null,
-    explanation.length ? h("ul", { class: "because" }, explanation.map(because)) : h("p", { class: "muted small" }, T.detail.noExplanation));
+    typeof d.explanation === "string" ? h("p", { class: "said" }, d.explanation) : null,
+    explanation.length ? h("ul", { class: "because" }, explanation.map(because)) : d.explanation ? null : h("p", { class: "muted small" }, T.detail.noExplanation));
 }
 
 // One reason: the measured value, the usual range as a band, and how much it counted.

@@ -5,6 +5,7 @@ import * as f from "../format.js";
 import * as route from "../route.js";
 import { button, failure, field, loading, nothing, select } from "../parts.js";
 import { icon } from "../icons.js";
+import { LIST_MAX } from "../state.js";
 import { threatTable } from "./table.js";
 import { listCursor, mayDecide, toggleDetail } from "./cursor.js";
 
@@ -119,6 +120,7 @@ export function mount(root, store, actions) {
       load();
       drawExports(exportLinks, now, asked(now.route.query));
     }
+    if (before && now.gaps !== before.gaps) load();
     const list = now.lists.history;
     if (list !== before?.lists.history) {
       cursor.keep();
@@ -129,9 +131,9 @@ export function mount(root, store, actions) {
       more.hidden = !list.next;
       more.disabled = list.loading;
       setText(more, list.loading ? T.history.loading : T.history.more);
-      setText(end, list.items.length && !list.next && !list.loading ? (list.items.length >= 1000 ? T.history.cut : T.history.end) : "");
+      setText(end, list.items.length && !list.next && !list.loading ? (list.items.length >= LIST_MAX ? T.history.cut : T.history.end) : "");
       drawError(wrong, query, q, list.error);
-      drawFacets(facets, list.items, q, ask);
+      drawFacets(facets, list, q, ask);
     }
     table.draw(list.items, { open: now.route.query.t, cursor: cursor.id() });
     table.node.hidden = !list.items.length;
@@ -187,19 +189,20 @@ function drawExports(root, state, query) {
   return null;
 }
 
-// What the rows at hand have in common, as terms that narrow the search.
-function drawFacets(root, items, q, ask) {
+// What the rows at hand have in common, as terms that narrow the search. Where more rows fit than are at hand, it says so.
+function drawFacets(root, { items, next }, q, ask) {
+  const all = !next && items.length < LIST_MAX;
   const tally = (get) => {
-    const all = new Map();
-    for (const t of items) all.set(get(t), (all.get(get(t)) ?? 0) + 1);
-    return [...all].filter(([k]) => k).sort((a, b) => b[1] - a[1]).slice(0, 4);
+    const many = new Map();
+    for (const t of items) many.set(get(t), (many.get(get(t)) ?? 0) + 1);
+    return [...many].filter(([k]) => k).sort((a, b) => b[1] - a[1]).slice(0, 4);
   };
   const chips = [["severity", (t) => t.severity], ["type", (t) => t.threat_type], ["source", (t) => t.source_ip]].flatMap(([name, get]) => {
     const list = tally(get);
     return list.length < 2 || q.includes(`${name}:`) ? [] : list.map(([value, n]) => h("button", { type: "button", class: "facet", onclick: () => ask({ q: `${q} ${name}:${value}`.trim() }) },
       h("span", { class: "muted" }, `${name}:`), name === "type" ? f.typeName(value) : value, h("span", { class: "num muted" }, f.compact(n))));
   });
-  put(root, chips.length ? [h("span", { class: "small muted" }, T.history.facets), ...chips] : null);
+  put(root, chips.length ? [h("span", { class: "small muted" }, all ? T.history.facets : T.history.facetsOf(f.count(items.length))), ...chips] : null);
 }
 
 function complete(input, list, state) {

@@ -46,8 +46,7 @@ export function mount(root, store, actions) {
   const tools = h("div", { class: "tools", role: "toolbar", "aria-label": T.inbox.title }, word,
     button(T.inbox.acknowledge, act("acknowledged"), { kind: "small", image: "check" }), button(T.inbox.escalate, act("escalated"), { kind: "small", image: "up" }),
     button(T.inbox.close, act("closed"), { kind: "small", image: "close" }), button(T.inbox.none, () => choose([]), { kind: "small" }));
-  const hint = h("p", { class: "key-hint small muted", "aria-hidden": "true" }, ["j", "k"].map((k) => h("kbd", {}, k)), " move ", h("kbd", {}, "o"), " open ", h("kbd", {}, "a"), " acknowledge ",
-    h("kbd", {}, "e"), " escalate ", h("kbd", {}, "c"), " close");
+  const hint = h("p", { class: "key-hint small muted", "aria-hidden": "true" }, T.inbox.hints.map(([key, what]) => [key.split(" ").map((k) => h("kbd", {}, k)), ` ${what} `]));
   const newer = button("", () => {
     first = Math.max(0, first - STEP);
     drawn += STEP;
@@ -63,7 +62,7 @@ export function mount(root, store, actions) {
   const more = button(T.history.more, further, { kind: "wide" });
   const state = h("div");
   const view = h("div", { class: "view view-inbox" },
-    h("header", { class: "view-head" }, h("h1", {}, T.inbox.title), tabs, h("span", { class: "spacer" }), button(T.inbox.help, showKeys, { kind: "small" })),
+    h("header", { class: "view-head" }, h("h1", {}, T.inbox.title), tabs, h("span", { class: "spacer" }), button(T.inbox.help, showKeys, { kind: "small key-hint" })),
     h("section", { class: "panel list" }, h("header", { class: "panel-head decide-head" }, tools, hint), newer, table.node, state, h("footer", { class: "more" }, more)));
   put(root, view);
 
@@ -94,6 +93,7 @@ export function mount(root, store, actions) {
       drawn = STEP;
       load();
     }
+    if (before && now.gaps !== before.gaps) load();
     const list = now.lists.inbox;
     const byStatus = now.statistics.value?.byStatus ?? {};
     for (const name of TABS) {

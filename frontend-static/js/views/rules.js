@@ -19,7 +19,7 @@ export function suppressDialog(threat, actions) {
 
   const match = () => Object.fromEntries([...on].map((name) => {
     const typed = form.elements.namedItem(name).value.trim();
-    return [name, name === "port" || name === "max_confidence" ? Number(typed) : typed];
+    return [name, name === "port" || name === "max_confidence" ? Number(typed) : name === "type" ? typed.toLowerCase() : typed];
   }));
   const preview = () => {
     clearTimeout(timer);

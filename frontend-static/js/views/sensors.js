@@ -91,7 +91,7 @@ function drawDecided(root, value) {
 // The card of a model says whatever its maker wrote; what is a plain value is shown as it is, the rest as the record.
 function drawModels(root, models) {
   const list = Array.isArray(models) ? models : Object.entries(models ?? {}).map(([name, value]) => ({ name, ...value }));
-  if (!list.length) return put(root, h("p", { class: "pad muted" }, T.sensors.noModels));
+  if (!list.some((m) => Object.keys(m).length > 1)) return put(root, h("p", { class: "pad muted" }, T.sensors.noModels));
   return put(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""), facts([...plain(m), ...tuned(m)]),
     (m.models ?? []).map((one) => h("div", {}, h("h3", {}, one.name), facts(plain(one)))),
     h("details", { class: "fold" }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(m, null, 2))))));

@@ -76,9 +76,10 @@ function connectionText(c) {
 }
 
 function drawSensors(link, items) {
-  const bad = items?.filter((o) => o.state !== "ok").length ?? 0;
+  const ill = items?.filter((o) => o.state !== "ok") ?? [];
+  const bad = ill.length;
   setAttr(link, "data-state", !items?.length ? "none" : bad ? "bad" : "ok");
-  setText(link, !items?.length ? T.sensorsStrip.none : bad ? T.sensorsStrip.bad(bad, items.length) : T.sensorsStrip.ok(items.length));
+  setText(link, !items?.length ? T.sensorsStrip.none : bad === 1 ? T.sensorsStrip.one(ill[0].name, T.sensors.states[ill[0].state] ?? ill[0].state, f.time(ill[0].lastHeard)) : bad ? T.sensorsStrip.bad(bad, items.length) : T.sensorsStrip.ok(items.length));
 }
 
 function drawNotices(root, notices, actions) {

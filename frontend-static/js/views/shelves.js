@@ -16,7 +16,7 @@ const lasting = (value) => ["expiresAt", T.suppress.expires, { of: ["1", "7", "3
 export const all = {
   users: {
     roles: ADMIN, path: "/api/users", list: "users", named: (o) => o.username,
-    columns: [[T.login.username, (o) => o.username], [T.settings.email, (o) => o.email || "–"], [T.settings.role, (o, c) => c.session.user.id === o.id ? [T.settings.roles[o.role], " ", h("span", { class: "chip" }, T.settings.you)] : roleOf(o, c)],
+    columns: [[T.login.username, (o) => o.username], [T.settings.email, (o) => o.email || "–", "text"], [T.settings.role, (o, c) => c.session.user.id === o.id ? [T.settings.roles[o.role], " ", h("span", { class: "chip" }, T.settings.you)] : roleOf(o, c)],
       [T.uploads.state, (o) => (o.disabled ? h("span", { class: "chip" }, T.settings.disabled) : T.settings.enabled)]],
     form: [["username", T.login.username], ["email", T.settings.email, { optional: true, type: "email" }], ["role", T.settings.role, { of: Object.entries(T.settings.roles), value: "analyst" }], ["password", T.login.password, { type: "password" }]],
     more: (o, c) => c.session.user.id === o.id ? [] : [button(o.disabled ? T.settings.enable : T.settings.disable, () => c.change(o, { disabled: !o.disabled }), { kind: "small" })],
@@ -30,19 +30,19 @@ export const all = {
   },
   suppressions: {
     roles: STAFF, path: "/api/suppressions", list: "suppressions", named: (o) => words(o.match),
-    columns: [[T.settings.match, (o) => h("span", { class: "mono" }, words(o.match))], [T.suppress.reason, (o) => o.reason], [T.settings.author, (o) => o.author], [T.settings.hits, (o) => f.count(o.hits), "num"], [T.suppress.expires, (o) => until(o.expiresAt)]],
+    columns: [[T.settings.match, (o) => h("span", { class: "mono" }, words(o.match)), "text"], [T.suppress.reason, (o) => o.reason, "text"], [T.settings.author, (o) => o.author], [T.settings.hits, (o) => f.count(o.hits), "num"], [T.suppress.expires, (o) => until(o.expiresAt)]],
     hint: T.settings.suppressHint,
   },
   blocklist: {
     roles: STAFF, path: "/api/blocklist", list: "blocklist", named: (o) => o.address,
-    columns: [[T.block.address, (o) => h("span", { class: "mono" }, o.address)], [T.block.reason, (o) => o.reason], [T.settings.author, (o) => o.author],
-      [T.detail.title, (o) => (o.threat ? h("a", { href: `#/threat/${encodeURIComponent(o.threat)}` }, o.threat) : "–")], [T.suppress.expires, (o) => until(o.expiresAt)]],
+    columns: [[T.block.address, (o) => h("span", { class: "mono" }, o.address)], [T.block.reason, (o) => o.reason, "text"], [T.settings.author, (o) => o.author],
+      [T.detail.title, (o) => (o.threat ? h("a", { href: `#/threat/${encodeURIComponent(o.threat)}` }, o.threat) : "–"), "text"], [T.suppress.expires, (o) => until(o.expiresAt)]],
     form: [["address", T.block.address], ["reason", T.block.reason], lasting("7")], hint: T.block.lead,
   },
   notifications: {
     roles: ADMIN, path: "/api/notifications", list: "notifications", named: (o) => o.name,
-    columns: [[T.settings.name, (o) => o.name], [T.settings.kind, (o) => o.type], [T.settings.target, (o) => h("span", { class: "mono" }, o.url)], [T.settings.filter, (o) => h("span", { class: "mono" }, o.filter || "–")], [T.settings.sent, (o) => f.count(o.state?.sent), "num"], [T.settings.problem, (o) => o.state?.lastError || "–"]],
-    made: (answer) => answer.secret,
+    columns: [[T.settings.name, (o) => o.name], [T.settings.kind, (o) => o.type], [T.settings.target, (o) => h("span", { class: "mono" }, o.url), "text"], [T.settings.filter, (o) => h("span", { class: "mono" }, o.filter || "–"), "text"], [T.settings.sent, (o) => f.count(o.state?.sent), "num"], [T.settings.problem, (o) => o.state?.lastError || "–", "text"]],
+    made: (answer) => answer.secret, hint: T.settings.noticeHint,
     form: [["name", T.settings.name], ["type", T.settings.kind, { of: [["webhook", "Webhook"], ["syslog", "Syslog"]], value: "webhook" }], ["url", T.settings.target], ["filter", T.settings.filter, { optional: true }]],
     more: (o, c) => [button(T.settings.test, c.shield(async () => {
       await c.api.post(`/api/notifications/${encodeURIComponent(o.id)}/test`);
@@ -51,7 +51,7 @@ export const all = {
   },
   letters: {
     roles: STAFF, path: "/api/dead-letters", list: ["deadLetters", "letters", "dead_letters"], named: (o) => o.id,
-    columns: [[T.columns.id, (o) => h("span", { class: "mono" }, o.threat_id ?? o.id)], [T.settings.target, (o) => o.target ?? o.detector ?? "–"], [T.settings.problem, (o) => o.message ?? o.error ?? "–"], [T.uploads.when, (o) => (o.createdAt ? when(o.createdAt) : "–")]],
+    columns: [[T.columns.id, (o) => h("span", { class: "mono" }, o.threat_id ?? o.id), "text"], [T.settings.target, (o) => o.target ?? o.detector ?? "–"], [T.settings.problem, (o) => o.message ?? o.error ?? "–", "text"], [T.uploads.when, (o) => (o.createdAt ? when(o.createdAt) : "–")]],
     more: (o, c) => [button(T.settings.replay, c.shield(async () => {
       await c.api.post(`/api/dead-letters/${encodeURIComponent(o.id)}/replay`);
       c.notify(T.settings.replayed);
@@ -61,7 +61,7 @@ export const all = {
   },
   audit: {
     roles: ADMIN, path: "/api/audit", list: ["audit", "entries"], named: (o) => o.id, fixed: () => true, query: [["user", T.settings.who], ["action", T.settings.what]],
-    columns: [[T.columns.time, (o) => when(o.time ?? o.timestamp)], [T.settings.who, (o) => o.user || "–"], [T.settings.what, (o) => o.action], [T.uploads.state, (o) => o.status], [T.settings.address, (o) => h("span", { class: "mono" }, o.address || "–")], [T.settings.details, (o) => h("span", { class: "small" }, words(o.details))]],
+    columns: [[T.columns.time, (o) => when(o.time ?? o.timestamp)], [T.settings.who, (o) => o.user || "–"], [T.settings.what, (o) => o.action], [T.settings.result, (o) => o.status], [T.settings.address, (o) => h("span", { class: "mono" }, o.address || "–")], [T.settings.details, (o) => h("span", { class: "small" }, words(o.details)), "text"]],
   },
 };
 

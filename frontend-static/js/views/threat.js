@@ -1,10 +1,16 @@
-// threat.js: one threat by its permalink.
+// threat.js: one threat by its permalink; the keys that decide hold here, too.
 import { h, put } from "../dom.js";
 import { T } from "../texts.js";
 import * as detail from "./detail.js";
+import { listCursor } from "./cursor.js";
 
 export function mount(root, store, actions) {
+  const id = store.get().route.id ?? "";
   const place = h("div", { class: "panel" });
   put(root, h("div", { class: "view view-threat" }, h("h1", { class: "sr-only" }, T.detail.title), place));
-  return detail.mount(place, store, actions, { id: store.get().route.id ?? "" });
+  const items = () => [store.get().detail.record].filter((t) => t?.threat_id === id);
+  const cursor = listCursor({ store, actions, items });
+  const leave = store.subscribe(() => cursor.id() ?? cursor.set(id));
+  const unmount = detail.mount(place, store, actions, { id });
+  return () => (leave(), cursor.unmount(), unmount());
 }

@@ -78,7 +78,7 @@ export function mount(root, store, actions) {
       await actions.api.del(`${BASE}/${encodeURIComponent(j.id)}`);
       await load();
     });
-    put(row, h("th", { scope: "row" }, h("span", {}, j.fileName), j.sha256 ? h("span", { class: "sum mono muted", title: j.sha256 }, `${T.uploads.sum} ${j.sha256.slice(0, 12)}…`) : null),
+    put(row, h("th", { scope: "row", class: "text" }, h("span", {}, j.fileName), j.sha256 ? h("span", { class: "sum mono muted", title: j.sha256 }, `${T.uploads.sum} ${j.sha256.slice(0, 12)}…`) : null),
       h("td", {}, h("span", { class: `chip job-${j.state}` }, nothingFound ? T.uploads.nothing : T.uploads.states[j.state] ?? j.state), j.message && j.state !== "done" ? h("p", { class: "small muted" }, j.message) : null),
       ...[f.bytes(j.bytes), f.count(j.packets), f.count(j.flows), f.count(j.threats)].map((v) => h("td", { class: "num" }, v)),
       h("td", {}, when(j.createdAt)),
