@@ -1,6 +1,6 @@
 import re
 
-from browser import expect, threat
+from browser import expect, sign_in, threat
 
 
 def totals(page):
@@ -101,3 +101,25 @@ def test_a_span_of_the_timeline_leads_to_its_threats_by_mouse_and_by_keyboard(si
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"#/history\?from=.+&to=.+"))
     expect(page.locator("tbody tr[data-id]")).to_have_count(2)
+
+
+def test_the_bars_count_what_the_cards_count_and_lead_to_it(site, signed_in):
+    site.send(*(threat(n, threat_type="malware" if n < 4 else "port_scan", severity="high" if n < 3 else "low", source_ip=f"198.51.100.{1 + n % 2}",
+                       destination_ip="192.0.2.5") for n in range(1, 8)))
+    page = signed_in()
+    bars = page.locator(".charts .bar-row")
+    expect(bars.filter(has_text="High")).to_contain_text("2")
+    expect(bars.filter(has_text="PORT_SCAN")).to_contain_text("4")
+    expect(bars.filter(has_text="192.0.2.5")).to_contain_text("7")
+    expect(page.locator("[data-stat=high]")).to_have_text("2")
+    bars.filter(has_text="198.51.100.1").click()
+    expect(page).to_have_url(re.compile(r"#/history\?q=source"))
+    expect(page.locator("tbody tr[data-id]")).to_have_count(3)
+
+
+def test_a_sensor_that_went_blind_is_told_beside_the_connection(tab, fake):
+    at = "2026-01-01T10:00:00Z"
+    fake.test("set", sensors=[{"name": "edge-1", "state": "ok", "lastHeard": at, "report": {}}, {"name": "edge-2", "state": "blind", "lastHeard": at, "report": {}}])
+    page = sign_in(tab, fake)
+    expect(page.locator(".top-sensors")).to_contain_text("edge-2 blind since 1 Jan")
+    expect(page.locator(".top-sensors")).to_have_attribute("data-state", "bad")

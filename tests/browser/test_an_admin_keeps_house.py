@@ -135,3 +135,24 @@ def test_what_analysts_decided_is_the_measure_of_false_alarms(site, signed_in):
     decided = page.locator("section", has=page.get_by_role("heading", name="What analysts decided"))
     expect(decided).to_contain_text("75%", timeout=15000)
     expect(decided).to_contain_text("False alarms")
+
+
+def test_no_word_of_the_audit_log_is_broken(site, signed_in):
+    page = signed_in("settings/audit")
+    expect(page.locator("tbody tr").first).to_be_visible()
+    broken = page.evaluate("""() => [...document.querySelectorAll(".shelf tbody tr > :not(.text, .acts)")].filter((cell) => {
+      const range = document.createRange();
+      range.selectNodeContents(cell);
+      return cell.textContent && new Set([...range.getClientRects()].map((r) => Math.round(r.top / 8))).size > 1;
+    }).map((cell) => cell.textContent)""")
+    assert not broken
+
+
+def test_a_nul_is_told_at_the_field_that_holds_it(site, signed_in):
+    page = signed_in("settings/users")
+    form = page.locator("form.add")
+    form.get_by_label("Password").fill(PASSWORD)
+    form.get_by_label("Username").evaluate("(o) => { o.value = 'da\\0na'; }")
+    form.get_by_role("button", name="Add").click()
+    expect(form.locator(".field", has=page.get_by_label("Username")).locator(".wrong")).to_have_text("a text without NUL characters")
+    assert len(site.shelf("users")) == 3

@@ -113,3 +113,46 @@ def test_the_theme_is_the_systems_until_one_is_chosen(chromium, filled):
     expect(page.locator(".connection")).to_have_attribute("data-phase", "live")
     assert page.evaluate(background) == dark
     context.close()
+
+
+@pytest.mark.parametrize("width", [900, 1024, 1440])
+def test_the_panel_opens_beside_the_list_and_hides_none_of_it(chromium, filled, width):
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    page = sign_in(context.new_page(), filled, "inbox?t=threat_000004")
+    expect(page.locator("tr[aria-current=true]")).to_be_visible()
+    boxes = page.evaluate("[...document.querySelectorAll('.detail, tbody td, tbody th')].map((o) => o.getBoundingClientRect()).filter((b) => b.width).map((b) => [b.left, b.right])")
+    assert max(right for _, right in boxes[:-1]) <= boxes[-1][0] < width
+    context.close()
+
+
+def test_numbers_and_times_are_the_readers(chromium, site):
+    site.send(threat(1, revision=2, timestamp="2025-10-21T12:24:37Z", details={"flow_count": 1234}))
+    context = chromium.new_context(locale="de-DE", timezone_id="Europe/Berlin", viewport={"width": 1440, "height": 900})
+    page = sign_in(context.new_page(), site, "threat/threat_000001")
+    expect(page.get_by_role("main")).to_contain_text("1.234")
+    expect(page.get_by_role("main")).to_contain_text("21.10.2025, 14:24:37")
+    expect(page.locator("time[title='2025-10-21 12:24:37 UTC']").first).to_be_attached()
+    context.close()
+
+
+def test_a_critical_threat_is_told_on_the_desktop_if_one_asks_for_it(chromium, site):
+    context = chromium.new_context()
+    context.add_init_script("""window.told = [];
+      window.Notification = class { static permission = "granted"; static async requestPermission() { return "granted"; }
+        constructor(title, more) { window.told.push(`${title}: ${more.body}`); } };
+      Object.defineProperty(document, "hidden", { get: () => window.away ?? false });""")
+    page = sign_in(context.new_page(), site, "settings")
+    page.get_by_label("Desktop notice for critical threats").check()
+    page.evaluate("window.away = true")
+    site.send(threat(1, severity="high"), threat(2, severity="critical", threat_type="malware", source_ip="198.51.100.9", source_port=4, destination_ip="192.0.2.8", destination_port=5))
+    page.wait_for_function("window.told.length > 0")
+    assert page.evaluate("window.told") == ["Critical: MALWARE: 198.51.100.9:4 → 192.0.2.8:5"]
+    context.close()
+
+
+def test_nothing_moves_for_whom_it_should_not(chromium, filled):
+    context = chromium.new_context(reduced_motion="reduce")
+    page = sign_in(context.new_page(), filled)
+    expect(page.locator("tbody tr[data-id]").first).to_be_visible()
+    assert page.evaluate("document.getAnimations().length") == 0
+    context.close()

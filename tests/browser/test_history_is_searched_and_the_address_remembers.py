@@ -102,3 +102,43 @@ def test_a_search_is_saved_by_name(site, signed_in):
     page.get_by_text("Saved searches").click()
     page.get_by_role("button", name="bad software", exact=True).click()
     expect(rows(page)).to_have_count(2)
+
+
+def test_the_counts_of_facets_say_what_they_count(site, signed_in):
+    fill(site, 130)
+    page = signed_in("history")
+    expect(rows(page)).to_have_count(100)
+    expect(page.locator(".facets")).to_contain_text("Narrow by (counted in the 100 rows loaded)")
+    rows(page).last.scroll_into_view_if_needed()
+    expect(rows(page)).to_have_count(130)
+    expect(page.locator(".facets > span")).to_have_text("Narrow by")
+    expect(page.locator(".facet", has_text="MALWARE")).to_contain_text("65")
+
+
+def test_a_nul_in_a_query_is_pointed_at(site, signed_in):
+    fill(site, 4)
+    page = signed_in("history")
+    expect(rows(page)).to_have_count(4)
+    page.goto(f"{site.url}/#/history?q=type:a%00b")
+    expect(page.get_by_role("alert")).to_contain_text("a text without NUL characters (at character 7)")
+    expect(rows(page)).to_have_count(0)
+
+
+def test_words_are_completed_and_a_span_is_picked(site, signed_in):
+    site.send(threat(1, timestamp="2026-01-01T10:00:00Z"), threat(2, timestamp="2026-01-02T10:00:00Z"), threat(3, threat_type="exotic_kind"))
+    page = signed_in("history")
+    expect(rows(page)).to_have_count(3)
+    page.locator("#query").press_sequentially("severity:high -type:exo")
+    assert page.locator("#query-words option").evaluate_all("(list) => list.map((o) => o.value)") == ["severity:high -type:exotic_kind"]
+    page.locator("#query").fill("")
+    page.get_by_label("Time range").select_option("custom")
+    page.get_by_label("From", exact=True).fill("2026-01-01T00:00:00")
+    page.get_by_label("To", exact=True).fill("2026-01-01T23:59:59")
+    page.locator(".span").get_by_role("button", name="Search").click()
+    expect(rows(page)).to_have_count(1)
+    assert "from=2026-01-01T00" in page.url
+    page.reload()
+    expect(rows(page)).to_have_count(1)
+    page.get_by_label("Time range").select_option("24h")
+    expect(page.locator("tr[data-id=threat_000003]")).to_be_visible()
+    expect(rows(page)).to_have_count(1)

@@ -3,6 +3,7 @@ import pathlib
 import re
 
 from browser import expect, sign_in, threat
+from sites import wait_for
 
 MARKUP = "<img src=x onerror=\"document.title='broken'\"><b>bold</b> \u202emirrored\u202c 🦊"
 
@@ -106,7 +107,7 @@ def test_foreign_text_stays_text(site, signed_in):
     named = site.api("PUT", "/api/assets/" + site.record("threat_000001")["source_ip"], {"name": MARKUP[:100], "note": MARKUP + "y" * 800})
     assert named.status_code == 200, named.text
     page = signed_in("history?t=threat_000001")
-    expect(panel(page).locator(".said")).to_contain_text("<b>bold</b>")
+    expect(panel(page).locator(".said").first).to_contain_text("<b>bold</b>")
     expect(panel(page).locator(".asset").first).to_contain_text("<img src=x")
     page.get_by_text("Whole record").click()
     expect(panel(page).locator("pre")).to_contain_text("onerror=")
@@ -116,6 +117,22 @@ def test_foreign_text_stays_text(site, signed_in):
         page.wait_for_timeout(200)
         assert page.locator("img, main b:not(.log b)").count() == 0 and "broken" not in page.title()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
+
+
+def test_a_long_word_stays_within_the_panel(site, signed_in):
+    word = "W" * 10000
+    site.send(threat(1, threat_type="w" * 64, sensor="s" * 64, mitre=[word[:64]], details={"explanation": word, "model": word, "features": {"f" * 200: 1}}),
+              threat(2, details={"explanation": [word, {"feature": word, "value": 1, "usual": [0, 1]}, {"counter": word, "value": 2, "limit": 1, "benign_max": 1, "window_s": 60}]}))
+    page = signed_in("history")
+    for ident in ("threat_000001", "threat_000002"):
+        for where in (f"live?t={ident}", f"inbox?t={ident}", f"threat/{ident}"):
+            page.goto(f"{site.url}/#/{where}")
+            expect(page.get_by_role("heading", name="Why it fired")).to_be_visible()
+            page.get_by_text("Flow features (").first.click()
+            wide = page.evaluate("""[...document.querySelectorAll("main, .detail, .detail-body > section, tbody .row-open")]
+              .filter((o) => o.offsetWidth && !o.matches(".row-open") && o.scrollWidth > o.clientWidth || o.getBoundingClientRect().right > innerWidth)
+              .map((o) => `${o.className} ${o.textContent.slice(0, 40)}`)""")
+            assert not wide, (where, wide)
 
 
 def test_an_address_is_given_a_name_that_every_threat_of_it_shows(site, signed_in):
@@ -194,3 +211,72 @@ def test_the_source_goes_on_the_blocklist(site, signed_in):
     expect(page.get_by_text("198.51.100.9 is on the blocklist.")).to_be_visible()
     entry, = site.shelf("blocklist")
     assert entry["address"] == "198.51.100.9" and entry["threat"] == "threat_000001"
+
+
+def test_a_nul_is_told_at_its_field_and_a_type_that_cannot_be_too(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("inbox?t=threat_000001")
+    comment = panel(page).get_by_label("Comment")
+    comment.evaluate("(o) => { o.value = 'seen\\0before'; o.dispatchEvent(new Event('input')); }")
+    panel(page).get_by_role("button", name="Add comment").click()
+    expect(panel(page).locator(".comment .wrong")).to_have_text("a text without NUL characters")
+    expect(comment).to_have_attribute("aria-invalid", "true")
+    assert comment.input_value() == "seen\0before"
+    panel(page).get_by_role("button", name="Suppress…").click()
+    dialog = page.get_by_role("dialog")
+    kind = dialog.get_by_role("textbox", name="Type")
+    kind.fill("no such type!")
+    dialog.get_by_label("Reason").fill("x")
+    dialog.get_by_role("button", name="Suppress").click()
+    expect(dialog.locator(".match-row", has=page.get_by_role("textbox", name="Type")).locator(".wrong")).to_have_text("1 to 64 of a-z 0-9 _")
+    assert not site.shelf("suppressions")
+    kind.fill("PORT_SCAN")  # as it stands on the card
+    dialog.get_by_role("button", name="Suppress").click()
+    expect(dialog).to_have_count(0)
+    assert site.shelf("suppressions")[0]["match"]["type"] == "port_scan"
+
+
+def test_a_comment_that_was_begun_is_there_again(site, signed_in):
+    site.send(threat(1), threat(2))
+    page = signed_in("inbox?t=threat_000001")
+    panel(page).get_by_label("Comment").fill("half a thou")
+    page.keyboard.press("Escape")
+    expect(panel(page)).to_be_visible()
+    expect(panel(page).get_by_label("Comment")).not_to_be_focused()
+    page.keyboard.press("Escape")
+    expect(panel(page)).to_be_hidden()
+    page.locator("tr[data-id=threat_000002] .row-open").click()
+    expect(panel(page).get_by_label("Comment")).to_have_value("")
+    page.locator("tr[data-id=threat_000001] .row-open").click()
+    expect(panel(page)).to_contain_text("threat_000001")
+    expect(panel(page).get_by_label("Comment")).to_have_value("half a thou")
+    panel(page).get_by_role("button", name="Add comment").click()
+    expect(panel(page).locator(".said")).to_have_text("half a thou")
+    expect(panel(page).get_by_label("Comment")).to_have_value("")
+    panel(page).get_by_role("button", name="Close details").click()
+    expect(page.locator("tr[data-id=threat_000001] .row-open")).to_be_focused()
+
+
+def test_the_keys_decide_on_the_permalink_too(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("threat/threat_000001")
+    expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()
+    page.keyboard.press("a")
+    wait_for(lambda: site.states() == {"threat_000001": "acknowledged"}, 30)
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+    page.keyboard.press("u")
+    wait_for(lambda: site.states() == {"threat_000001": "new"}, 30)
+    page.keyboard.press("s")
+    expect(page.get_by_role("dialog", name="Suppress threats like this")).to_be_visible()
+
+
+def test_others_of_the_same_source_and_target_are_a_click_away(site, signed_in):
+    site.send(threat(1, source_ip="198.51.100.7", destination_ip="192.0.2.1"), threat(2, source_ip="198.51.100.7", destination_ip="192.0.2.2"),
+              threat(3, source_ip="198.51.100.8", destination_ip="192.0.2.1"))
+    page = signed_in("live?t=threat_000001")
+    expect(panel(page).locator(".related a")).to_have_count(2)
+    panel(page).locator(".related a").first.click()
+    expect(panel(page).locator(".detail-id")).to_have_text("threat_000002")
+    panel(page).get_by_role("link", name="Same source: 198.51.100.7").click()
+    expect(page).to_have_url(re.compile(r"#/history\?q=source"))
+    expect(page.locator("tbody tr[data-id]")).to_have_count(2)
