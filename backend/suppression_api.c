@@ -156,15 +156,19 @@ static void suppressions_get(struct http_request *request, void *context)
 
 /* --- changes --- */
 
+#define WORD "abcdefghijklmnopqrstuvwxyz0123456789"
+
 static void read_match(struct form *form, struct suppression_match *match)
 {
     struct suppression_fault faults[8];
     size_t count = 0;
 
-    /* A rule for a type that no threat can have would never fit. */
-    if (suppression_match_read(json_member(form->body, "match"), match, faults, &count) &&
-        match->type[strspn(match->type, "abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
+    suppression_match_read(json_member(form->body, "match"), match, faults, &count);
+    /* A rule for what no threat can have would never fit. */
+    if (match->type[strspn(match->type, WORD "_")] != '\0')
         form_wrong(form, "match.type", "1 to 64 of a-z 0-9 _");
+    if (match->sensor[strspn(match->sensor, WORD "ABCDEFGHIJKLMNOPQRSTUVWXYZ._:@-")] != '\0')
+        form_wrong(form, "match.sensor", "1 to 64 of letters, digits, . _ : @ -");
     for (size_t i = 0; i < count; i++)
         form_wrong(form, faults[i].field, faults[i].expected);
 }

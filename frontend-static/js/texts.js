@@ -106,7 +106,7 @@ export const T = {
     at: (n) => `at character ${n + 1}`, total: (n) => `${n} ${n === "1" ? "threat" : "threats"}`,
     order: "latest arrival first",
     fresh: (n) => `${n} arrived since this search`, again: "Search again", export: "Export", columns: "Columns",
-    save: "Save search", saved: "Saved searches", saveName: "Name", remove: "Remove", facets: "Narrow by", facetsOf: (n) => `Narrow by (counted in the ${n} rows loaded)`,
+    save: "Save search", saved: "Saved searches", saveName: "Name", savedError: "The saved searches could not be loaded.", remove: "Remove", facets: "Narrow by", facetsOf: (n) => `Narrow by (counted in the ${n} rows loaded)`,
   },
 
   detail: {

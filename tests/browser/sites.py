@@ -82,7 +82,7 @@ class RealSite:
         self.backend.token = None
 
     def empty(self):
-        assert self.api("POST", "/api/network/clear-threats").status_code == 200
+        wait_for(lambda: self.api("POST", "/api/network/clear-threats").status_code == 200, 60, 0.5)  # a store that is busy says 503
         for name in ("suppressions", "blocklist", "keys", "notifications"):
             for entry in self.shelf(name):
                 assert self.api("DELETE", f"/api/{name}/{entry['id']}").status_code == 200

@@ -120,7 +120,7 @@ def test_the_panel_opens_beside_the_list_and_hides_none_of_it(chromium, filled, 
     context = chromium.new_context(viewport={"width": width, "height": 900})
     page = sign_in(context.new_page(), filled, "inbox?t=threat_000004")
     expect(page.locator("tr[aria-current=true]")).to_be_visible()
-    boxes = page.evaluate("[...document.querySelectorAll('.detail, tbody td, tbody th')].map((o) => o.getBoundingClientRect()).filter((b) => b.width).map((b) => [b.left, b.right])")
+    boxes = page.evaluate("[...document.querySelectorAll('.detail, .threats td, .threats th')].map((o) => o.getBoundingClientRect()).filter((b) => b.width).map((b) => [b.left, b.right])")
     assert max(right for _, right in boxes[:-1]) <= boxes[-1][0] < width
     context.close()
 

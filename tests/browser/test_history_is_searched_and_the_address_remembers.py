@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from browser import expect, threat
+from browser import expect, sign_in, threat
 
 
 def rows(page):
@@ -89,19 +89,26 @@ def test_the_export_holds_the_threats_of_the_search(site, signed_in, kind):
     assert all("malware" in kind_of.lower() for kind_of in found), found
 
 
-def test_a_search_is_saved_by_name(site, signed_in):
+def test_a_search_is_saved_by_name_for_its_user_on_any_browser(site, signed_in, chromium):
     fill(site, 4)
-    page = signed_in("history?q=type:malware")
+    page = signed_in("history?q=type:malware", user="viewer")
     page.get_by_text("Saved searches").click()
+    page.get_by_role("button", name="Save search").click()
+    expect(page.locator(".menu-body .wrong")).to_contain_text("a text of 1 to")
     page.get_by_label("Name").fill("bad software")
     page.get_by_role("button", name="Save search").click()
     expect(page.get_by_role("button", name="bad software", exact=True)).to_be_visible()
-    page.keyboard.press("Escape")
-    page.goto(f"{site.url}/#/history")
+    context = chromium.new_context()
+    page = sign_in(context.new_page(), site, "history", user="viewer")
     expect(rows(page)).to_have_count(4)
     page.get_by_text("Saved searches").click()
     page.get_by_role("button", name="bad software", exact=True).click()
     expect(rows(page)).to_have_count(2)
+    page.get_by_text("Saved searches").click()
+    page.get_by_role("button", name="Remove bad software").click()
+    expect(page.get_by_role("button", name="bad software", exact=True)).to_have_count(0)
+    assert site.api("GET", "/api/searches", user="viewer").json()["searches"] == []
+    context.close()
 
 
 def test_the_counts_of_facets_say_what_they_count(site, signed_in):

@@ -3,7 +3,7 @@ import { h, put, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { button, failure, field, loading, nothing, select } from "../parts.js";
+import { button, explain, failure, field, loading, nothing, select } from "../parts.js";
 import { icon } from "../icons.js";
 import { LIST_MAX } from "../state.js";
 import { threatTable } from "./table.js";
@@ -66,7 +66,7 @@ export function mount(root, store, actions) {
 
   const total = h("p", { class: "muted num", role: "status" });
   const fresh = button("", () => load(), { kind: "small", hidden: true });
-  const saved = savedSearches(ask);
+  const saved = savedSearches(ask, actions);
   const exportLinks = h("span", { class: "exports" });
   const more = button(T.history.more, () => load(true), { kind: "wide" });
   const end = h("p", { class: "muted small end" });
@@ -202,7 +202,7 @@ function drawFacets(root, { items, next }, q, ask) {
     return list.length < 2 || q.includes(`${name}:`) ? [] : list.map(([value, n]) => h("button", { type: "button", class: "facet", onclick: () => ask({ q: `${q} ${name}:${value}`.trim() }) },
       h("span", { class: "muted" }, `${name}:`), name === "type" ? f.typeName(value) : value, h("span", { class: "num muted" }, f.compact(n))));
   });
-  put(root, chips.length ? [h("span", { class: "small muted" }, all ? T.history.facets : T.history.facetsOf(f.count(items.length))), ...chips] : null);
+  put(root, chips.length ? [h("span", { class: "small muted" }, all ? T.history.facets : T.history.facetsOf(f.count(items.length))), h("div", { class: "facet-row" }, chips)] : null);
 }
 
 function complete(input, list, state) {
@@ -214,23 +214,39 @@ function complete(input, list, state) {
   put(list, fits.slice(0, 8).map((w) => h("option", { value: before + minus + w })));
 }
 
-function savedSearches(ask) {
+// Kept by the server, for each user their own; a span of time is not part of them.
+function savedSearches(ask, { api }) {
   const body = h("div", { class: "menu-body" });
   const box = h("details", { class: "menu" }, h("summary", {}, T.history.saved), body);
-  const draw = () => {
-    const all = remembered("searches", []);
-    const name = h("input", { "aria-label": T.history.saveName, placeholder: T.history.saveName, maxlength: "60" });
-    put(body, all.map((one, i) => h("div", { class: "menu-row" },
-      h("button", { type: "button", class: "link", onclick: () => (ask({ q: "", range: "", from: "", to: "", ...one.query }), (box.open = false)) }, one.name),
-      h("button", { type: "button", class: "icon-button", "aria-label": `${T.history.remove} ${one.name}`, onclick: () => (remember("searches", all.toSpliced(i, 1)), draw()) }, icon("close")))),
-    h("form", { class: "menu-row", onsubmit: (e) => {
-      e.preventDefault();
-      const { q, range, from, to } = route.current().query;
-      if (name.value.trim()) remember("searches", [...all, { name: name.value.trim(), query: { q, range, from, to } }]);
-      draw();
-      body.querySelector("input").focus();
-    } }, name, h("button", { class: "button small", type: "submit" }, T.history.save)));
+  const at = "/api/searches";
+  async function load() {
+    try {
+      draw((await api.get(at)).searches);
+    } catch (error) {
+      put(body, failure(T.history.savedError, error.message, load));
+    }
+  }
+  // Does it, then shows what the server has; a refusal is told in the form.
+  const then = async (form, call) => {
+    try {
+      await call();
+      await load();
+      body.querySelector("input")?.focus();
+    } catch (error) {
+      explain(form, error);
+    }
   };
-  box.addEventListener("toggle", () => box.open && draw());
+  const draw = (all) => {
+    const name = h("input", { name: "name", "aria-label": T.history.saveName, placeholder: T.history.saveName, maxlength: "60" });
+    const form = h("form", { class: "menu-row", novalidate: true, onsubmit: (e) => {
+      e.preventDefault();
+      then(form, () => api.post(at, { name: name.value.trim(), q: route.current().query.q ?? "" }));
+    } }, name, h("button", { class: "button small", type: "submit" }, T.history.save));
+    put(body, all.map((one) => h("div", { class: "menu-row" },
+      h("button", { type: "button", class: "link", onclick: () => (ask({ q: one.q }), (box.open = false)) }, one.name),
+      h("button", { type: "button", class: "icon-button", "aria-label": `${T.history.remove} ${one.name}`, onclick: () => then(form, () => api.del(`${at}/${encodeURIComponent(one.id)}`)) }, icon("close")))),
+    form);
+  };
+  box.addEventListener("toggle", () => box.open && load());
   return box;
 }
