@@ -13,8 +13,8 @@ def source():
     return SOURCE.read_text()
 
 
-def violations(page):
+def violations(page, within="html"):
     """What axe complains of, one line a fault with the elements it means."""
     page.evaluate(source())
-    found = page.evaluate("rules => axe.run(document, {runOnly: rules, resultTypes: ['violations']})", RULES)
+    found = page.evaluate("([within, rules]) => axe.run(within, {runOnly: rules, resultTypes: ['violations']})", [within, RULES])
     return [f"{v['id']} ({v['impact']}): {v['help']}: {[n['target'][0] for n in v['nodes']][:4]}" for v in found["violations"]]

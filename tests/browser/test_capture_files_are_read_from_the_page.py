@@ -1,3 +1,5 @@
+import pathlib
+
 import pytest
 
 import crafted
@@ -28,12 +30,22 @@ def test_a_scan_in_a_file_is_found_and_shown(tab, watched, tmp_path):
     row = page.locator(".view-history tbody tr[data-id]")
     expect(row).to_contain_text("PORT_SCAN")
     expect(row).to_contain_text("10.1.1.9")
+    row.locator(".row-open").click()
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="Download packets (pcap)").click()
+    kept = pathlib.Path(coming.value.path()).read_bytes()
+    assert coming.value.suggested_filename.endswith(".pcap") and kept[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") and len(kept) > 100
 
 
 def test_a_harmless_file_is_told_to_have_nothing(tab, watched, tmp_path):
     calm = [(1_700_000_000 + n, crafted.udp("10.1.1.2", "10.1.1.3", 5000, 53, b"x" * 30)) for n in range(3)]
     page = sign_in(tab, watched, "uploads")
-    page.locator("#capture").set_input_files(crafted.write_pcap(tmp_path / "calm.pcap", calm))
+    dropped = page.evaluate_handle("""(bytes) => {
+      const held = new DataTransfer();
+      held.items.add(new File([new Uint8Array(bytes)], "calm.pcap"));
+      return held;
+    }""", list(pathlib.Path(crafted.write_pcap(tmp_path / "calm.pcap", calm)).read_bytes()))
+    page.dispatch_event(".drop", "drop", {"dataTransfer": dropped})
     expect(page.locator(".said-now")).to_have_text("calm.pcap: read to the end, nothing found.", timeout=20000)
     expect(page.locator("tr", has_text="calm.pcap")).to_contain_text("Nothing found")
 

@@ -1,4 +1,30 @@
+import pytest
+
 from browser import expect, sign_in
+from programs import Detector, free_port
+from sites import RealSite
+
+
+@pytest.fixture
+def watching(tmp_path):
+    """A real detector that runs the simulator."""
+    port = free_port()
+    site = RealSite(tmp_path / "site", arguments=["--detector", f"edge-1=http://127.0.0.1:{port}"])
+    detector = Detector(tmp_path / "detector", site.backend, "simulator", ["--sensor", "edge-1"], port).start()
+    yield site
+    detector.stop()
+    site.close()
+
+
+def test_a_real_detector_says_what_it_does_and_stops(tab, watching):
+    page = sign_in(tab, watching)
+    expect(page.get_by_text("Monitoring the simulator")).to_be_visible()
+    expect(page.locator(".monitor-clock")).to_contain_text("for 0:")
+    page.get_by_role("button", name="Stop monitoring").click()
+    expect(page.get_by_text("Not monitoring")).to_be_visible()
+    expect(page.get_by_text("Monitoring stopped.")).to_be_visible()
+    assert any(option.startswith("lo ") for option in page.get_by_label("Interface").locator("option").all_inner_texts())
+    assert not watching.api("GET", "/api/network/status").json()["monitoring"]["active"]
 
 
 def test_the_interfaces_are_the_servers_and_the_clock_too(tab, fake):
