@@ -162,3 +162,27 @@ def test_nothing_moves_for_whom_it_should_not(chromium, filled):
     expect(page.locator("tbody tr[data-id]").first).to_be_visible()
     assert page.evaluate("document.getAnimations().length") == 0
     context.close()
+
+
+@pytest.mark.parametrize("width", [320, 1440])
+def test_a_menu_opens_within_the_page(chromium, filled, width):
+    context = chromium.new_context(viewport={"width": width, "height": 900})
+    page = sign_in(context.new_page(), filled, "history")
+    for name in ("Saved searches", "Columns"):
+        page.locator("summary", has_text=name).click()
+        body = page.locator(".menu[open] .menu-body")
+        expect(body.locator("input").first).to_be_visible()
+        box = body.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width, (name, box)
+        page.keyboard.press("Escape")
+    context.close()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_button_stays_legible_under_the_pointer(chromium, site, theme):
+    context = chromium.new_context(color_scheme=theme, bypass_csp=True)
+    page = sign_in(context.new_page(), site, "settings/users")
+    for name in ("Add", "Disable"):
+        page.get_by_role("button", name=name, exact=True).first.hover()
+        assert not axe.violations(page, ".add, .shelf"), name
+    context.close()

@@ -71,11 +71,12 @@ export function mount(root, store, actions) {
   const more = button(T.history.more, () => load(true), { kind: "wide" });
   const end = h("p", { class: "muted small end" });
   const facets = h("div", { class: "facets" });
+  const found = h("section", { class: "panel list" }, h("header", { class: "panel-head" }, total, fresh, h("span", { class: "spacer" }), exportLinks), place, state,
+    h("footer", { class: "more" }, more, end));
   put(root, h("div", { class: "view view-history" },
     h("header", { class: "view-head" }, h("h1", {}, T.history.title), h("span", { class: "spacer" }), saved, columnChoice()),
     form, words, spanFields, wrong, facets,
-    h("section", { class: "panel list" }, h("header", { class: "panel-head" }, total, fresh, h("span", { class: "spacer" }), exportLinks), place, state,
-      h("footer", { class: "more" }, more, end))));
+    found));
   makeTable();
 
   function makeTable() {
@@ -137,6 +138,7 @@ export function mount(root, store, actions) {
     }
     table.draw(list.items, { open: now.route.query.t, cursor: cursor.id() });
     table.node.hidden = !list.items.length;
+    found.hidden = list.error?.status === 400; // then there is nothing to show, and nothing to export
     const bad = list.error && list.error.status !== 400;
     const shows = bad ? "error" : list.error ? "" : list.items.length ? "" : list.loaded ? `empty${key}` : "loading";
     if (state.dataset.shows !== shows) {
