@@ -226,7 +226,7 @@ export function createActions(store, makeLink) {
     async loadLive() {
       try {
         const { threats } = await api.get(`${NETWORK}/threats/history?limit=50`);
-        dispatch({ type: "live", threats });
+        dispatch({ type: "live", threats: threats.map(asDecided) });
       } catch (error) {
         dispatch({ type: "liveError", error: error.message });
       }

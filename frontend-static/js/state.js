@@ -213,8 +213,12 @@ const changes = {
     const loaded = threats.map((t) => (byId.has(t.threat_id) ? merged(byId.get(t.threat_id), t) : t));
     const items = [...later, ...loaded].slice(0, LIVE_MAX);
     const shown = state.live.paused ? state.live.shown : items;
+    // The inbox, asked for at another moment, may lack the latest of them.
+    const { inbox } = state.lists;
+    const upTo = inbox.loading ? { ...inbox, meanwhile: new Map([...threats.map((t) => [t.threat_id, t]), ...inbox.meanwhile]) }
+      : inbox.loaded && inbox.takesNew ? { ...inbox, items: capped(comeBack(inbox.items, threats, inbox), LIST_MAX, state) } : inbox;
     return {
-      ...state, live: { ...state.live, items, shown, loaded: true, error: null },
+      ...withList(state, "inbox", upTo), live: { ...state.live, items, shown, loaded: true, error: null },
       severityOf: remember(state.severityOf, threats),
     };
   },

@@ -119,3 +119,19 @@ def test_without_a_shared_worker_silence_is_told_and_no_network_too(tab, fake):
     expect(tab.get_by_text("What you see may be out of date")).to_be_visible()
     tab.context.set_offline(False)
     expect(tab.locator(PHASE)).to_have_attribute("data-phase", "live")
+
+
+@pytest.mark.parametrize("view", ["live", "inbox"])
+def test_what_is_stored_between_the_list_and_the_stream_is_shown(tab, site, view):
+    site.send(threat(1))
+    held = []
+    tab.add_init_script("delete window.SharedWorker")
+    tab.route("**/api/network/stream*", lambda route: held.append(route))
+    tab.goto(f"{site.url}/#/{view}")
+    fill_in(tab)
+    expect(tab.locator("tbody tr[data-id]")).to_have_count(1)
+    site.send(threat(2))
+    for route in held:
+        route.continue_()
+    expect(tab.locator(PHASE)).to_have_attribute("data-phase", "live")
+    expect(tab.locator("tbody tr[data-id]")).to_have_count(2)
