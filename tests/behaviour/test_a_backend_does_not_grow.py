@@ -1,0 +1,77 @@
+"""A backend under mixed load takes no more memory, files or threads with time: threats one by one and in arrays, growing incidents,
+searches, statistics, exports, triage, log-ins, and streams that come and go.
+
+Each round removes its threats at the end, so that caches have the same to hold in every round; what the store itself grows by (the audit
+log), SQLite's page caches may hold too."""
+import os
+import pathlib
+import time
+
+import pytest
+from programs import threat, wait_for
+
+SECONDS = int(os.environ.get("SOAK_SECONDS", "60"))
+WARM_UP = min(SECONDS / 3, 300)
+MAY_GROW_KIB = 2048  # over the whole run: what an allocator still rounds up
+CACHES = 3  # of SQLite's connections in use one after another: the writer's and two readers'
+ROUNDS = 5
+SEARCHES = ["/api/network/threats?q=type:port_scan", "/api/network/threats?q=source:192.168.0.0/16&limit=200", "/api/network/threats?q=web*",
+            "/api/network/statistics", "/api/network/threats/history?limit=100", "/api/network/threats/export?format=ndjson", "/metrics",
+            "/api/network/sensors", "/api/audit", "/api/network/threats?q=confidence:(", "/api/network/threats/nothing"]
+
+
+def taken(program):
+    """(resident KiB, open files, threads)."""
+    proc = pathlib.Path(f"/proc/{program.process.pid}")
+    status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0]), len(list((proc / "fd").iterdir())), int(status["Threads"])
+
+
+def stored_kib(backend):
+    return sum(file.stat().st_size for file in (backend.folder / "data").glob("*.db*")) // 1024
+
+
+def one_round(backend, number):
+    def ask(method, path, body=None, **kwargs):
+        return backend.call(method, path, body, timeout=60, **kwargs).status_code
+
+    def post(*threats):
+        return backend.post(*threats, timeout=60).status_code
+
+    backend.login()
+    streams = [backend.stream() for _ in range(4)]
+    many = [threat(f"r{number}.{n}", source_ip=f"192.168.{n % 200}.{number % 250 + 1}", threat_type=("port_scan", "web_attack")[n % 2])
+            for n in range(300)]
+    assert post(*many) == 200
+    for one in many[:40]:
+        assert post({**one, "revision": 2, "confidence": 0.95}) == 200
+        assert post(one) == 200  # known by now
+    assert post({"threat_id": "r"}) == 400
+    for path in SEARCHES:
+        assert ask("GET", path) in (200, 400, 404), path
+    for one in many[:20]:
+        assert ask("PATCH", f"/api/network/threats/{one['threat_id']}", {"status": "acknowledged"}) == 200
+    assert ask("POST", f"/api/network/threats/{many[0]['threat_id']}/comments", {"text": "seen " * 40}) in (200, 201)
+    for stream in streams:
+        stream.next("threat_detected", 60)
+        stream.close()
+    assert ask("POST", "/api/network/clear-threats") == 200
+    assert ask("POST", "/api/auth/logout") == 200
+
+
+@pytest.mark.parametrize("store", ["sqlite", "mongodb"])
+def test_memory_files_and_threads_stay_as_they_are_under_mixed_load(start_backend, store):
+    backend = start_backend(store)
+    begin, rounds, early = time.monotonic(), 0, None
+    while time.monotonic() - begin < SECONDS or rounds < 2 * ROUNDS:
+        one_round(backend, rounds)
+        rounds += 1
+        if early is None and time.monotonic() - begin >= WARM_UP and rounds >= ROUNDS:
+            early, early_stored = taken(backend), stored_kib(backend)
+    backend.login()
+    wait_for(lambda: taken(backend)[1] <= early[1] + 2, 60, why=f"files: {early}, {taken(backend)}")  # closed streams are noticed in time
+    late = taken(backend)
+    more = CACHES * (stored_kib(backend) - early_stored)
+    print(f"{store}: {early[0]} KiB, then {late[0]} KiB after {rounds} rounds; the store's files may explain {more} KiB")
+    assert late[0] <= early[0] + MAY_GROW_KIB + max(more, 0), f"{early[0]} KiB became {late[0]} KiB in {rounds} rounds, {more} KiB in caches"
+    assert late[2] <= early[2] + 1, (early, late)
