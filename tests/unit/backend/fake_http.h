@@ -4,6 +4,7 @@
 #define TESTS_UNIT_BACKEND_FAKE_HTTP_H
 
 #include "backend/api.h"
+#include "backend/store.h"
 #include "common/json.h"
 
 #include <stdio.h>
@@ -216,6 +217,17 @@ void api_fail(struct http_request *request, const struct err *err)
                                    [ERR_SYSTEM] = 500,  [ERR_MEMORY] = 503,      [ERR_NONE] = 500};
 
     http_fail(request, statuses[err->code], "failed", "%s", err->text);
+}
+
+bool api_remove(struct http_request *request, struct api *api, const char *kind, const char *event)
+{
+    struct err err = {0};
+
+    (void)event;
+    if (store_doc_remove(api->store, kind, fake_pair_get(request->segments, "id"), &err))
+        return true;
+    api_fail(request, &err);
+    return false;
 }
 
 cJSON *api_body(struct http_request *request)
