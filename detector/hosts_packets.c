@@ -274,15 +274,28 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
     }
 }
 
-/* The passwords in clear text that a client gave a web server within a minute: one has one, whoever tries three
- * guesses. */
-static uint64_t web_passwords_key(const struct mark *mark)
-{
-    enum { WEB_PASSWORDS = 1001 };
+/* What a client asked a web server within a minute: WEB_PASSWORDS in clear text, of which one has one and whoever
+ * tries three guesses; WEB_PATHS, since a page's missing picture is asked for again and again, a list only once. */
+enum { WEB_PASSWORDS = 1001, WEB_PATHS };
 
-    return window_mix(window_mix(WEB_PASSWORDS, mark->target_port),
-                      window_mix(mark->source_hash, mark->target_hash)) |
-           1;
+static uint64_t web_key(const struct mark *mark, uint64_t what)
+{
+    return window_mix(window_mix(what, mark->target_port), window_mix(mark->source_hash, mark->target_hash)) | 1;
+}
+
+static void note_web(struct mark *mark, uint64_t what, const void *bytes, size_t length)
+{
+    window_add(windows_at(mark->hosts->scope[LIMIT_PAIR], web_key(mark, what), mark->now_ns, minute_ns, true),
+               window_hash(18, bytes, length));
+}
+
+static double web_distinct(const struct mark *mark, uint64_t what)
+{
+    struct window window;
+
+    return windows_peek(mark->hosts->scope[LIMIT_PAIR], web_key(mark, what), mark->now_ns, minute_ns, &window)
+               ? window_distinct(&window)
+               : 0;
 }
 
 static void count_request(struct mark *mark, const struct packet *packet)
@@ -290,9 +303,12 @@ static void count_request(struct mark *mark, const struct packet *packet)
     const char *name = http_pattern(packet->payload, packet->payload_captured), *password = NULL;
     size_t length = http_password(packet->payload, packet->payload_captured, &password);
 
+    const uint8_t *end = memchr(packet->payload, '\n', packet->payload_captured);
+
+    note_web(mark, WEB_PATHS, packet->payload,
+             end == NULL ? packet->payload_captured : (size_t)(end - packet->payload));
     if (length > 0)
-        window_add(windows_at(mark->hosts->scope[LIMIT_PAIR], web_passwords_key(mark), mark->now_ns, minute_ns, true),
-                   window_hash(18, password, length));
+        note_web(mark, WEB_PASSWORDS, password, length);
     if (name != NULL && strcmp(name, "bot") == 0)
         mark_count(mark, COUNT_BOT_REQUESTS, 0, packet->source_port, 1);
     else if (name != NULL)
@@ -309,18 +325,29 @@ static void count_refused(struct mark *mark)
 static void count_denied(struct mark *mark)
 {
     enum { GUESSES = 3 };
-    struct window passwords;
 
-    if (windows_peek(mark->hosts->scope[LIMIT_PAIR], web_passwords_key(mark), mark->now_ns, minute_ns, &passwords) &&
-        window_distinct(&passwords) >= GUESSES)
+    if (web_distinct(mark, WEB_PASSWORDS) >= GUESSES)
         count_refused(mark);
+}
+
+/* Where the questions were seen and are few, the same few pages are missing. */
+static void count_missing_page(struct mark *mark)
+{
+    double paths = web_distinct(mark, WEB_PATHS);
+    size_t before = mark->count;
+
+    mark_count(mark, COUNT_PAGES_MISSING, mark->target_port, mark->source_port, 1);
+    if (mark->count > before && paths > 0 && paths < limits[COUNT_PAGES_MISSING].limit / 4)
+        mark->count = before;
 }
 
 static void count_talk(struct mark *mark, const struct packet *packet, enum talk talk)
 {
-    static const enum counter counter[] = {
-        [TALK_MISSING] = COUNT_PAGES_MISSING, [TALK_CHAT] = COUNT_CHAT,      [TALK_CONTROL] = COUNT_CONTROL,
-        [TALK_BANNER] = COUNT_BANNERS,        [TALK_FILLER] = COUNT_FILLERS, [TALK_KEYED] = COUNT_KEYED};
+    static const enum counter counter[] = {[TALK_CHAT] = COUNT_CHAT,
+                                           [TALK_CONTROL] = COUNT_CONTROL,
+                                           [TALK_BANNER] = COUNT_BANNERS,
+                                           [TALK_FILLER] = COUNT_FILLERS,
+                                           [TALK_KEYED] = COUNT_KEYED};
 
     if (talk == TALK_REQUEST)
         count_request(mark, packet);
@@ -328,6 +355,8 @@ static void count_talk(struct mark *mark, const struct packet *packet, enum talk
         count_refused(mark);
     else if (talk == TALK_DENIED)
         count_denied(mark);
+    else if (talk == TALK_MISSING)
+        count_missing_page(mark);
     else if (talk == TALK_COMMUNITY)
         mark_count(mark, COUNT_COMMUNITIES, 0, talk_community(packet), 1);
     else if (talk != TALK_NOTHING)

@@ -49,7 +49,8 @@ const struct limit limits[COUNTERS] = {
     [COUNT_REQUEST_PATTERNS] = {"request_patterns", "web_attack", LIMIT_PAIR, LIMIT_SUM, 60, 1, 0,
                                 "a request line that holds SQL, script, a way out of the folder or a known exploit"},
     [COUNT_PAGES_MISSING] = {"missing_pages", "web_attack", LIMIT_PAIR, LIMIT_SUM, 60, 160, 80,
-                             "answers 400, 403 or 404 of one web server to one client: a list of paths is tried"},
+                             "answers 400, 403 or 404 of one web server to one client that asked for many pages: a "
+                             "list of paths is tried"},
     [COUNT_WEB_SESSIONS] = {"web_sessions", "dos", LIMIT_PAIR, LIMIT_SUM, 10, 500, 120,
                             "connections that one client opens to one web server; browsers keep a few open"},
     [COUNT_FLOWS_HALF_OPEN] = {"half_open_flows", "dos", LIMIT_PAIR, LIMIT_DISTINCT, 10, 100, 1,

@@ -51,7 +51,7 @@ def paths(count):
 
 def nothing_there(count):
     for n in range(count):
-        yield from session(START + n * 0.1, 40000 + n, 80, b"GET /same HTTP/1.1\r\n\r\n", b"HTTP/1.1 404 Not Found\r\n\r\n")
+        yield from session(START + n * 0.1, 40000 + n, 80, b"GET /%04d HTTP/1.1\r\n\r\n" % n, b"HTTP/1.1 404 Not Found\r\n\r\n")
 
 
 def spoofed(count):
@@ -291,6 +291,12 @@ def test_scanners_that_come_one_after_the_other_are_told_one_by_one(tmp_path):
     assert sorted(threat["source_ip"] for threat in threats(tmp_path, packets)) == [f"61.7.{k}.9" for k in range(4)]
 
 
+def missing_pictures(count=300):
+    """A page whose pictures are gone, open for a minute."""
+    for n in range(count):
+        yield from session(START + n * 0.2, 40000 + n, 80, b"GET /old/picture%d.png HTTP/1.1\r\n\r\n" % (n % 6), b"HTTP/1.1 404 Not Found\r\n\r\n")
+
+
 def idle_connections_closed(count=200):
     """By a server, long after the clients have gone."""
     yield from refused(count, "FA", lambda n: 8443, lambda n: 32768 + n * 7)
@@ -316,6 +322,6 @@ def pings_seen_one_way(count=60):
         yield START + n, ip4(HERE, THERE, 1, struct.pack("!BBHHHQQ", 0, 0, 0, 7, n, n, n) + b"abcdefgh" * 6)
 
 
-@pytest.mark.parametrize("make", [idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
+@pytest.mark.parametrize("make", [missing_pictures, idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
 def test_what_only_looks_like_it_is_silent(tmp_path, make):
     assert threats(tmp_path, make()) == []
