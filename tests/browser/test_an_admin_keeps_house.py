@@ -156,3 +156,20 @@ def test_a_nul_is_told_at_the_field_that_holds_it(site, signed_in):
     form.get_by_role("button", name="Add").click()
     expect(form.locator(".field", has=page.get_by_label("Username")).locator(".wrong")).to_have_text("a text without NUL characters")
     assert len(site.shelf("users")) == 3
+
+
+def test_an_answer_that_was_overtaken_does_not_bring_back_the_old_row(site, signed_in):
+    page = signed_in("settings/users")
+    row = page.locator("tr", has=page.get_by_label("Role viewer"))
+    expect(row).to_contain_text("enabled")
+    held = []
+    page.route("**/api/users", lambda route: route.continue_() if held or route.request.method != "GET" else held.append((route, route.fetch())))
+    row.get_by_role("button", name="Disable").click()
+    wait_for(lambda: page.evaluate("1") and held, 30)
+    row.get_by_role("button", name="Disable").click()  # the row stands as it was; said once more, the list is asked for again
+    row.get_by_role("button", name="Enable").click()
+    expect(row).to_contain_text("enabled")
+    with page.expect_response("**/api/users"):
+        held[0][0].fulfill(response=held[0][1])
+    page.evaluate("new Promise((then) => setTimeout(then, 200))")
+    expect(row).to_contain_text("enabled")

@@ -85,6 +85,7 @@ export function mount(root, name, store, actions) {
   const made = h("div", { role: "status" });
   let items = [];
   let next = null;
+  let turn = 0;
 
   const one = (o) => `${shelf.path}/${encodeURIComponent(o.id)}`;
   const context = {
@@ -92,23 +93,28 @@ export function mount(root, name, store, actions) {
     change: actions.shield(async (o, set) => {
       try {
         await actions.api.patch(one(o), set);
-        actions.notify(T.settings.created);
       } finally {
         await load();
       }
+      actions.notify(T.settings.created); // once the row shows it
     }),
   };
   const filters = (shelf.query ?? []).map(([key, label]) => [key, h("input", { "aria-label": label, placeholder: label, onchange: () => load() })]);
 
+  // An answer that was overtaken by a later one is old.
   async function load(append = false) {
+    turn += 1;
+    const mine = turn;
     try {
       const asked = Object.fromEntries(filters.map(([key, input]) => [key, input.value.trim()]));
       const answer = await actions.api.get(actions.api.path(shelf.path, { ...asked, ...(append ? { cursor: next } : {}) }));
+      if (mine !== turn) return;
       const found = [shelf.list].flat().map((key) => answer[key]).find(Array.isArray) ?? [];
       items = append ? [...items, ...found] : found;
       next = answer.next ?? null;
       draw();
     } catch (error) {
+      if (mine !== turn) return;
       table.hidden = true;
       put(state, failure(T.settings.error, error.message, () => load()));
     }
