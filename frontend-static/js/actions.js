@@ -3,9 +3,11 @@
 import * as api from "./api.js";
 import { T } from "./texts.js";
 import { noticeCritical } from "./desktop.js";
+import { LIVE_MAX } from "./state.js";
 
 const NETWORK = "/api/network";
 const RECOUNT_MS = 5000;
+const LATEST = 20; // so many of the live list are enough while another view is open: the first load stays small
 const NOTICE_MS = 8000;
 const OWN_MAX = 500;
 const DECIDED_MAX = 5000;
@@ -84,7 +86,7 @@ export function createActions(store, makeLink) {
   function begin(user) {
     dispatch({ type: "session", phase: "in", user });
     link.start();
-    actions.sync();
+    actions.sync(store.get().route.view === "live" ? LIVE_MAX : LATEST);
     clearInterval(refreshTimer);
     let minutes = 0;
     refreshTimer = setInterval(() => {
@@ -217,16 +219,17 @@ export function createActions(store, makeLink) {
     retryNow: () => link.retryNow(),
 
     // --- loading ---
-    sync() {
+    sync(latest = LIVE_MAX) {
       synced = Promise.allSettled([
-        actions.loadLive(), actions.loadStatistics(), actions.loadStatus(), actions.loadSensors(), actions.loadCharts(),
+        actions.loadLive(latest), actions.loadStatistics(), actions.loadStatus(), actions.loadSensors(), actions.loadCharts(),
       ]);
       return synced;
     },
-    async loadLive() {
+    async loadLive(limit = LIVE_MAX) {
       try {
-        const { threats } = await api.get(`${NETWORK}/threats/history?limit=50`);
+        const { threats } = await api.get(`${NETWORK}/threats/history?limit=${limit}`);
         dispatch({ type: "live", threats: threats.map(asDecided) });
+        if (limit < LIVE_MAX && store.get().route.view === "live") await actions.loadLive();
       } catch (error) {
         dispatch({ type: "liveError", error: error.message });
       }

@@ -27,6 +27,11 @@ def test_the_newest_is_on_top_and_at_most_fifty_are_drawn(site, signed_in):
     expect(rows).to_have_count(50)
     expect(rows.first).to_have_attribute("data-id", "threat_000060")
     expect(rows.last).to_have_attribute("data-id", "threat_000011")
+    page.goto("about:blank")
+    page.goto(f"{site.url}/#/settings")
+    expect(page.locator(".connection")).to_have_attribute("data-phase", "live")
+    page.get_by_role("link", name="Live", exact=True).click()
+    expect(rows).to_have_count(50)
 
 
 def test_the_totals_agree_with_the_server_after_a_reload(site, signed_in):

@@ -3,7 +3,7 @@ import { h, put, setAttr, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { simulated } from "../state.js";
+import { LIVE_MAX, simulated } from "../state.js";
 import { button, failure, loading, nothing } from "../parts.js";
 import { threatTable } from "./table.js";
 import { monitorBar } from "./monitor.js";
@@ -44,6 +44,8 @@ export function mount(root, store, actions) {
   put(root, h("div", { class: "view view-live" },
     h("header", { class: "view-head" }, h("h1", {}, T.live.title), h("span", { class: "spacer" }), monitor.node),
     cards, uncounted, wrong, h("div", { class: "split" }, list, charts.node)));
+
+  if (store.get().live.loaded && store.get().live.items.length < LIVE_MAX) actions.loadLive();
 
   let restUntil = 0;
   let resting = 0;

@@ -16,7 +16,7 @@ const lasting = (value) => ["expiresAt", T.suppress.expires, { of: ["1", "7", "3
 export const all = {
   users: {
     roles: ADMIN, path: "/api/users", list: "users", named: (o) => o.username,
-    columns: [[T.login.username, (o) => o.username], [T.settings.email, (o) => o.email || "–", "text"], [T.settings.role, (o, c) => c.session.user.id === o.id ? [T.settings.roles[o.role], " ", h("span", { class: "chip" }, T.settings.you)] : roleOf(o, c)],
+    columns: [[T.login.username, (o) => o.username], [T.settings.email, (o) => o.email || "–"], [T.settings.role, (o, c) => c.session.user.id === o.id ? [T.settings.roles[o.role], " ", h("span", { class: "chip" }, T.settings.you)] : roleOf(o, c)],
       [T.uploads.state, (o) => (o.disabled ? h("span", { class: "chip" }, T.settings.disabled) : T.settings.enabled)]],
     form: [["username", T.login.username], ["email", T.settings.email, { optional: true, type: "email" }], ["role", T.settings.role, { of: Object.entries(T.settings.roles), value: "analyst" }], ["password", T.login.password, { type: "password" }]],
     more: (o, c) => c.session.user.id === o.id ? [] : [button(o.disabled ? T.settings.enable : T.settings.disable, () => c.change(o, { disabled: !o.disabled }), { kind: "small" })],
