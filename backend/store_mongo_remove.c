@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHUNK = 500 };
+enum { CHUNK = 100 }; /* what a slow server removes within the store's patience */
 
 struct chunk {
     const struct store_removal *removal;

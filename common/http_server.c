@@ -465,6 +465,8 @@ static void serve(struct http_request *request)
     } else if (request->info->local_uri_raw == NULL ||
                !http_text_path(request->info->local_uri_raw, request->path, sizeof request->path)) {
         http_fail(request, 400, "bad_request", "malformed path");
+    } else if (request->info->query_string != NULL && strstr(request->info->query_string, "%00") != NULL) {
+        http_fail(request, 400, "bad_request", "query: expected no NUL character");
     } else {
         request->route = find_route(request, request->is_head ? "GET" : request->info->request_method, NULL);
         if (request->route != NULL)

@@ -171,6 +171,9 @@ class Backend(Program):
         for i in range(0, len(threats), piece):
             wait_until(lambda: self.send(threats[i:i + piece]).status_code == 200, 60, 0.5)
 
+    def clear(self):
+        wait_until(lambda: self.post("/api/network/clear-threats").status_code == 200, 60, 0.5)
+
     def history(self, limit=100):
         return self.get(f"/api/network/threats/history?limit={limit}").json()["threats"]
 

@@ -30,7 +30,7 @@ def backend(request):
 
 @pytest.fixture()
 def filled(backend):
-    backend.post("/api/network/clear-threats")
+    backend.clear()
     types = ["port_scan", "web_attack", "brute_force"]
     severities = ["low", "medium", "high", "critical"]
     backend.threats = [threat(threat_type=types[i % 3], severity=severities[i % 4], source_ip=f"10.0.{i % 2}.{i + 1}",
@@ -142,7 +142,7 @@ def test_export_as_ndjson_and_eve(filled):
 
 
 def test_an_export_has_no_size_limit(backend):
-    backend.post("/api/network/clear-threats")
+    backend.clear()
     backend.deliver([threat() for _ in range(3000)])
     answer = backend.get("/api/network/threats/export?format=ndjson")
     assert len({json.loads(line)["threat_id"] for line in answer.text.splitlines()}) == 3000

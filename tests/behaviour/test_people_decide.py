@@ -89,7 +89,7 @@ def test_comments_are_kept(backend):
 
 
 def test_many_are_changed_by_ids_or_by_a_query(backend):
-    backend.post("/api/network/clear-threats")
+    backend.clear()
     ids = [stored(backend, threat_type="port_scan" if i % 2 else "web_attack") for i in range(10)]
     answer = backend.post("/api/network/threats/bulk", json={"ids": ids[:3] + ["gone"], "set": {"status": "acknowledged"}})
     assert answer.json()["changed"] == 3 and answer.json()["missing"] == ["gone"]
@@ -133,7 +133,7 @@ def test_a_suppressed_threat_is_stored_but_not_shown(backend):
 
 
 def test_a_rule_can_be_tried_before_and_warns_when_it_hides_much(backend):
-    backend.post("/api/network/clear-threats")
+    backend.clear()
     for i in range(10):
         stored(backend, source_ip=f"10.5.0.{i + 1}", timestamp=now(), destination_port=443 if i < 2 else 80)
     few = backend.post("/api/suppressions/preview", json={"match": {"port": 443}}).json()

@@ -491,6 +491,7 @@ static void what_smuggling_is_made_of_is_refused(void **state)
         "GET /hello HTTP/1.1\r\nHost: a\r\nX: a\x01\x02\r\n\r\n",
         "GET /hello HTTP/1.1\r\nHost: a\r\nX(: 1\r\n\r\n",
         "GET /a%00b HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /hello?q=a%00b HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /a%2fb HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /%2e%2e/etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n",
         "GET /../etc/passwd HTTP/1.1\r\nHost: a\r\n\r\n",
