@@ -35,7 +35,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def wait_for(what, seconds=10, pause=0.02, why="it did not happen"):
+def wait_for(what, seconds=30, pause=0.02, why="it did not happen"):
     """The first true value of what(); fails with why."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -225,7 +225,7 @@ class Stream:
             pass
         self.events.put((None, None))  # the end
 
-    def next(self, kind, seconds=10):
+    def next(self, kind, seconds=30):
         """The next event of this type: (id, event). Others before it are passed over."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:

@@ -24,7 +24,7 @@ PROGRAM = str(BIN / "threatline-backend")
 _numbers = itertools.count(1)
 
 
-def wait_until(check, seconds=15, pause=0.05):
+def wait_until(check, seconds=30, pause=0.05):
     return wait_for(check, seconds, pause, f"not in time: {check}")
 
 
@@ -80,7 +80,7 @@ class Stream:
             pass
         self.ended.set()
 
-    def next(self, kind=None, seconds=10):
+    def next(self, kind=None, seconds=30):
         end = time.monotonic() + seconds
         while True:
             identity, event = self.events.get(timeout=max(0.01, end - time.monotonic()))

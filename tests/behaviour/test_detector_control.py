@@ -194,8 +194,9 @@ def test_dead_letters_are_listed_and_replayed(start, receiver, tmp_path):
     detector = start()
     receiver.answer = lambda body: (400, {"success": False, "message": "no such thing"})
     analyse(detector, write_pcap(tmp_path / "scan.pcap", list(scan())))
-    wait_for(lambda: metric(detector, "spool_dead_letters") >= 2)
+    wait_for(lambda: "analysis.ended" in detector.log() and metric(detector, "spool_depth") == 0, 30)
     letters = get(detector, "/api/dead-letters").json()["deadLetters"]
+    assert len(letters) >= 2
     assert all(x["status"] == 400 and "no such thing" in x["message"] and x["threat"]["threat_id"] == x["threat_id"] for x in letters)
     assert post(detector, "/api/dead-letters/unknown/replay").status_code == 404
     receiver.answer = lambda body: (200, {"success": True})
@@ -206,7 +207,7 @@ def test_dead_letters_are_listed_and_replayed(start, receiver, tmp_path):
 
 def test_heartbeats_carry_the_figures(start, receiver):
     start("simulator")
-    path, body = wait_for(lambda: receiver.beats, 5)[0]
+    path, body = wait_for(lambda: receiver.beats, 30)[0]
     assert path == "/api/network/sensors/unit/heartbeat"
     assert {"version", "source", "packets", "drops", "flows", "evictions", "spool_depth", "oldest_unsent", "model"} <= set(body)
     assert body["source"] in ("simulator", "none")
