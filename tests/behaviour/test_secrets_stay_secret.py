@@ -119,7 +119,7 @@ def test_a_key_file_that_others_may_read_is_refused(tmp_path):
     b = Backend("--secret-key-file", str(key))
     try:
         b.start(ready=False)
-        assert b.process.wait(30) == 1 and "0600" in b.log()
+        assert b.process.wait(30) == 2 and "0600" in b.log()
         key.chmod(0o600)
         b.start()
         assert not (b.data_dir / "secret.key").exists()
