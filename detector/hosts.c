@@ -478,19 +478,21 @@ static void on_step(struct mark *mark, const struct flow *flow)
     count_rates(mark, flow);
 }
 
-/* Whoever said nothing did not guess: a check whether the port is open. */
+/* Whoever said nothing did not guess: a check whether the port is open. Nor did whoever was sent more by SSH than
+ * keys and refusals: a program that works there. */
 static void forget_login(struct mark *mark, const struct flow *flow)
 {
+    enum { SSH = 22, REFUSED_MAX = 8192 };
     uint64_t item = mark->source_port;
-    enum service service = port_service(mark->target_port);
+    bool let_in = mark->target_port == SSH && flow->payload_bytes[FLOW_BACKWARD] > REFUSED_MAX;
 
     if (flow->protocol != PROTOCOL_TCP || (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) == 0 ||
-        flow->payload_bytes[FLOW_FORWARD] > 0)
+        (flow->payload_bytes[FLOW_FORWARD] > 0 && !let_in) || port_service(mark->target_port) != SERVICE_LOGIN)
         return;
-    if (service == SERVICE_LOGIN) {
-        mark_take(mark, COUNT_LOGINS, mark->target_port, item);
-        mark_take(mark, COUNT_LOGINS_SLOW, mark->target_port, item);
-    }
+    mark_take(mark, COUNT_LOGINS, mark->target_port, item);
+    mark_take(mark, COUNT_LOGINS_SLOW, mark->target_port, item);
+    if (let_in)
+        mark_take(mark, COUNT_BANNERS, mark->target_port, item);
 }
 
 static void on_ended(struct mark *mark, const struct flow *flow)

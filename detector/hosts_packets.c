@@ -30,6 +30,19 @@ static bool ends_with(const char *name, size_t length, const char *tail)
     return length >= n && memcmp(name + length - n, tail, n) == 0;
 }
 
+/* 4.3.2.1.list.example, as mail servers ask (RFC 5782, 2.1): an address turned around, and nothing else. */
+static bool is_address_look_up(const char *name)
+{
+    for (int part = 0; part < 4; part++) {
+        size_t digits = strspn(name, "0123456789");
+
+        if (digits < 1 || digits > 3 || name[digits] != '.')
+            return false;
+        name += digits + 1;
+    }
+    return true;
+}
+
 /* Names that carry data with their owner's will: reputation look-ups of mail filters and virus scanners. */
 static bool is_lookup(const struct dns *dns)
 {
@@ -42,7 +55,7 @@ static bool is_lookup(const struct dns *dns)
         if (strcmp(dns->name + dns->domain, known[i]) == 0)
             return true;
     }
-    return ends_with(dns->name, dns->name_length, ".arpa");
+    return is_address_look_up(dns->name) || ends_with(dns->name, dns->name_length, ".arpa");
 }
 
 /* Names that no server outside answers for: search lists of local nets. */

@@ -41,7 +41,7 @@ def pinged(count):
 
 def logins(count):
     for n in range(count):
-        yield from session(START + n * 0.2, 40000 + n, 22, bytes(k % 251 for k in range(900)), b"y" * 9000)
+        yield from session(START + n * 0.2, 40000 + n, 22, bytes(k % 251 for k in range(900)), b"y" * 3000)
 
 
 def paths(count):
@@ -322,6 +322,18 @@ def pings_seen_one_way(count=60):
         yield START + n, ip4(HERE, THERE, 1, struct.pack("!BBHHHQQ", 0, 0, 0, 7, n, n, n) + b"abcdefgh" * 6)
 
 
-@pytest.mark.parametrize("make", [missing_pictures, idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
+def programs_at_work(count=60):
+    """They log in for each job, and are let in."""
+    for n in range(count):
+        yield from session(START + n * 0.5, 40000 + n, 22, b"SSH-2.0-x" + bytes(k % 251 for k in range(900)), b"y" * (9000 + n * 13))
+
+
+def senders_looked_up(count=600):
+    for n in range(count):
+        yield START + n * 0.05, udp(HERE, THERE, 40000 + n % 5000, 53, dns(f"{n % 250}.{n // 250}.2.10.list.example.com"))
+        yield START + n * 0.05 + 0.001, udp(THERE, HERE, 53, 40000 + n % 5000, dns(f"{n % 250}.{n // 250}.2.10.list.example.com", answer=0x8183))
+
+
+@pytest.mark.parametrize("make", [programs_at_work, senders_looked_up, missing_pictures, idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
 def test_what_only_looks_like_it_is_silent(tmp_path, make):
     assert threats(tmp_path, make()) == []
