@@ -284,7 +284,7 @@ static void arp(struct scene *scene, uint32_t step)
 
 static void login(struct scene *scene, uint32_t step)
 {
-    session(scene, (uint16_t)(40000 + step), VICTIM, 22, 900, 9000);
+    session(scene, (uint16_t)(40000 + step), VICTIM, 22, 900, 3000);
 }
 
 /* One segment that says something. */
