@@ -483,16 +483,15 @@ static void on_step(struct mark *mark, const struct flow *flow)
 static void forget_login(struct mark *mark, const struct flow *flow)
 {
     enum { SSH = 22, REFUSED_MAX = 8192 };
-    uint64_t item = mark->source_port;
     bool let_in = mark->target_port == SSH && flow->payload_bytes[FLOW_BACKWARD] > REFUSED_MAX;
 
     if (flow->protocol != PROTOCOL_TCP || (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) == 0 ||
         (flow->payload_bytes[FLOW_FORWARD] > 0 && !let_in) || port_service(mark->target_port) != SERVICE_LOGIN)
         return;
-    mark_take(mark, COUNT_LOGINS, mark->target_port, item);
-    mark_take(mark, COUNT_LOGINS_SLOW, mark->target_port, item);
+    mark_take(mark, COUNT_LOGINS, mark->target_port, mark->source_port);
+    mark_take(mark, COUNT_LOGINS_SLOW, mark->target_port, mark->source_port);
     if (let_in)
-        mark_take(mark, COUNT_BANNERS, mark->target_port, item);
+        mark_take(mark, COUNT_BANNERS, mark->target_port, mark->source_port);
 }
 
 static void on_ended(struct mark *mark, const struct flow *flow)
