@@ -176,8 +176,9 @@ evaluate: all tools ## judge THREATLINE_CAPTURES by all the card holds; writes m
 	@"$$(scripts/venv.sh models/train/requirements.txt build/train-venv)/bin/python" models/train/assess.py --card models/README.md \
 	  --captures "$${THREATLINE_CAPTURES:?a folder of captures with manifest.csv}" --reader $(B)/tests/tools/verdict_read $(EVALUATE_FLAGS)
 
-.PHONY: bench
-bench: all $(BENCH) ## measure, print ratios against the bare limit and the peers found here
+.PHONY: bench bench-tools
+bench-tools: $(BENCH)
+bench: all bench-tools ## measure, print ratios against the bare limit and the peers found here
 	@scripts/deps.sh live
 	@scripts/bench.sh
 

@@ -25,10 +25,13 @@ VIEWS = {"sign in": None, "live": "live", "inbox": "inbox", "history": "history?
 
 @contextlib.contextmanager
 def nginx(folder, backend):
-    """The project's own nginx.conf, with this machine's ports and folder in place of the container's."""
+    """The project's own nginx.conf and backends.conf, with this machine's ports and folder in place of the container's."""
     port = free_port()
     text = (ROOT / "frontend-static" / "nginx.conf").read_text()
-    for old, new in {"backend:5000": f"127.0.0.1:{backend.port}", "listen 3000": f"listen 127.0.0.1:{port}", "/srv/threatline": str(ROOT / "build" / "www"),
+    backends = (ROOT / "frontend-static" / "backends.conf").read_text()
+    assert "backend:5000" in backends, backends
+    (folder / "backends.conf").write_text(backends.replace("backend:5000", f"127.0.0.1:{backend.port}"))
+    for old, new in {"/etc/nginx/backends.conf": str(folder / "backends.conf"), "listen 3000": f"listen 127.0.0.1:{port}", "/srv/threatline": str(ROOT / "build" / "www"),
                      "/tmp/nginx": str(folder / "nginx"), "/dev/stdout": str(folder / "access.log"), "/dev/stderr": str(folder / "error.log")}.items():
         assert old in text, old
         text = text.replace(old, new)
