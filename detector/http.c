@@ -1,6 +1,7 @@
 /* http.c: see http.h. */
 #include "detector/http.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum { LINE_MAX_BYTES = 2048 };
@@ -139,7 +140,7 @@ static bool has_status(const uint8_t *bytes, size_t length, const char *status)
 {
     enum { STATUS = 9 }; /* behind "HTTP/1.1 " */
 
-    return length >= STATUS + 3 && memcmp(bytes, "HTTP/1.", 7) == 0 && bytes[STATUS - 1] == ' ' &&
+    return length >= STATUS + 3 && bytes[0] == 'H' && memcmp(bytes, "HTTP/1.", 7) == 0 && bytes[STATUS - 1] == ' ' &&
            memcmp(bytes + STATUS, status, 3) == 0;
 }
 
@@ -176,7 +177,7 @@ bool http_is_request(const uint8_t *bytes, size_t length)
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         size_t n = strlen(methods[i]);
 
-        if (length > n && memcmp(bytes, methods[i], n) == 0)
+        if (bytes[0] == (uint8_t)methods[i][0] && length > n && memcmp(bytes, methods[i], n) == 0)
             return true;
     }
     return false;
@@ -215,32 +216,40 @@ static size_t decode(const char *in, size_t length, char *out)
     return used;
 }
 
-enum { PAIRS = 1024 };
+enum { PAIRS = 1024, PATTERNS = sizeof patterns / sizeof patterns[0] };
+_Static_assert(PATTERNS < UINT8_MAX, "a place in the list, from 1, is a byte");
+
+/* By how they begin: the first pattern for two bytes, and behind each the next of them; 0: none. */
+static uint8_t first_with[PAIRS], next_with[PATTERNS + 1], length_of[PATTERNS + 1];
 
 static unsigned pair_of(const char *at)
 {
     return ((unsigned)(uint8_t)at[0] * 37 ^ (uint8_t)at[1]) % PAIRS;
 }
 
+static void order_patterns(void)
+{
+    for (size_t i = PATTERNS; i > 0; i--) {
+        uint8_t *first = &first_with[pair_of(patterns[i - 1].text)];
+
+        length_of[i] = (uint8_t)strlen(patterns[i - 1].text);
+        next_with[i] = *first;
+        *first = (uint8_t)i;
+    }
+}
+
 /* The name of the first pattern of the list that is in the text: one pass, that stops where two bytes begin one. */
 static const char *find(const char *text, size_t length)
 {
-    size_t count = sizeof patterns / sizeof patterns[0], best = count;
-    bool begins[PAIRS] = {false};
+    static pthread_once_t ordered = PTHREAD_ONCE_INIT;
+    size_t best = PATTERNS + 1;
 
-    for (size_t i = 0; i < count; i++)
-        begins[pair_of(patterns[i].text)] = true;
-    for (size_t at = 0; at + 1 < length; at++) {
-        if (!begins[pair_of(text + at)])
-            continue;
-        for (size_t i = 0; i < best; i++) {
-            size_t n = strlen(patterns[i].text);
-
-            if (n <= length - at && memcmp(text + at, patterns[i].text, n) == 0)
+    pthread_once(&ordered, order_patterns);
+    for (size_t at = 0; at + 1 < length; at++)
+        for (size_t i = first_with[pair_of(text + at)]; i != 0 && i < best; i = next_with[i])
+            if (length_of[i] <= length - at && memcmp(text + at, patterns[i - 1].text, length_of[i]) == 0)
                 best = i;
-        }
-    }
-    return best < count ? patterns[best].name : NULL;
+    return best <= PATTERNS ? patterns[best - 1].name : NULL;
 }
 
 /* Headers: orders to a logger or a shell, and a tool's own name. */

@@ -26,7 +26,8 @@ static uint32_t le32(const uint8_t *p)
 
 static bool begins(const struct packet *packet, const char *text, size_t length)
 {
-    return packet->payload_captured >= length && memcmp(packet->payload, text, length) == 0;
+    return packet->payload_captured >= length && packet->payload[0] == (uint8_t)text[0] &&
+           memcmp(packet->payload, text, length) == 0;
 }
 
 static bool begins_with_one_of(const struct packet *packet, const struct words *words, size_t count)
@@ -188,7 +189,7 @@ static size_t period_of(const struct packet *packet)
     if (packet->payload_captured < FILLER_FROM + FILLER_BYTES + PERIOD_MAX)
         return 0;
     for (size_t period = 1; period <= PERIOD_MAX; period++) {
-        if (memcmp(p, p + period, FILLER_BYTES) == 0)
+        if (p[0] == p[period] && memcmp(p, p + period, FILLER_BYTES) == 0)
             return period == 1 && (*p == 0 || *p == ' ' || *p == 0xff) ? 0 : period;
     }
     return 0;
