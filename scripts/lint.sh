@@ -21,6 +21,10 @@ for file in $sources $(find frontend-static models scripts -name '*.js' -o -name
     lines=$(wc -l <"$file")
     [ "$lines" -le 600 ] || head -20 "$file" | grep -q 'Long because' || bad "$file: $lines lines, and no reason told"
 done
+# What names its interpreter is run by its name.
+for file in $(git grep -lE '^#!/' -- '*.py' '*.sh' .ci/run); do
+    [ -x "$file" ] || ! head -c 2 "$file" | grep -q '#!' || bad "$file: not executable"
+done
 # shellcheck disable=SC2086
 unformatted=$(clang-format --dry-run -Werror $sources 2>&1 | grep -E 'error:' | cut -d: -f1 | sort | uniq -c | head -20)
 [ -z "$unformatted" ] || bad "make format:" "$unformatted"
