@@ -12,7 +12,10 @@ import time
 
 
 def sh(*command, check=True, timeout=30, **kwargs):
-    return subprocess.run(command, check=check, timeout=timeout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **kwargs)
+    done = subprocess.run(command, check=False, timeout=timeout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, **kwargs)
+    if check and done.returncode != 0:
+        raise OSError(f"{' '.join(command)}: {done.stderr.strip() or f'exit status {done.returncode}'}")
+    return done
 
 
 class Wire:
