@@ -188,6 +188,18 @@ def test_a_button_stays_legible_under_the_pointer(chromium, site, theme):
     context.close()
 
 
+def test_a_search_from_anywhere_leads_into_what_it_found(filled, tab):
+    page = sign_in(tab, filled)
+    page.keyboard.press("/")
+    page.keyboard.type("type:port_scan")
+    page.keyboard.press("Enter")
+    expect(page.locator(".view-history tbody tr[data-id]").first).to_be_visible()
+    expect(page.get_by_role("main")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("o")
+    expect(page.get_by_role("complementary", name="Threat")).to_contain_text("PORT_SCAN")
+
+
 @pytest.mark.parametrize("width", [320, 390, 480, 719])
 def test_a_phone_shows_every_number_whole_and_a_sensor_that_is_ill(chromium, fake, width):
     fake.test("set", sensors=[{"name": "edge-1", "state": "blind", "lastHeard": "2026-01-01T10:00:00Z", "report": {}}])
