@@ -50,7 +50,7 @@ export function createActions(store, makeLink) {
   function follow(event) {
     if (event.type === "gap") anew();
     else if (event.type === "connection") firstConnection(event);
-    else if (event.type === "monitoring_event") actions.loadStatus();
+    else if (event.type === "monitoring_event" || event.type === "sensor") actions.loadStatus();
     else if (event.type === "threats_removed" && !(event.data?.ids ?? event.ids)) anew();
     else if (event.type === "threat_updated" && event.data?.threat_id === store.get().detail.id && !event.data.triage?.history)
       actions.loadDetail(event.data.threat_id, true);
@@ -103,7 +103,7 @@ export function createActions(store, makeLink) {
   store.subscribe((state) => {
     if (state.session.phase !== "in" || !state.statistics.dirty || recount) return;
     recount = setTimeout(async () => {
-      await actions.loadStatistics();
+      await Promise.all([actions.loadStatistics(), store.get().route.view === "live" ? actions.loadCharts() : null]);
       recount = 0;
       if (store.get().statistics.dirty) dispatch({ type: "statisticsTick" });
     }, document.hidden ? 6 * RECOUNT_MS : RECOUNT_MS);

@@ -250,7 +250,7 @@ const changes = {
 
   listLoading: (state, { name, key, fresh, status, takesNew }) => {
     const old = state.lists[name];
-    const base = fresh ? { ...emptyList, items: old.key === key ? old.items : [], loaded: old.key === key && old.loaded } : old;
+    const base = fresh ? { ...emptyList, ...(old.key === key && { items: old.items, loaded: old.loaded, next: old.next, total: old.total }) } : old;
     return withList(state, name, { ...base, key, status, takesNew, loading: true, error: null, meanwhile: new Map() });
   },
   // What the stream said while the answer was on its way may be the later word.

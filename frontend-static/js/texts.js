@@ -34,6 +34,7 @@ export const T = {
     uncounted: "Simulated threats are not counted since a real source has reported.", empty: "No threats yet",
     emptyMonitoring: "Monitoring is on. Threats appear here the moment they are found.",
     emptyIdle: "Start monitoring, or read a capture file under Uploads.",
+    emptyAway: "The detector does not answer, so nothing can be found. Sensors says why.",
     error: "The latest threats could not be loaded.",
     more: "Older threats in History",
     said: (n, high) => `${n} new ${n === 1 ? "threat" : "threats"}${high ? `, ${high} high or critical` : ""}`,

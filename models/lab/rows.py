@@ -82,6 +82,36 @@ def label_of(about, file):
     return "attack", about["label"], about["name"].split("-")[0] + "-flood" if flood else about["tool"]
 
 
+def files_of(captures, detector):
+    """What write() takes, of each run of the folder."""
+    for note in sorted(captures.glob("*.json")):
+        about = json.loads(note.read_text())
+        files, names = rows_of(about, detector, note.with_suffix(".pcap"))
+        if about["name"] not in files:  # an ARP sweep has none: the windows alone see it
+            print(f"rows.py: {about['name']} holds no flow of its own", file=sys.stderr)
+        for file in sorted(files):
+            yield file, names, thin(file, files[file]), label_of(about, file)
+
+
+def write(rows_path, labels_path, files):
+    """files: (name, names of the columns, rows, (label, type, group)) of each. The same files give the same bytes."""
+    text, labels, count = io.StringIO(), [], 0
+    writer = csv.writer(text, lineterminator="\n")
+    for file, names, rows, label in files:
+        if not labels:
+            writer.writerow(["file", *names])
+        count += len(rows)
+        writer.writerows([file, *row] for row in rows)
+        labels.append((file, *label))
+    with open(rows_path, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as out:
+        out.write(text.getvalue().encode())
+    with open(labels_path, "w", newline="") as out:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("file", "label", "type", "group"))
+        writer.writerows(labels)
+    print(f"{rows_path}: {count} rows of {len(labels)} files, {rows_path.stat().st_size} bytes")
+
+
 def main():
     here = pathlib.Path(__file__).parent
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -90,28 +120,7 @@ def main():
     parser.add_argument("--rows", type=pathlib.Path, default=here / "rows.csv.gz")
     parser.add_argument("--labels", type=pathlib.Path, default=here / "labels.csv")
     arguments = parser.parse_args()
-    text, labels, columns, count = io.StringIO(), [], None, 0
-    writer = csv.writer(text, lineterminator="\n")
-    for note in sorted(arguments.captures.glob("*.json")):
-        about = json.loads(note.read_text())
-        files, names = rows_of(about, arguments.detector, note.with_suffix(".pcap"))
-        if about["name"] not in files:  # an ARP sweep has none: the windows alone see it
-            print(f"rows.py: {about['name']} holds no flow of its own", file=sys.stderr)
-        if columns is None:
-            columns = names
-            writer.writerow(["file", *columns])
-        for file in sorted(files):
-            rows = thin(file, files[file])
-            count += len(rows)
-            writer.writerows([file, *row] for row in rows)
-            labels.append((file, *label_of(about, file)))
-    with open(arguments.rows, "wb") as raw, gzip.GzipFile("", "wb", 9, raw, mtime=0) as out:
-        out.write(text.getvalue().encode())
-    with open(arguments.labels, "w", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(("file", "label", "type", "group"))
-        writer.writerows(labels)
-    print(f"{arguments.rows}: {count} rows of {len(labels)} files, {arguments.rows.stat().st_size} bytes")
+    write(arguments.rows, arguments.labels, files_of(arguments.captures, arguments.detector))
 
 
 if __name__ == "__main__":

@@ -186,3 +186,46 @@ def test_a_button_stays_legible_under_the_pointer(chromium, site, theme):
         page.get_by_role("button", name=name, exact=True).first.hover()
         assert not axe.violations(page, ".add, .shelf"), name
     context.close()
+
+
+def test_a_search_from_anywhere_leads_into_what_it_found(filled, tab):
+    page = sign_in(tab, filled)
+    page.keyboard.press("/")
+    page.keyboard.type("type:port_scan")
+    page.keyboard.press("Enter")
+    expect(page.locator(".view-history tbody tr[data-id]").first).to_be_visible()
+    expect(page.get_by_role("main")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("o")
+    expect(page.get_by_role("complementary", name="Threat")).to_contain_text("PORT_SCAN")
+
+
+@pytest.mark.parametrize("width", [320, 390, 480, 719])
+def test_a_phone_shows_every_number_whole_and_a_sensor_that_is_ill(chromium, fake, width):
+    fake.test("set", sensors=[{"name": "edge-1", "state": "blind", "lastHeard": "2026-01-01T10:00:00Z", "report": {}}])
+    context = chromium.new_context(viewport={"width": width, "height": 640})
+    page = context.new_page()
+
+    def many(route):
+        answer = route.fetch().json()
+        answer["statistics"] |= {name: 123456 for name in ("total", "critical", "high", "medium", "low")} | {"byStatus": {"new": 9876}}
+        route.fulfill(json=answer)
+
+    page.route("**/api/network/statistics", many)
+    sign_in(page, fake)
+    expect(page.locator("[data-stat=low]")).to_have_text("123,456")
+    cut = page.evaluate("""() => [...document.querySelectorAll(".card")].filter((card) => {
+      const all = document.createRange();
+      all.selectNodeContents(card.querySelector("dd"));
+      return all.getBoundingClientRect().right > card.getBoundingClientRect().right;
+    }).length""")
+    assert cut == 0
+    covered = page.evaluate("""() => {
+      const count = document.querySelector(".rail-count:not([hidden])").getBoundingClientRect();
+      return [...document.querySelectorAll(".rail li .icon")].map((o) => o.getBoundingClientRect()).filter((o) => o.width
+        && Math.min(o.right, count.right) - Math.max(o.left, count.left) > 6 && Math.min(o.bottom, count.bottom) > Math.max(o.top, count.top)).length;
+    }""")
+    assert covered == 0
+    expect(page.locator(".top-sensors")).to_be_in_viewport()
+    expect(page.locator(".top-sensors")).to_contain_text("edge-1 blind since")
+    context.close()

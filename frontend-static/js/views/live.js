@@ -46,6 +46,7 @@ export function mount(root, store, actions) {
     cards, uncounted, wrong, h("div", { class: "split" }, list, charts.node)));
 
   if (store.get().live.loaded && store.get().live.items.length < LIVE_MAX) actions.loadLive();
+  if (store.get().charts.value) for (const load of [actions.loadCharts, actions.loadStatus]) load(); // they are of when one was here last
 
   let restUntil = 0;
   let resting = 0;
@@ -72,16 +73,17 @@ export function mount(root, store, actions) {
       if (now.route !== before?.route || !live.shown.length) drawList(now);
       else drawArrivals(now);
       table.node.hidden = live.shown.length === 0;
-      older.hidden = !live.loaded;
+      older.hidden = !live.loaded || !live.shown.length;
       setText(pause, live.paused ? T.live.resume : T.live.pause);
       setAttr(pause, "aria-pressed", String(live.paused));
       setText(held, live.paused && live.held ? T.live.held(f.count(live.held)) : "");
       const shows = live.shown.length ? "" : live.error ? "error" : live.loaded ? "empty" : "loading";
-      const on = now.monitor.value?.monitoring?.active;
-      if (state.dataset.shows !== `${shows}${on}`) {
-        state.dataset.shows = `${shows}${on}`;
+      const { monitoring, detector } = now.monitor.value ?? {};
+      const hint = monitoring?.active ? T.live.emptyMonitoring : detector?.healthy === false ? T.live.emptyAway : T.live.emptyIdle;
+      if (state.dataset.shows !== `${shows}${hint}`) {
+        state.dataset.shows = `${shows}${hint}`;
         if (shows === "error") put(state, failure(T.live.error, live.error, () => actions.loadLive()));
-        else if (shows === "empty") put(state, nothing(T.live.empty, on ? T.live.emptyMonitoring : T.live.emptyIdle));
+        else if (shows === "empty") put(state, nothing(T.live.empty, hint));
         else if (shows === "loading") put(state, loading());
         else put(state);
       }

@@ -15,17 +15,22 @@ export function monitorBar(store, actions) {
   let choice = { interface: "auto", duration: "300" };
   if (isAdmin) actions.loadInterfaces();
 
-  const interfaces = (items) => select([["auto", T.monitor.auto], ...(items ?? []).map((i) => {
-    const name = typeof i === "string" ? i : i.name;
-    const address = i.addresses?.[0]?.address ?? i.addresses?.[0] ?? "";
-    return [name, [name, address, i.up === false ? `(${T.monitor.down})` : ""].filter(Boolean).join(" ")];
-  })], choice.interface, (v) => (choice = { ...choice, interface: v }));
+  const interfaces = (items) => {
+    const all = [["auto", T.monitor.auto], ...(items ?? []).map((i) => {
+      const name = typeof i === "string" ? i : i.name;
+      const address = i.addresses?.[0]?.address ?? i.addresses?.[0] ?? "";
+      return [name, [name, address, i.up === false ? `(${T.monitor.down})` : ""].filter(Boolean).join(" ")];
+    })];
+    if (!all.some(([name]) => name === choice.interface)) choice = { ...choice, interface: "auto" };
+    return select(all, choice.interface, (v) => (choice = { ...choice, interface: v }));
+  };
 
   const draw = (state, before) => {
     if (before && state.monitor === before.monitor && state.interfaces === before.interfaces) return;
     const { value, busy, error } = state.monitor;
     const active = value?.monitoring?.active;
     const healthy = value?.detector?.healthy;
+    if (isAdmin && healthy !== false && before?.monitor.value?.detector?.healthy === false) actions.loadInterfaces();
     node.dataset.state = !value ? "unknown" : active ? "on" : healthy === false ? "away" : "off";
     setText(word, !value ? (error ? T.monitor.unknown : T.state.loading)
       : active ? T.monitor.on(watched(value.monitoring)) : healthy === false ? T.monitor.away : T.monitor.off);

@@ -5,6 +5,8 @@ import * as f from "../format.js";
 import { button, failure, loading, nothing, when } from "../parts.js";
 import { serverNow } from "../api.js";
 
+const REPORT_S = 10; // so often a sensor reports
+
 export function mount(root, store, actions) {
   const cards = h("div", { class: "sensor-list" });
   const state = h("div");
@@ -42,7 +44,12 @@ export function mount(root, store, actions) {
   actions.loadSensors();
   actions.loadStatus();
   draw(store.get());
-  const timer = setInterval(age, 1000);
+  let seconds = 0;
+  const timer = setInterval(() => {
+    seconds += 1;
+    if (seconds % REPORT_S || document.hidden) age();
+    else actions.loadSensors();
+  }, 1000);
   const leave = store.subscribe(draw);
   return () => (clearInterval(timer), leave());
 }

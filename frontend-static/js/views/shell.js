@@ -43,7 +43,9 @@ export function mount(root, store, actions) {
     if (state.route !== before?.route) {
       for (const [view, { link }] of links) setAttr(link, "aria-current", state.route.view === view ? "page" : null);
       if (state.route.view !== "history" || document.activeElement !== query) query.value = state.route.query.q ?? "";
+      const left = state.route.view === "history" && search.contains(document.activeElement);
       search.hidden = state.route.view === "history";
+      if (left) main.focus(); // or the next key would begin at the top of the page
     }
     const fresh = state.statistics.value?.byStatus?.new;
     const { count } = links.get("inbox");
