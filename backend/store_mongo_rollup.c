@@ -52,35 +52,12 @@ static bool read_key(const char *key, char value[ROLLUP_VALUE], struct rollup_ro
     return true;
 }
 
-/* How many keys a bucket's part has, from the document itself: what is full takes no new ones. */
-static bool present_keys(struct mongo_call *call, const bson_t *which, bson_t *present, bool *again, struct err *err)
-{
-    mongoc_collection_t *rollups = mongo_collection(call, "rollups");
-    mongoc_cursor_t *cursor;
-    const bson_t *document, *reply = NULL;
-    bson_error_t error;
-    bson_t options;
-    bool ok = true;
-
-    mongo_options(call, &options);
-    cursor = mongoc_collection_find_with_opts(rollups, which, &options, NULL);
-    bson_init(present);
-    if (mongoc_cursor_next(cursor, &document))
-        bson_concat(present, document);
-    else if (mongoc_cursor_error_document(cursor, &error, &reply))
-        ok = mongo_work_failed(&error, reply, "rollups", again, err);
-    mongoc_cursor_destroy(cursor);
-    bson_destroy(&options);
-    mongoc_collection_destroy(rollups);
-    return ok;
-}
-
 static size_t count_keys(const bson_t *present)
 {
     bson_iter_t at, counts;
     size_t n = 0;
 
-    if (bson_iter_init_find(&at, present, "counts") && bson_iter_recurse(&at, &counts))
+    if (present != NULL && bson_iter_init_find(&at, present, "counts") && bson_iter_recurse(&at, &counts))
         while (bson_iter_next(&counts))
             n++;
     return n;
@@ -90,14 +67,21 @@ static bool has_key(const bson_t *present, const char *key)
 {
     bson_iter_t at, counts;
 
-    return bson_iter_init_find(&at, present, "counts") && bson_iter_recurse(&at, &counts) &&
+    return present != NULL && bson_iter_init_find(&at, present, "counts") && bson_iter_recurse(&at, &counts) &&
            bson_iter_find(&counts, key + strlen("counts."));
 }
 
+/* One document of counts; present: how it was before the change, NULL: not read, or not there. */
 struct bucket {
     enum rollup_span span;
     int64_t bucket;
     int part;
+    bson_t *present;
+};
+
+struct buckets {
+    struct bucket *list;
+    size_t count, room;
 };
 
 static bool is_of(const struct rollup_row *row, const struct bucket *bucket)
@@ -105,10 +89,98 @@ static bool is_of(const struct rollup_row *row, const struct bucket *bucket)
     return row->span == bucket->span && row->bucket == bucket->bucket && part_of(row->dimension) == bucket->part;
 }
 
-/* Sums the changes of one document; addresses that a full one does not know count as "". */
-static bool append_changes(struct mongo_store *store, const struct bucket *bucket, const bson_t *present, bson_t *inc)
+static void free_buckets(struct buckets *buckets)
 {
-    size_t keys = bucket->part == 1 ? count_keys(present) : 0;
+    for (size_t i = 0; i < buckets->count; i++)
+        bson_destroy(buckets->list[i].present);
+    free(buckets->list);
+}
+
+static bool note_bucket(struct buckets *buckets, const struct rollup_row *row)
+{
+    for (size_t i = buckets->count; i-- > 0;) /* the latest are the likeliest */
+        if (is_of(row, &buckets->list[i]))
+            return true;
+    if (buckets->count == buckets->room) {
+        size_t room = 2 * buckets->room + 16;
+        struct bucket *list = realloc(buckets->list, room * sizeof *list);
+
+        if (list == NULL)
+            return false;
+        buckets->list = list;
+        buckets->room = room;
+    }
+    buckets->list[buckets->count++] =
+        (struct bucket){.span = row->span, .bucket = row->bucket, .part = part_of(row->dimension)};
+    return true;
+}
+
+static bool append_which(bson_t *which, const struct bucket *bucket)
+{
+    return BSON_APPEND_INT32(which, "span", (int32_t)bucket->span) && BSON_APPEND_INT32(which, "part", bucket->part) &&
+           BSON_APPEND_INT64(which, "bucket", bucket->bucket);
+}
+
+static void keep_present(struct buckets *buckets, const bson_t *document)
+{
+    bson_iter_t span, part, at;
+
+    if (!bson_iter_init_find(&span, document, "span") || !bson_iter_init_find(&part, document, "part") ||
+        !bson_iter_init_find(&at, document, "bucket"))
+        return;
+    for (size_t i = 0; i < buckets->count; i++) {
+        struct bucket *bucket = &buckets->list[i];
+
+        if ((int64_t)bucket->span == bson_iter_as_int64(&span) && bucket->part == bson_iter_as_int64(&part) &&
+            bucket->bucket == bson_iter_as_int64(&at)) {
+            bson_destroy(bucket->present);
+            bucket->present = bson_copy(document);
+        }
+    }
+}
+
+/* Which addresses the buckets know already, by one question for all: what is full takes no new ones. */
+static bool read_present(struct mongo_call *call, struct buckets *buckets, bool *again, struct err *err)
+{
+    mongoc_collection_t *rollups;
+    bson_t which = BSON_INITIALIZER, options, either, one;
+    mongoc_cursor_t *cursor;
+    const bson_t *document, *reply = NULL;
+    bson_error_t error;
+    char digits[16];
+    const char *key;
+    uint32_t n = 0;
+    bool ok = true;
+
+    BSON_APPEND_ARRAY_BEGIN(&which, "$or", &either);
+    for (size_t i = 0; i < buckets->count; i++)
+        if (buckets->list[i].part == 1) {
+            bson_uint32_to_string(n++, &key, digits, sizeof digits);
+            BSON_APPEND_DOCUMENT_BEGIN(&either, key, &one);
+            append_which(&one, &buckets->list[i]);
+            bson_append_document_end(&either, &one);
+        }
+    bson_append_array_end(&which, &either);
+    if (n > 0) {
+        rollups = mongo_collection(call, "rollups");
+        mongo_options(call, &options);
+        cursor = mongoc_collection_find_with_opts(rollups, &which, &options, NULL);
+        while (mongoc_cursor_next(cursor, &document))
+            keep_present(buckets, document);
+        if (mongoc_cursor_error_document(cursor, &error, &reply))
+            ok = mongo_work_failed(&error, reply, "rollups", again, err);
+        mongoc_cursor_destroy(cursor);
+        bson_destroy(&options);
+        mongoc_collection_destroy(rollups);
+    }
+    bson_destroy(&which);
+    return ok;
+}
+
+/* Sums the changes of one document; addresses that a full one does not know count as "". */
+static bool append_changes(struct mongo_store *store, const struct bucket *bucket, bson_t *inc)
+{
+    size_t keys = bucket->part == 1 ? count_keys(bucket->present) : 0;
     int64_t other[2][ROLLUP_DIMENSIONS] = {{0}};
     char key[KEY];
     bool ok = true;
@@ -119,7 +191,7 @@ static bool append_changes(struct mongo_store *store, const struct bucket *bucke
         if (row.count == 0 || !is_of(&row, bucket))
             continue;
         write_key(key, &row);
-        if (bucket->part == 1 && !has_key(present, key) && (row.count < 0 || keys++ >= 2 * ROLLUP_VALUES_MAX))
+        if (bucket->part == 1 && !has_key(bucket->present, key) && (row.count < 0 || keys++ >= 2 * ROLLUP_VALUES_MAX))
             other[row.simulated][row.dimension] += row.count;
         else
             ok = BSON_APPEND_INT64(inc, key, row.count);
@@ -135,57 +207,36 @@ static bool append_changes(struct mongo_store *store, const struct bucket *bucke
     return ok;
 }
 
-static bool plan_bucket(struct mongo_call *call, const struct bucket *bucket, bson_t *plan, uint32_t n, bool *again,
-                        struct err *err)
+static bool append_step(struct mongo_store *store, const struct bucket *bucket, uint32_t n, bson_t *plan)
 {
-    bson_t *which = BCON_NEW("span", BCON_INT32((int)bucket->span), "part", BCON_INT32(bucket->part), "bucket",
-                             BCON_INT64(bucket->bucket));
-    bson_t inc = BSON_INITIALIZER, present, step;
+    bson_t step, which, inc;
     char digits[16];
     const char *key;
-    bool ok = true;
 
-    if (bucket->part == 1)
-        ok = present_keys(call, which, &present, again, err);
-    else
-        bson_init(&present);
-    if (ok) {
-        bson_uint32_to_string(n, &key, digits, sizeof digits);
-        ok = (append_changes(call->store, bucket, &present, &inc) && BSON_APPEND_DOCUMENT_BEGIN(plan, key, &step) &&
-              BSON_APPEND_DOCUMENT(&step, "which", which) && BSON_APPEND_DOCUMENT(&step, "inc", &inc) &&
-              bson_append_document_end(plan, &step)) ||
-             err_set(err, ERR_MEMORY, "store: out of memory");
-    }
-    bson_destroy(&present);
-    bson_destroy(&inc);
-    bson_destroy(which);
-    return ok;
+    bson_uint32_to_string(n, &key, digits, sizeof digits);
+    return BSON_APPEND_DOCUMENT_BEGIN(plan, key, &step) && BSON_APPEND_DOCUMENT_BEGIN(&step, "which", &which) &&
+           append_which(&which, bucket) && bson_append_document_end(&step, &which) &&
+           BSON_APPEND_DOCUMENT_BEGIN(&step, "inc", &inc) && append_changes(store, bucket, &inc) &&
+           bson_append_document_end(&step, &inc) && bson_append_document_end(plan, &step);
 }
 
 static bool make_plan(struct mongo_call *call, bson_t *plan, bool *again, struct err *err)
 {
     struct rollup *rollup = call->store->rollup;
-    struct bucket done = {.part = -1};
-    uint32_t n = 0;
+    struct buckets buckets = {0};
+    bool ok = true;
 
-    /* Rows of one bucket come one after the other, but for parts; whoever was first does the whole bucket. */
-    for (size_t i = 0; i < rollup_count(rollup); i++) {
+    for (size_t i = 0; ok && i < rollup_count(rollup); i++) {
         struct rollup_row row = rollup_row(rollup, i);
-        struct bucket bucket = {row.span, row.bucket, part_of(row.dimension)};
-        bool first = row.count != 0;
 
-        if (row.count == 0 || is_of(&row, &done))
-            continue;
-        for (size_t k = 0; first && k < i; k++) {
-            struct rollup_row before = rollup_row(rollup, k);
-
-            first = before.count == 0 || !is_of(&before, &bucket);
-        }
-        if (first && !plan_bucket(call, &bucket, plan, n++, again, err))
-            return false;
-        done = bucket;
+        ok = row.count == 0 || note_bucket(&buckets, &row) || err_set(err, ERR_MEMORY, "store: out of memory");
     }
-    return true;
+    ok = ok && read_present(call, &buckets, again, err);
+    for (size_t i = 0; ok && i < buckets.count; i++)
+        ok = append_step(call->store, &buckets.list[i], (uint32_t)i, plan) ||
+             err_set(err, ERR_MEMORY, "store: out of memory");
+    free_buckets(&buckets);
+    return ok;
 }
 
 /* One document of a plan; borrowed from it. */
@@ -204,23 +255,51 @@ static bool read_step(const bson_iter_t *at, bson_t *which, bson_t *inc)
     return bson_init_static(inc, bytes, length);
 }
 
-bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err)
+/* All steps in one command, however many documents they change. */
+static bool take_steps(struct mongo_call *call, const bson_t *plan, bool *again, struct err *err)
 {
-    bson_t plan = BSON_INITIALIZER, which, inc;
-    bool ok = make_plan(call, &plan, again, err) && (call->session != NULL || mongo_intend_counts(call, &plan, err));
+    mongoc_collection_t *rollups = mongo_collection(call, "rollups");
+    bson_t options, upsert = BSON_INITIALIZER, which, inc, reply;
+    mongoc_bulk_operation_t *bulk;
+    bson_error_t error;
     bson_iter_t at;
+    size_t steps = 0;
+    bool ok = true;
 
-    for (bool more = ok && bson_iter_init(&at, &plan); ok && more && bson_iter_next(&at);) {
+    mongo_options(call, &options);
+    BSON_APPEND_BOOL(&upsert, "upsert", true);
+    bulk = mongoc_collection_create_bulk_operation_with_opts(rollups, &options);
+    for (bool more = bson_iter_init(&at, plan); ok && more && bson_iter_next(&at);) {
         bson_t change = BSON_INITIALIZER;
 
         if (read_step(&at, &which, &inc) && !bson_empty(&inc)) {
             BSON_APPEND_DOCUMENT(&change, "$inc", &inc);
             if (call->session == NULL)
                 BCON_APPEND(&change, "$set", "{", "mark", BCON_INT64(call->store->intent_number), "}");
-            ok = mongo_update(call, "rollups", &which, &change, true, again, err);
+            ok = mongoc_bulk_operation_update_one_with_opts(bulk, &which, &change, &upsert, &error) ||
+                 mongo_failed(&error, "rollups", err);
+            steps++;
         }
         bson_destroy(&change);
     }
+    if (ok && steps > 0) {
+        ok = mongoc_bulk_operation_execute(bulk, &reply, &error) != 0 ||
+             mongo_work_failed(&error, &reply, "rollups", again, err);
+        bson_destroy(&reply);
+    }
+    mongoc_bulk_operation_destroy(bulk);
+    bson_destroy(&upsert);
+    bson_destroy(&options);
+    mongoc_collection_destroy(rollups);
+    return ok;
+}
+
+bool mongo_rollup_flush(struct mongo_call *call, bool *again, struct err *err)
+{
+    bson_t plan = BSON_INITIALIZER;
+    bool ok = make_plan(call, &plan, again, err) &&
+              (call->session != NULL || mongo_intend_counts(call, &plan, err)) && take_steps(call, &plan, again, err);
+
     bson_destroy(&plan);
     return ok;
 }
