@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 2 };
+enum { SCHEMA_VERSION = 3 };
 
 /* threat is narrow, so that many rows of it are read quickly; the record itself stands in body. Every index ends in
  * seq (the rowid), so an equal value gives its rows newest first without sorting. Type, severity, protocol and sensor
@@ -66,8 +66,20 @@ static const char schema_2[] =
     "DROP TABLE word;"
     "INSERT INTO meta (key, value) SELECT 'counted_seq', value FROM meta WHERE key = 'last_seq';";
 
+/* Filled by the transactions that follow, so that a large file opens at once. */
+static const char schema_3[] =
+    "CREATE TABLE zone (zone INTEGER NOT NULL, type TEXT NOT NULL, severity INTEGER NOT NULL, status TEXT NOT NULL,"
+    " verdict TEXT NOT NULL, protocol TEXT NOT NULL, suppressed INTEGER NOT NULL, simulated INTEGER NOT NULL,"
+    " commented INTEGER NOT NULL, low_confidence REAL NOT NULL, high_confidence REAL NOT NULL,"
+    " low_source_port INTEGER NOT NULL, high_source_port INTEGER NOT NULL, low_destination_port INTEGER NOT NULL,"
+    " high_destination_port INTEGER NOT NULL, low_source BLOB NOT NULL, high_source BLOB NOT NULL,"
+    " low_destination BLOB NOT NULL, high_destination BLOB NOT NULL, low_timestamp_us INTEGER NOT NULL,"
+    " high_timestamp_us INTEGER NOT NULL,"
+    " PRIMARY KEY (zone, type, severity, status, verdict, protocol, suppressed, simulated, commented)) WITHOUT "
+    "ROWID;";
+
 /* schemas[n] brings version n to n + 1. */
-static const char *const schemas[SCHEMA_VERSION] = {schema_1, schema_2};
+static const char *const schemas[SCHEMA_VERSION] = {schema_1, schema_2, schema_3};
 
 bool sqlite_failed(struct sqlite_connection *connection, const char *what, struct err *err)
 {
@@ -317,6 +329,7 @@ bool sqlite_begin(struct sqlite_store *store, struct err *err)
     begin = sqlite_statement(&store->writer, "BEGIN IMMEDIATE", err);
     store->seq_before = store->last_seq;
     store->counted_before = store->counted_seq;
+    store->zoned_before = store->zoned;
     if (begin != NULL && sqlite_run(&store->writer, begin, err))
         return true;
     pthread_mutex_unlock(&store->write_lock);
@@ -331,6 +344,7 @@ void sqlite_rollback(struct sqlite_store *store)
     words_forget(store->words);
     store->last_seq = store->seq_before;
     store->counted_seq = store->counted_before;
+    store->zoned = store->zoned_before;
     pthread_mutex_unlock(&store->write_lock);
 }
 
@@ -463,6 +477,9 @@ struct store *store_open_sqlite(const char *path, struct err *err)
     store->words = words_create();
     store->known = calloc(SQLITE_KNOWN, sizeof *store->known);
     store->log_pages = SQLITE_LOG_PAGES;
+    store->zone_rows = SQLITE_ZONE_ROWS;
+    store->few_least = SQLITE_FEW_LEAST;
+    store->few_most = SQLITE_FEW_MOST;
     pthread_mutex_init(&store->write_lock, NULL);
     pthread_mutex_init(&store->mover_lock, NULL);
     pthread_cond_init(&store->mover_work, NULL);
@@ -476,7 +493,7 @@ struct store *store_open_sqlite(const char *path, struct err *err)
         ok = sqlite_connect(&store->writer, path, true, err) && sqlite_migrate(store, schemas, SCHEMA_VERSION, err) &&
              read_name(store, err) && sqlite_get_meta(&store->writer, "last_seq", &store->last_seq, err) &&
              sqlite_get_meta(&store->writer, "counted_seq", &store->counted_seq, err) &&
-             sqlite_mover_start(store, err);
+             sqlite_get_meta(&store->writer, "zoned", &store->zoned, err) && sqlite_mover_start(store, err);
     }
     if (ok)
         return &store->base;

@@ -14,9 +14,12 @@
 
 enum {
     SQLITE_READERS = 6,
-    SQLITE_STATEMENTS = 48,
+    SQLITE_STATEMENTS = 64,
     SQLITE_WAIT_MS = 4000,
-    SQLITE_LOG_PAGES = 4000 /* of the log, before they are moved into the file */
+    SQLITE_LOG_PAGES = 4000, /* of the log, before they are moved into the file */
+    SQLITE_ZONE_ROWS = 8192, /* of a file's zones; never another number once it has some */
+    SQLITE_FEW_LEAST = 2000, /* so many hits are always all looked at; */
+    SQLITE_FEW_MOST = 20000  /* so many never are */
 };
 
 struct sqlite_connection {
@@ -42,11 +45,13 @@ struct sqlite_store {
     /* write_lock guards writer and what follows, for one transaction. */
     pthread_mutex_t write_lock;
     struct sqlite_connection writer;
-    int64_t last_seq, seq_before;        /* seq_before: at the start of the transaction */
-    int64_t counted_seq, counted_before; /* threats above it are in no count yet */
-    struct rollup *rollup, *overflow;    /* overflow: what counts as "", summed */
-    struct words *words;                 /* changes of this transaction */
-    struct sqlite_known *known;          /* SQLITE_KNOWN of them */
+    int64_t last_seq, seq_before;           /* seq_before: at the start of the transaction */
+    int64_t counted_seq, counted_before;    /* threats above it are in no count yet */
+    int64_t zoned, zoned_before;            /* zones below it are summed up */
+    int64_t zone_rows, few_least, few_most; /* as above; less in tests */
+    struct rollup *rollup, *overflow;       /* overflow: what counts as "", summed */
+    struct words *words;                    /* changes of this transaction */
+    struct sqlite_known *known;             /* SQLITE_KNOWN of them */
     size_t known_next;
     int64_t pruned_minute;
     int log_pages;
@@ -115,6 +120,14 @@ bool sqlite_counts_open(struct sqlite_counts *counts, struct sqlite_connection *
 void sqlite_counts_close(struct sqlite_counts *counts);
 bool sqlite_counts_read(void *counts, enum rollup_span span, enum rollup_dimension dimension, int64_t from,
                         int64_t to, rollup_visit *visit, void *context, struct err *err);
+
+/* store_sqlite_zone.c
+ *
+ * Within a transaction: sums up zones that are full, before the commit; after a change of a threat; after removals.
+ */
+bool sqlite_zone_close(struct sqlite_store *store, struct err *err);
+bool sqlite_zone_widen(struct sqlite_store *store, int64_t seq, struct err *err);
+bool sqlite_zone_trim(struct sqlite_store *store, struct err *err);
 
 /* store_sqlite_threats.c */
 bool sqlite_insert(struct store *store, struct store_item *items, size_t count, struct err *err);

@@ -3,14 +3,15 @@
  * The search becomes a condition on rows, and one part of it says which rows to look at. That part is chosen by
  * asking each index how many entries it has for it, up to a limit. Few: these are looked up and sorted. Many, in
  * order of arrival: they are walked from the newest. Otherwise the threats themselves are walked from the newest:
- * with that many hits, enough of them are near. */
+ * with that many hits, enough of them are near. Where conditions seldom meet they are not: a walk leaves out the
+ * stretches of which is known that nothing in them fits (store_sqlite_zone.c). */
 #include "backend/store_sqlite_search.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FEW_LEAST = 2000, FEW_MOST = 20000, STEPS = 8, DRIVER_PARTS = 24 };
+enum { STEPS = 8, DRIVER_PARTS = 24 };
 
 /* The part of a search that says which rows to look at: the entries of a few indexes, taken together. */
 struct driver {
@@ -24,6 +25,7 @@ struct driver {
 };
 
 struct finding {
+    struct sqlite_store *store;
     struct sqlite_connection *reader;
     int64_t few; /* so many hits are all looked at */
     const struct store_query *query;
@@ -40,7 +42,8 @@ static bool measure(struct finding *f, struct err *err)
     if (!sqlite_get_meta(f->reader, "last_seq", &rows, err))
         return false;
     f->few = (int64_t)sqrt((double)rows * (double)(f->query->limit + f->query->offset) / STEPS);
-    f->few = f->few < FEW_LEAST ? FEW_LEAST : f->few > FEW_MOST ? FEW_MOST : f->few;
+    f->few = f->few > f->store->few_most ? f->store->few_most : f->few;
+    f->few = f->few < f->store->few_least ? f->store->few_least : f->few;
     f->driver.hits = f->few;
     return true;
 }
@@ -56,7 +59,7 @@ static bool count_hits(const struct finding *f, const struct search *leaf, bool 
         return err_set(err, ERR_MEMORY, "store: out of memory");
     sql->text.max = SQL_TEXT_MAX;
     sql_add(sql, "SELECT count(*) FROM (");
-    sql_from_index(sql, leaf, either, 0, false);
+    sql_from_index(sql, leaf, either, false);
     sql_add(sql, " LIMIT ");
     sql_integer(sql, f->few);
     sql_add(sql, ")");
@@ -140,12 +143,12 @@ static bool choose(const struct finding *f, const struct search *s, struct drive
     return true;
 }
 
-static void add_driver(struct sql *sql, const struct driver *driver, int64_t bound, bool upward)
+static void add_driver(struct sql *sql, const struct driver *driver, bool bounded)
 {
     for (size_t i = 0; i < driver->count; i++) {
         if (i > 0)
             sql_add(sql, " UNION ");
-        sql_from_index(sql, driver->parts[i].leaf, driver->parts[i].either, bound, upward);
+        sql_from_index(sql, driver->parts[i].leaf, driver->parts[i].either, bounded);
     }
 }
 
@@ -160,14 +163,19 @@ static void add_conditions(struct sql *sql, const struct store_query *query)
         sql_add(sql, " AND threat.suppressed_by IS NULL");
 }
 
+static bool is_walked(const struct finding *f)
+{
+    return f->driver.count == 0 || f->driver.hits >= f->few;
+}
+
 static void write_find(struct finding *f)
 {
     const char *order = f->query->oldest_first ? "" : " DESC";
 
     sql_add(&f->sql, "SELECT " STORED_COLUMNS " FROM ");
-    if (f->driver.count > 0 && f->driver.hits >= f->few && f->driver.ordered) {
+    if (is_walked(f) && f->driver.count > 0 && f->driver.ordered) {
         sql_add(&f->sql, "(");
-        add_driver(&f->sql, &f->driver, f->query->before_seq, f->query->oldest_first);
+        add_driver(&f->sql, &f->driver, true);
         sql_add(&f->sql, " ORDER BY 1");
         sql_add(&f->sql, order);
         /* Without a limit SQLite leaves the order of a subquery out. */
@@ -177,45 +185,82 @@ static void write_find(struct finding *f)
     } else {
         sql_add(&f->sql, "threat CROSS JOIN body ON body.seq = threat.seq");
         add_conditions(&f->sql, f->query);
-        if (f->query->before_seq > 0) {
-            sql_add(&f->sql, f->query->oldest_first ? " AND threat.seq > " : " AND threat.seq < ");
-            sql_integer(&f->sql, f->query->before_seq);
-        }
-        if (f->driver.count > 0 && f->driver.hits < f->few) {
+        if (is_walked(f)) {
+            sql_bounds(&f->sql, "threat.seq");
+        } else {
+            if (f->query->before_seq > 0) {
+                sql_add(&f->sql, f->query->oldest_first ? " AND threat.seq > " : " AND threat.seq < ");
+                sql_integer(&f->sql, f->query->before_seq);
+            }
             sql_add(&f->sql, " AND threat.seq IN (");
-            add_driver(&f->sql, &f->driver, 0, false);
+            add_driver(&f->sql, &f->driver, false);
             sql_add(&f->sql, ")");
         }
         sql_add(&f->sql, " ORDER BY threat.seq");
         sql_add(&f->sql, order);
     }
     sql_add(&f->sql, " LIMIT ");
-    sql_integer(&f->sql, (int64_t)f->query->limit);
-    sql_add(&f->sql, " OFFSET ");
-    sql_integer(&f->sql, (int64_t)f->query->offset);
+    sql_integer(&f->sql, (int64_t)(f->query->limit + f->query->offset));
+}
+
+/* What has been given out so far. */
+struct giving {
+    store_each_threat *each;
+    void *context;
+    size_t skip, left;
+    int64_t before;
+};
+
+static bool give_rows(struct finding *f, sqlite3_stmt *rows, struct giving *giving, struct err *err)
+{
+    int step = SQLITE_DONE;
+
+    while (giving->left > 0 && (step = sqlite3_step(rows)) == SQLITE_ROW) {
+        int64_t seq = sqlite3_column_int64(rows, 0);
+        char *json;
+
+        if (giving->before != 0 &&
+            (seq > giving->before) != f->query->oldest_first) /* the order of a join is no promise of SQL's */
+            return err_set(err, ERR_SYSTEM, "store: rows came out of order");
+        giving->before = seq;
+        if (giving->skip > 0) {
+            giving->skip--;
+            continue;
+        }
+        json = sqlite_given(rows, err);
+        if (json == NULL)
+            return false;
+        giving->left = giving->each(giving->context, seq, json) ? giving->left - 1 : 0;
+        free(json);
+    }
+    return giving->left == 0 || step == SQLITE_DONE || sqlite_failed(f->reader, "search", err);
+}
+
+/* Stretch by stretch, until the page is full. */
+static bool give_walked(struct finding *f, sqlite3_stmt *rows, struct giving *giving, struct err *err)
+{
+    struct sqlite_stretches *stretches = calloc(1, sizeof *stretches);
+    int64_t above = 0, below = 0;
+    bool more = true;
+    bool ok = stretches != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
+
+    ok = ok && sqlite_stretches_open(stretches, f->store, f->reader, f->query, err);
+    while (ok && giving->left > 0 && (ok = sqlite_stretches_next(stretches, &above, &below, &more, err)) && more) {
+        sql_bind_bounds(&f->sql, rows, above, below);
+        ok = give_rows(f, rows, giving, err);
+    }
+    if (stretches != NULL)
+        sqlite_stretches_close(stretches);
+    free(stretches);
+    return ok;
 }
 
 static bool give_all(struct finding *f, store_each_threat *each, void *context, struct err *err)
 {
+    struct giving giving = {.each = each, .context = context, .skip = f->query->offset, .left = f->query->limit};
     sqlite3_stmt *rows = sql_prepare(&f->sql, f->reader, err);
-    bool more = true, ok = rows != NULL;
-    int64_t before = 0;
-    int step = SQLITE_DONE;
+    bool ok = rows != NULL && (is_walked(f) ? give_walked(f, rows, &giving, err) : give_rows(f, rows, &giving, err));
 
-    while (ok && more && (step = sqlite3_step(rows)) == SQLITE_ROW) {
-        int64_t seq = sqlite3_column_int64(rows, 0);
-        char *json = sqlite_given(rows, err);
-
-        ok = json != NULL;
-        if (ok && before != 0 &&
-            (seq > before) != f->query->oldest_first) /* the order of a join is no promise of SQL's */
-            ok = err_set(err, ERR_SYSTEM, "store: rows came out of order");
-        before = seq;
-        more = ok && each(context, seq, json);
-        free(json);
-    }
-    if (ok && more && step != SQLITE_DONE)
-        ok = sqlite_failed(f->reader, "search", err);
     sqlite3_finalize(rows);
     return ok;
 }
@@ -259,14 +304,14 @@ static bool count_all(struct finding *f, int64_t *total, struct err *err)
     if (f->driver.count == 0 && (f->query->search == NULL || f->query->search->kind == SEARCH_ALL))
         return count_without_search(f, total, err);
     *total = -1;
-    if (f->driver.count == 0 || f->driver.hits >= f->few)
+    if (is_walked(f))
         return true;
     sql_clear(&f->sql);
     f->sql.text.max = SQL_TEXT_MAX;
     sql_add(&f->sql, "SELECT count(*) FROM threat");
     add_conditions(&f->sql, f->query);
     sql_add(&f->sql, " AND threat.seq IN (");
-    add_driver(&f->sql, &f->driver, 0, false);
+    add_driver(&f->sql, &f->driver, false);
     sql_add(&f->sql, ")");
     count = sql_prepare(&f->sql, f->reader, err);
     ok = count != NULL && (sqlite3_step(count) == SQLITE_ROW || sqlite_failed(f->reader, "search", err));
@@ -284,7 +329,8 @@ bool sqlite_find(struct store *store, const struct store_query *query, store_eac
 
     if (f == NULL)
         return err_set(err, ERR_MEMORY, "store: out of memory");
-    f->reader = sqlite_lend(SQLITE_STORE(store), err);
+    f->store = SQLITE_STORE(store);
+    f->reader = sqlite_lend(f->store, err);
     if (f->reader == NULL) {
         free(f);
         return false;
@@ -305,27 +351,38 @@ bool sqlite_find(struct store *store, const struct store_query *query, store_eac
     return ok;
 }
 
+/* Takes what sql says; it begins with EXPLAIN QUERY PLAN. */
+static void add_plan(struct finding *f, struct text *plan, struct err *err)
+{
+    sqlite3_stmt *rows = sql_prepare(&f->sql, f->reader, err);
+
+    while (rows != NULL && sqlite3_step(rows) == SQLITE_ROW)
+        text_addf(plan, "%s\n", (const char *)sqlite3_column_text(rows, 3));
+    sqlite3_finalize(rows);
+    sql_clear(&f->sql);
+}
+
 char *sqlite_find_plan(struct store *store, const struct store_query *query, struct err *err)
 {
     struct finding *f = calloc(1, sizeof *f);
     struct text plan = {.max = SQL_TEXT_MAX};
-    sqlite3_stmt *rows = NULL;
 
     if (f == NULL || (f->reader = sqlite_lend(SQLITE_STORE(store), err)) == NULL) {
         free(f);
         return NULL;
     }
+    f->store = SQLITE_STORE(store);
     f->query = query;
     f->sql.text.max = SQL_TEXT_MAX;
     if (measure(f, err) && (query->search == NULL || choose(f, query->search, &f->driver, err))) {
         sql_add(&f->sql, "EXPLAIN QUERY PLAN ");
         write_find(f);
-        rows = sql_prepare(&f->sql, f->reader, err);
+        add_plan(f, &plan, err);
+        if (is_walked(f)) {
+            sqlite_stretches_explain(&f->sql, query);
+            add_plan(f, &plan, err);
+        }
     }
-    while (rows != NULL && sqlite3_step(rows) == SQLITE_ROW)
-        text_addf(&plan, "%s\n", (const char *)sqlite3_column_text(rows, 3));
-    sqlite3_finalize(rows);
-    sql_clear(&f->sql);
     sqlite_return(SQLITE_STORE(store), f->reader);
     free(f);
     return plan.bytes;

@@ -22,6 +22,7 @@ struct hits {
 struct hits_cursor {
     sqlite3_vtab_cursor base;
     sqlite3_stmt *rows;
+    const char *sql; /* its text */
     bool upward, ended;
     int64_t above, below; /* exclusive */
     int64_t seqs[LIST_SEQS];
@@ -173,11 +174,15 @@ static int hits_filter(sqlite3_vtab_cursor *base, int plan, const char *text, in
     cursor->above = (plan & HITS_ABOVE) ? sqlite3_value_int64(argv[at]) : INT64_MIN;
     cursor->upward = (plan & HITS_UPWARD) != 0;
     cursor->ended = false;
-    sqlite3_finalize(cursor->rows);
-    cursor->rows = NULL;
-    code = sqlite3_prepare_v2(((struct hits *)(void *)base->pVtab)->db, sql, -1, &cursor->rows, NULL);
-    if (code != SQLITE_OK)
-        return code;
+    if (cursor->sql != sql) {
+        sqlite3_finalize(cursor->rows);
+        cursor->rows = NULL;
+        code = sqlite3_prepare_v2(((struct hits *)(void *)base->pVtab)->db, sql, -1, &cursor->rows, NULL);
+        if (code != SQLITE_OK)
+            return code;
+        cursor->sql = sql;
+    }
+    sqlite3_reset(cursor->rows);
     sqlite3_bind_value(cursor->rows, 1, argv[0]);
     sqlite3_bind_int64(cursor->rows, 2, cursor->below);
     sqlite3_bind_int64(cursor->rows, 3, cursor->above);

@@ -162,7 +162,7 @@ static bool delete_all(struct sqlite_store *store, const struct removed *picked,
              delete_by(store, "DELETE FROM body WHERE seq = ?1 AND ?2 IS NOT NULL", &picked[i], err) &&
              delete_by(store, "DELETE FROM evidence WHERE threat_id = ?2 AND ?1 IS NOT NULL", &picked[i], err);
     }
-    return ok && sqlite_set_meta(&store->writer, "removed_seq", floor, err);
+    return ok && sqlite_set_meta(&store->writer, "removed_seq", floor, err) && sqlite_zone_trim(store, err);
 }
 
 /* Finds up to limit, counts them out and forgets their words, all within the transaction. */
@@ -237,7 +237,8 @@ static bool tell_all(struct sqlite_store *store, store_each_id *each, void *cont
 static bool clear(struct sqlite_store *store, store_each_id *each, void *context, int64_t *count, struct err *err)
 {
     static const char sql[] =
-        "DELETE FROM threat; DELETE FROM body; DELETE FROM posting; DELETE FROM evidence; DELETE FROM rollup";
+        "DELETE FROM threat; DELETE FROM body; DELETE FROM posting; DELETE FROM evidence; DELETE FROM rollup; "
+        "DELETE FROM zone";
 
     if (!sqlite_begin(store, err))
         return false;

@@ -89,6 +89,30 @@ static void sql_text(struct sql *sql, char *text)
     *v = (struct sql_value){.kind = SQL_TEXT, .text = text};
 }
 
+void sql_bounds(struct sql *sql, const char *name)
+{
+    static const int kinds[] = {SQL_ABOVE, SQL_BELOW};
+
+    for (size_t i = 0; i < 2; i++) {
+        struct sql_value *v;
+
+        sql_add(sql, " AND ");
+        sql_add(sql, name);
+        sql_add(sql, i == 0 ? " > " : " < ");
+        v = add_value(sql);
+        if (!sql->failed)
+            *v = (struct sql_value){.kind = kinds[i]};
+    }
+}
+
+void sql_bind_bounds(const struct sql *sql, sqlite3_stmt *statement, int64_t above, int64_t below)
+{
+    sqlite3_reset(statement);
+    for (size_t i = 0; i < sql->count; i++)
+        if (sql->values[i].kind == SQL_ABOVE || sql->values[i].kind == SQL_BELOW)
+            sqlite3_bind_int64(statement, (int)i + 1, sql->values[i].kind == SQL_ABOVE ? above : below);
+}
+
 void sql_clear(struct sql *sql)
 {
     for (size_t i = 0; i < sql->count; i++)
@@ -125,6 +149,9 @@ sqlite3_stmt *sql_prepare(struct sql *sql, struct sqlite_connection *connection,
             break;
         case SQL_BLOB16:
             sqlite3_bind_blob(statement, (int)i + 1, v->blob, 16, SQLITE_STATIC);
+            break;
+        case SQL_ABOVE:
+        case SQL_BELOW:
             break;
         }
     }
@@ -317,6 +344,119 @@ void sql_condition(struct sql *sql, const struct search *s)
     }
 }
 
+/* --- zones: a row of zone stands for threats; may one of them fit (or, negated, fail to)? --- */
+
+static void ends_test(struct sql *sql, const char *name, const struct search *s, bool negated)
+{
+    const bool number = s->kind == SEARCH_NUMBER;
+
+    sql_add(sql, negated ? "low_" : "high_");
+    sql_add(sql, name);
+    sql_add(sql, negated ? (s->low_open ? " <= " : " < ") : s->low_open ? " > " : " >= ");
+    if (number)
+        sql_real(sql, isinf(s->low) ? -1e300 : s->low);
+    else
+        sql_blob(sql, s->net_low);
+    sql_add(sql, negated ? " OR high_" : " AND low_");
+    sql_add(sql, name);
+    sql_add(sql, negated ? (s->high_open ? " >= " : " > ") : s->high_open ? " < " : " <= ");
+    if (number)
+        sql_real(sql, isinf(s->high) ? 1e300 : s->high);
+    else
+        sql_blob(sql, s->net_high);
+    if (negated && number) { /* a port that is missing is -1 there, and in no range */
+        sql_add(sql, " OR low_");
+        sql_add(sql, name);
+        sql_add(sql, " < 0");
+    }
+}
+
+static void zone_ends(struct sql *sql, const struct column *c, const struct search *s, bool negated)
+{
+    sql_add(sql, "((");
+    ends_test(sql, c->name, s, negated);
+    if (c->either != NULL) {
+        sql_add(sql, negated ? ") AND (" : ") OR (");
+        ends_test(sql, c->either, s, negated);
+    }
+    sql_add(sql, "))");
+}
+
+static void zone_value(struct sql *sql, const struct search *s, bool negated)
+{
+    const char *name = columns[s->field].name;
+
+    sql_add(sql, negated ? "(NOT (" : "((");
+    if (s->field == FIELD_SUPPRESSED)
+        sql_add(sql, "suppressed = 1");
+    else
+        column_test(sql, "", name, s);
+    sql_add(sql, ")");
+    if (s->field == FIELD_TYPE || s->field == FIELD_PROTOCOL) { /* '': any */
+        sql_add(sql, " OR ");
+        sql_add(sql, name);
+        sql_add(sql, " = ''");
+    }
+    sql_add(sql, ")");
+}
+
+static void zone_leaf(struct sql *sql, const struct search *s, bool negated)
+{
+    switch (s->field) {
+    case FIELD_TYPE:
+    case FIELD_SEVERITY:
+    case FIELD_STATUS:
+    case FIELD_VERDICT:
+    case FIELD_PROTOCOL:
+    case FIELD_SUPPRESSED:
+    case FIELD_SIMULATED:
+    case FIELD_COMMENTED:
+        zone_value(sql, s, negated);
+        break;
+    case FIELD_SOURCE:
+    case FIELD_DESTINATION:
+    case FIELD_ADDRESS:
+    case FIELD_PORT:
+    case FIELD_SOURCE_PORT:
+    case FIELD_DESTINATION_PORT:
+    case FIELD_CONFIDENCE:
+    case FIELD_TIME:
+        zone_ends(sql, &columns[s->field], s, negated);
+        break;
+    default: /* words, sensors, people: a zone does not know */
+        sql_add(sql, "1");
+    }
+}
+
+static void zone_tree(struct sql *sql, const struct search *s, bool negated)
+{
+    switch (s->kind) {
+    case SEARCH_ALL:
+        sql_add(sql, negated ? "0" : "1");
+        break;
+    case SEARCH_AND:
+    case SEARCH_OR:
+        sql_add(sql, "(");
+        for (size_t i = 0; i < s->count; i++) {
+            if (i > 0)
+                sql_add(sql, (s->kind == SEARCH_AND) != negated ? " AND " : " OR ");
+            zone_tree(sql, s->children[i], negated);
+        }
+        sql_add(sql, ")");
+        break;
+    case SEARCH_NOT:
+        zone_tree(sql, s->children[0], !negated);
+        break;
+    default:
+        zone_leaf(sql, s, negated);
+    }
+}
+
+void sql_zone_condition(struct sql *sql, const struct search *search)
+{
+    zone_tree(sql, search, false);
+}
+
 static void take_first(void *context, const char *word)
 {
     char *first = context;
@@ -382,7 +522,7 @@ static void from_words(struct sql *sql, const struct search *s)
     word_test(sql, &by_word);
 }
 
-void sql_from_index(struct sql *sql, const struct search *s, bool either, int64_t bound, bool upward)
+void sql_from_index(struct sql *sql, const struct search *s, bool either, bool bounded)
 {
     const struct column *c = &columns[s->field];
 
@@ -395,8 +535,6 @@ void sql_from_index(struct sql *sql, const struct search *s, bool either, int64_
         column_test(sql, "", either ? c->either : c->name, s);
         sql_add(sql, c->partial);
     }
-    if (bound > 0) {
-        sql_add(sql, upward ? " AND seq > " : " AND seq < ");
-        sql_integer(sql, bound);
-    }
+    if (bounded)
+        sql_bounds(sql, "seq");
 }

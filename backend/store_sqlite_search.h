@@ -10,7 +10,14 @@
 enum { SQL_VALUES = 512, SQL_TEXT_MAX = 256 * 1024 };
 
 struct sql_value {
-    enum { SQL_INTEGER, SQL_REAL, SQL_TEXT, SQL_BLOB16 } kind;
+    enum {
+        SQL_INTEGER,
+        SQL_REAL,
+        SQL_TEXT,
+        SQL_BLOB16,
+        SQL_ABOVE,
+        SQL_BELOW
+    } kind; /* the last two: sql_bind_bounds */
     int64_t integer;
     double real;
     char *text;          /* owned */
@@ -27,18 +34,45 @@ struct sql {
 void sql_add(struct sql *sql, const char *text);
 void sql_integer(struct sql *sql, int64_t value); /* writes "?" */
 void sql_clear(struct sql *sql);
+/* Writes " AND NAME > ? AND NAME < ?", whose values come later. */
+void sql_bounds(struct sql *sql, const char *name);
 /* NULL: err is filled. Finalised by the caller. */
 sqlite3_stmt *sql_prepare(struct sql *sql, struct sqlite_connection *connection, struct err *err);
+/* Both ends are exclusive; the statement is reset. */
+void sql_bind_bounds(const struct sql *sql, sqlite3_stmt *statement, int64_t above, int64_t below);
 
 /* The whole search as a condition on a row of threat, which no index is used for. */
 void sql_condition(struct sql *sql, const struct search *search);
+/* The search as a condition on a row of zone: true of every row that stands for a threat which fits. */
+void sql_zone_condition(struct sql *sql, const struct search *search);
 
 /* A single condition that an index answers: "SELECT seq FROM threat INDEXED BY ... WHERE ...". */
 bool sql_is_indexed(const struct search *leaf);
 bool sql_is_ordered(const struct search *leaf); /* the index gives seq in order */
 bool sql_has_either(const struct search *leaf); /* "either end": two indexes, to be asked one by one */
-/* bound: 0, or only seq below it (above it when upward). */
-void sql_from_index(struct sql *sql, const struct search *leaf, bool either, int64_t bound, bool upward);
+/* bounded: only within the bounds that are bound later. */
+void sql_from_index(struct sql *sql, const struct search *leaf, bool either, bool bounded);
+
+/* store_sqlite_zone.c: the stretches of seq in which a query may find something, in its order; as of one read
+ * transaction. */
+struct sqlite_stretches {
+    struct sqlite_connection *reader;
+    struct sql sql;
+    sqlite3_stmt *fits;   /* gives such zones; NULL: everything is one stretch */
+    int64_t zoned;        /* zones below it are summed up, what follows is always looked at */
+    int64_t zone_rows;    /* of a zone */
+    int64_t above, below; /* the query's, exclusive */
+    int64_t most;         /* zones in the next stretch */
+    int64_t waiting;      /* a zone that was no neighbour; -1: none */
+    int64_t last_given;   /* the latest zone + 1 */
+    bool upward, open_given, fits_ended;
+};
+/* Closed by the caller, also after a failure. */
+bool sqlite_stretches_open(struct sqlite_stretches *s, struct sqlite_store *store, struct sqlite_connection *reader,
+                           const struct store_query *query, struct err *err);
+void sqlite_stretches_close(struct sqlite_stretches *s);
+bool sqlite_stretches_next(struct sqlite_stretches *s, int64_t *above, int64_t *below, bool *more, struct err *err);
+void sqlite_stretches_explain(struct sql *sql, const struct store_query *query);
 
 /* What SQLite says of how it would answer the query, a line each, for tests; the caller frees. NULL: err is filled.
  */

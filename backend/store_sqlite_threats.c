@@ -236,7 +236,8 @@ static bool write_revision(struct sqlite_store *store, const struct known_threat
     bind_text(change, 7, known->suppressed_by);
     sqlite3_bind_int64(keep, 1, known->seq);
     bind_text(keep, 2, record->json);
-    return sqlite_run(&store->writer, change, err) && sqlite_run(&store->writer, keep, err);
+    return sqlite_run(&store->writer, change, err) && sqlite_run(&store->writer, keep, err) &&
+           sqlite_zone_widen(store, known->seq, err);
 }
 
 /* A higher revision of a known threat. The digest kept is that of the newer body as sent, so that sending it once
@@ -335,7 +336,7 @@ bool sqlite_insert(struct store *store, struct store_item *items, size_t count, 
     for (size_t i = 0; ok && i < count; i++)
         ok = insert_one(s, &items[i], record, err);
     free(record);
-    ok = ok && sqlite_rollup_flush(s, err) && words_flush(s, err) &&
+    ok = ok && sqlite_rollup_flush(s, err) && words_flush(s, err) && sqlite_zone_close(s, err) &&
          (s->last_seq == s->seq_before || sqlite_set_meta(&s->writer, "last_seq", s->last_seq, err));
     if (!ok)
         sqlite_rollback(s);
@@ -388,7 +389,8 @@ static bool write_triage(struct sqlite_store *store, const struct known_threat *
     sqlite3_bind_int(change, 7, commented);
     sqlite3_bind_int64(body, 1, known->seq);
     bind_text(body, 2, history);
-    return sqlite_run(&store->writer, change, err) && sqlite_run(&store->writer, body, err);
+    return sqlite_run(&store->writer, change, err) && sqlite_run(&store->writer, body, err) &&
+           sqlite_zone_widen(store, known->seq, err);
 }
 
 static bool triage_known(struct sqlite_store *store, struct known_threat *known, const struct store_change *change,
