@@ -117,8 +117,8 @@ static bool note_bucket(struct buckets *buckets, const struct rollup_row *row)
 
 static bool append_which(bson_t *which, const struct bucket *bucket)
 {
-    return BSON_APPEND_INT32(which, "span", (int32_t)bucket->span) && BSON_APPEND_INT32(which, "part", bucket->part) &&
-           BSON_APPEND_INT64(which, "bucket", bucket->bucket);
+    return BSON_APPEND_INT32(which, "span", (int32_t)bucket->span) &&
+           BSON_APPEND_INT32(which, "part", bucket->part) && BSON_APPEND_INT64(which, "bucket", bucket->bucket);
 }
 
 static void keep_present(struct buckets *buckets, const bson_t *document)
