@@ -246,87 +246,6 @@ bool mongo_read_counter(struct mongo_call *call, const char *name, int64_t *valu
 
 /* --- opening --- */
 
-struct index_row {
-    const char *collection, *name;
-    const char *keys[3]; /* "-seq" descends */
-    bool unique;
-    const char *only_with; /* partial: documents that have this field */
-    bool expires, sparse;  /* sparse: a lookup by the field itself may use it on every server */
-};
-
-static const struct index_row indexes[] = {
-    {"securitylogs", "threat_id", {"details.threatId"}, true, NULL, false, true},
-    {"securitylogs", "event", {"index.eventSeq"}, true, NULL, false, true},
-    {"securitylogs", "arrival", {"action", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "type", {"details.threatType", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "severity", {"index.severity", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "status", {"triage.status", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "verdict", {"triage.verdict", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "assignee", {"triage.assignee", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "source", {"index.source", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "destination", {"index.destination", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "source_port", {"index.sourcePort", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "destination_port", {"index.destinationPort", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "protocol", {"index.protocol", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "sensor", {"index.sensor", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "confidence", {"details.confidence", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "time", {"index.timestampUs"}, false, NULL, false, false},
-    {"securitylogs", "received", {"receivedAt"}, false, NULL, false, false},
-    {"securitylogs", "simulated", {"index.simulated", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "commented", {"index.commented", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "job", {"index.job", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "suppressed", {"suppressedBy", "-seq"}, false, NULL, false, false},
-    {"securitylogs", "words", {"index.words", "-seq"}, false, NULL, false, false},
-    {"rollups", "bucket", {"span", "part", "bucket"}, true, NULL, false, false},
-    {"documents", "key", {"kind", "id"}, true, NULL, false, false},
-    {"documents", "name", {"kind", "name"}, true, "name", false, false},
-    {"documents", "expires", {"expiresAt"}, false, NULL, true, false},
-};
-
-static void append_index(bson_t *list, size_t n, const struct index_row *row)
-{
-    bson_t index, keys;
-    char digits[16];
-    const char *at;
-
-    bson_uint32_to_string((uint32_t)n, &at, digits, sizeof digits);
-    BSON_APPEND_DOCUMENT_BEGIN(list, at, &index);
-    BSON_APPEND_DOCUMENT_BEGIN(&index, "key", &keys);
-    for (size_t k = 0; k < 3 && row->keys[k] != NULL; k++)
-        BSON_APPEND_INT32(&keys, row->keys[k] + (row->keys[k][0] == '-'), row->keys[k][0] == '-' ? -1 : 1);
-    bson_append_document_end(&index, &keys);
-    BSON_APPEND_UTF8(&index, "name", row->name);
-    if (row->unique)
-        BSON_APPEND_BOOL(&index, "unique", true);
-    if (row->expires)
-        BSON_APPEND_INT32(&index, "expireAfterSeconds", 0);
-    if (row->sparse)
-        BSON_APPEND_BOOL(&index, "sparse", true);
-    if (row->only_with != NULL)
-        BCON_APPEND(&index, "partialFilterExpression", "{", row->only_with, "{", "$exists", BCON_BOOL(true), "}",
-                    "}");
-    bson_append_document_end(list, &index);
-}
-
-static bool make_indexes(struct mongo_call *call, const char *collection, struct err *err)
-{
-    bson_t command = BSON_INITIALIZER, list;
-    bson_error_t error;
-    size_t n = 0;
-    bool ok;
-
-    BSON_APPEND_UTF8(&command, "createIndexes", collection);
-    BSON_APPEND_ARRAY_BEGIN(&command, "indexes", &list);
-    for (size_t i = 0; i < sizeof indexes / sizeof *indexes; i++)
-        if (strcmp(indexes[i].collection, collection) == 0)
-            append_index(&list, n++, &indexes[i]);
-    bson_append_array_end(&command, &list);
-    ok = mongoc_client_write_command_with_opts(call->client, call->store->database, &command, NULL, NULL, &error) ||
-         mongo_failed(&error, "indexes", err);
-    bson_destroy(&command);
-    return ok;
-}
-
 /* A collection cannot always be made within a transaction, so all are there before the first. */
 static bool make_collection(struct mongo_call *call, const char *name, struct err *err)
 {
@@ -419,8 +338,7 @@ static bool prepare(struct mongo_store *store, struct err *err)
     ok = ask_server(&call, err);
     for (size_t i = 0; ok && i < sizeof collections / sizeof *collections; i++)
         ok = make_collection(&call, collections[i], err);
-    ok = ok && make_indexes(&call, "securitylogs", err) && make_indexes(&call, "rollups", err) &&
-         make_indexes(&call, "documents", err) && read_name(&call, err) &&
+    ok = ok && mongo_make_indexes(&call, err) && read_name(&call, err) &&
          (store->transactions ||
           (mongo_intent_undo(&call, err) && mongo_read_counter(&call, "seq", &store->taken_seq, err)));
     store->committed_seq = store->taken_seq;

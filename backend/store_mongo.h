@@ -73,6 +73,9 @@ bool mongo_read_counter(struct mongo_call *call, const char *name, int64_t *valu
 bool mongo_update(struct mongo_call *call, const char *collection, const bson_t *which, const bson_t *change,
                   bool upsert, bool *again, struct err *err);
 
+/* store_mongo_index.c: those that are missing; drops those of earlier versions that are not used any more. */
+bool mongo_make_indexes(struct mongo_call *call, struct err *err);
+
 /* store_mongo_writer.c, under write_lock: gives the call the client and the session of this backend's transactions.
  */
 bool mongo_writer(struct mongo_call *call, struct err *err);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { PIECE = 200 }; /* documents of one insert command */
+
 struct rollup_fact mongo_fact(const struct securitylog *log)
 {
     return (struct rollup_fact){.timestamp_us = log->timestamp_us,
@@ -209,8 +211,8 @@ static bool describe_new(struct mongo_store *store, struct store_item *item, con
     return count_change(store, &fact, 1, err);
 }
 
-static bool insert_documents(struct mongo_call *call, struct batch *batch, const bson_t **documents, size_t count,
-                             bool *again, struct err *err)
+static bool insert_piece(struct mongo_call *call, struct batch *batch, const bson_t **documents, size_t count,
+                         bool *again, struct err *err)
 {
     mongoc_collection_t *logs = mongo_collection(call, "securitylogs");
     bson_error_t error;
@@ -235,6 +237,17 @@ static bool insert_documents(struct mongo_call *call, struct batch *batch, const
     return ok;
 }
 
+/* In pieces, each of which a slow server takes in well under MONGO_SOCKET_MS. */
+static bool insert_documents(struct mongo_call *call, struct batch *batch, const bson_t **documents, size_t count,
+                             bool *again, struct err *err)
+{
+    bool ok = true;
+
+    for (size_t done = 0; ok && done < count; done += PIECE)
+        ok = insert_piece(call, batch, documents + done, count - done < PIECE ? count - done : PIECE, again, err);
+    return ok;
+}
+
 static bool insert_new(struct mongo_call *call, struct batch *batch, bool *again, struct err *err)
 {
     bson_t *documents = calloc(batch->count, sizeof *documents);
@@ -251,7 +264,7 @@ static bool insert_new(struct mongo_call *call, struct batch *batch, bool *again
              err_set(err, ERR_MEMORY, "store: out of memory");
         ok = ok && describe_new(call->store, &batch->items[i], &batch->records[i], err);
     }
-    ok = ok && (count == 0 || insert_documents(call, batch, pointers, count, again, err));
+    ok = ok && insert_documents(call, batch, pointers, count, again, err);
     for (size_t i = 0; i < count; i++)
         bson_destroy(&documents[i]);
     free(documents);

@@ -5,7 +5,7 @@
  *   store_bench mongodb
  *
  * Prints one "name value unit" a line. STORED threats are there before the figures are taken (0: an empty store).
- * Bodies are about 500 bytes. The second form takes the server of MONGODB_URI, next to a bare insert_many loop on it;
+ * Bodies are about 500 bytes. The second form takes the server of MONGODB_URI, next to bare insert_many loops on it;
  * the database is of its own and dropped at the end. */
 #include "backend/committer.h"
 #include "backend/store.h"
@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 64, ARRAY = 1000, LATENCIES = 1 << 20, READS = 200, MONGO_ITEMS = 1000, MONGO_ARRAY = 50 };
+enum { THREADS = 64, ARRAY = 1000, LATENCIES = 1 << 20, READS = 200 };
 
 static int64_t *latencies;
 static atomic_size_t latency_count;
@@ -132,14 +132,16 @@ static double cpu_seconds(clockid_t whose)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Threats a second; 0: the store does not take arrays of that size in time. */
 static double insert_arrays(struct store *store, const char *name, int64_t count, int array)
 {
+    bool ok = true;
     double cpu = -cpu_seconds(CLOCK_PROCESS_CPUTIME_ID); /* the store has a thread of its own, too */
     struct threat *threats = calloc((size_t)array, sizeof *threats);
     struct store_item *items = calloc((size_t)array, sizeof *items);
     int64_t took = 0;
 
-    for (int64_t done = 0; done < count; done += array) {
+    for (int64_t done = 0; ok && done < count; done += array) {
         struct err err = {0};
         int64_t began;
 
@@ -150,11 +152,9 @@ static double insert_arrays(struct store *store, const char *name, int64_t count
         }
         cpu -= cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
         began = clock_monotonic_ns();
-        for (int tries = 1; !store_insert(store, items, (size_t)array, &err);
-             tries++) { /* a server may take its time */
+        for (int tries = 1; ok && !store_insert(store, items, (size_t)array, &err); tries++) {
             fprintf(stderr, "%s\n", err.text);
-            if (tries == 5)
-                abort();
+            ok = tries < 5; /* a server may take its time */
         }
         took += clock_monotonic_ns() - began;
         for (int i = 0; i < array; i++) {
@@ -165,6 +165,8 @@ static double insert_arrays(struct store *store, const char *name, int64_t count
     cpu += cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
     free(threats);
     free(items);
+    if (!ok)
+        return 0;
     printf("%s_cpu %.1f us/item\n", name, cpu / (double)count * 1e6);
     return (double)count / ((double)took / 1e9);
 }
@@ -350,56 +352,146 @@ static void time_reads(struct store *store)
     time_statistics(store, "day", &(struct store_span){now - 86400000000LL, now, 0});
 }
 
-/* --- MongoDB: the store, and insert_many of the same documents into a collection without indexes --- */
+/* --- MongoDB: the store, and insert_many of the same documents --- */
 
-static void load_documents(mongoc_collection_t *from, bson_t **documents, size_t *count)
+enum bare { BARE, BARE_INDEXED, BARE_TRANSACTION, BARES }; /* each with what the one before it has */
+static const char *const bare_names[BARES] = {"bare", "indexed", "transaction"};
+
+static size_t load_documents(mongoc_collection_t *from, bson_t **documents, size_t most)
 {
     bson_t all = BSON_INITIALIZER;
     mongoc_cursor_t *cursor = mongoc_collection_find_with_opts(from, &all, NULL, NULL);
     const bson_t *document;
+    size_t count = 0;
 
-    for (*count = 0; *count < MONGO_ITEMS && mongoc_cursor_next(cursor, &document); (*count)++) {
-        documents[*count] = bson_new();
-        bson_copy_to_excluding_noinit(document, documents[*count], "_id", NULL);
+    for (; count < most && mongoc_cursor_next(cursor, &document); count++) {
+        documents[count] = bson_new();
+        bson_copy_to_excluding_noinit(document, documents[count], "_id", NULL);
     }
     mongoc_cursor_destroy(cursor);
     bson_destroy(&all);
+    return count;
 }
 
-static double bare_insert_many(mongoc_client_t *client, const char *database)
+static void must(bool ok, const char *what, const bson_error_t *error)
+{
+    if (!ok) {
+        fprintf(stderr, "%s: %s\n", what, error->message);
+        abort();
+    }
+}
+
+static void copy_indexes(mongoc_client_t *client, const char *database, mongoc_collection_t *from, const char *to)
+{
+    mongoc_cursor_t *cursor = mongoc_collection_find_indexes_with_opts(from, NULL);
+    bson_t command = BSON_INITIALIZER, list, index;
+    const bson_t *document;
+    bson_error_t error;
+    bson_iter_t at;
+    char digits[16];
+    const char *key;
+    uint32_t n = 0;
+
+    BSON_APPEND_UTF8(&command, "createIndexes", to);
+    BSON_APPEND_ARRAY_BEGIN(&command, "indexes", &list);
+    while (mongoc_cursor_next(cursor, &document)) {
+        if (bson_iter_init_find(&at, document, "name") && strcmp(bson_iter_utf8(&at, NULL), "_id_") == 0)
+            continue;
+        bson_uint32_to_string(n++, &key, digits, sizeof digits);
+        BSON_APPEND_DOCUMENT_BEGIN(&list, key, &index);
+        bson_copy_to_excluding_noinit(document, &index, "ns", "v", NULL);
+        bson_append_document_end(&list, &index);
+    }
+    bson_append_array_end(&command, &list);
+    must(mongoc_client_write_command_with_opts(client, database, &command, NULL, NULL, &error), "indexes", &error);
+    mongoc_cursor_destroy(cursor);
+    bson_destroy(&command);
+}
+
+static void insert_bare(mongoc_client_session_t *session, mongoc_collection_t *to, bson_t **documents, size_t count,
+                        mongoc_write_concern_t *durable)
+{
+    const bson_t *batch[ARRAY];
+    bson_t options = BSON_INITIALIZER;
+    bson_error_t error;
+
+    memcpy(batch, documents, count * sizeof *batch);
+    if (session != NULL) {
+        must(mongoc_client_session_start_transaction(session, NULL, &error), "transaction", &error);
+        mongoc_client_session_append(session, &options, NULL);
+    } else {
+        mongoc_write_concern_append(durable, &options);
+    }
+    must(mongoc_collection_insert_many(to, batch, count, &options, NULL, &error), "insert_many", &error);
+    must(session == NULL || mongoc_client_session_commit_transaction(session, NULL, &error), "commit", &error);
+    bson_destroy(&options);
+}
+
+static mongoc_client_session_t *durable_session(mongoc_client_t *client, const mongoc_write_concern_t *durable)
+{
+    mongoc_session_opt_t *options = mongoc_session_opts_new();
+    mongoc_transaction_opt_t *transaction = mongoc_transaction_opts_new();
+    mongoc_client_session_t *session;
+    bson_error_t error;
+
+    mongoc_transaction_opts_set_write_concern(transaction, durable);
+    mongoc_session_opts_set_default_transaction_opts(options, transaction);
+    session = mongoc_client_start_session(client, options, &error);
+    must(session != NULL, "session", &error);
+    mongoc_transaction_opts_destroy(transaction);
+    mongoc_session_opts_destroy(options);
+    return session;
+}
+
+static double bare_insert_many(mongoc_client_t *client, const char *database, enum bare kind, size_t count,
+                               size_t array)
 {
     mongoc_collection_t *from = mongoc_client_get_collection(client, database, "securitylogs");
-    mongoc_collection_t *to = mongoc_client_get_collection(client, database, "bare");
-    bson_t **documents = calloc(MONGO_ITEMS, sizeof *documents);
+    mongoc_collection_t *to = mongoc_client_get_collection(client, database, bare_names[kind]);
+    bson_t *create = BCON_NEW("create", BCON_UTF8(bare_names[kind]));
+    bson_t **documents = calloc(count, sizeof *documents);
     mongoc_write_concern_t *durable = mongoc_write_concern_new();
-    bson_t options = BSON_INITIALIZER;
-    size_t count = 0;
+    mongoc_client_session_t *session;
+    bson_error_t error;
     int64_t took;
 
-    load_documents(from, documents, &count);
+    count = load_documents(from, documents, count);
     mongoc_write_concern_set_wmajority(durable, 10000);
     mongoc_write_concern_set_journal(durable, true);
-    mongoc_write_concern_append(durable, &options);
+    session = kind == BARE_TRANSACTION ? durable_session(client, durable) : NULL;
+    mongoc_collection_drop(to, NULL);
+    must(mongoc_client_write_command_with_opts(client, database, create, NULL, NULL, &error), "create", &error);
+    if (kind != BARE)
+        copy_indexes(client, database, from, bare_names[kind]);
     took = -clock_monotonic_ns();
-    for (size_t done = 0; done + MONGO_ARRAY <= count; done += MONGO_ARRAY) {
-        const bson_t *batch[MONGO_ARRAY];
-        bson_error_t error;
-
-        memcpy(batch, documents + done, sizeof batch);
-        if (!mongoc_collection_insert_many(to, batch, MONGO_ARRAY, &options, NULL, &error)) {
-            fprintf(stderr, "insert_many: %s\n", error.message);
-            abort();
-        }
-    }
+    for (size_t done = 0; done + array <= count; done += array)
+        insert_bare(session, to, documents + done, array, durable);
     took += clock_monotonic_ns();
     for (size_t i = 0; i < count; i++)
         bson_destroy(documents[i]);
     free(documents);
-    bson_destroy(&options);
+    if (session != NULL)
+        mongoc_client_session_destroy(session);
+    bson_destroy(create);
     mongoc_write_concern_destroy(durable);
     mongoc_collection_destroy(from);
     mongoc_collection_destroy(to);
     return (double)count / ((double)took / 1e9);
+}
+
+/* Ours and what it is held against, one after the other. */
+static void compare_mongo(struct store *store, mongoc_client_t *client, const char *database, int count, int array)
+{
+    char name[40];
+    double ours;
+
+    snprintf(name, sizeof name, "mongo_%d", array);
+    ours = insert_arrays(store, name, count, array);
+    printf("%s_ours_per_s %.0f 1/s\n", name, ours);
+    for (enum bare kind = BARE; kind < BARES; kind++)
+        if (kind != BARE_TRANSACTION || store_shared(store))
+            printf("%s_%s_per_s %.0f 1/s\n", name, bare_names[kind],
+                   bare_insert_many(client, database, kind, (size_t)count, (size_t)array));
 }
 
 /* The address with another database. */
@@ -422,7 +514,6 @@ static int run_mongo(void)
     struct store *store;
     mongoc_client_t *client;
     char database[40];
-    double ours, bare;
 
     mongoc_init();
     snprintf(database, sizeof database, "bench_%d", (int)getpid());
@@ -437,9 +528,8 @@ static int run_mongo(void)
         return 1;
     }
     client = mongoc_client_new_from_uri(uri);
-    ours = insert_arrays(store, "mongo_array", MONGO_ITEMS, MONGO_ARRAY);
-    bare = bare_insert_many(client, database);
-    printf("mongo_arrays_per_s %.0f 1/s\nmongo_bare_per_s %.0f 1/s\nmongo_to_bare %.2f\n", ours, bare, ours / bare);
+    compare_mongo(store, client, database, 1000, 50);
+    compare_mongo(store, client, database, 2 * ARRAY, ARRAY);
     store_close(store);
     {
         mongoc_database_t *all = mongoc_client_get_database(client, database);
@@ -481,6 +571,8 @@ int main(int argc, char **argv)
     if (stored > 0)
         printf("fill_per_s %.0f 1/s\n", insert_arrays(store, "fill", stored, ARRAY));
     ours = insert_arrays(store, "array", arrays, ARRAY);
+    if (ours <= 0)
+        return 1;
     printf("arrays_per_s %.0f 1/s\n", ours);
     printf("arrays_to_bare_loop %.2f\n", ours / bare_loop(store, bare, arrays));
     unlink(bare);

@@ -381,6 +381,37 @@ static void everything_is_there_after_a_restart(void **state)
     assert_string_equal(find(*state, (struct store_query){0}).ids, "later t00002 t00001 t00000");
 }
 
+/* More than one command of a server may take at once; one of them is known. */
+static void a_large_array_is_one_batch(void **state)
+{
+    enum { MANY = 450 };
+    struct threat *threats = calloc(MANY, sizeof *threats);
+    struct store_item *items = calloc(MANY, sizeof *items);
+    struct err err = {0};
+    int64_t seq = 0;
+
+    put_many(*state, 1);
+    for (size_t i = 0; i < MANY; i++) {
+        char id[32];
+
+        snprintf(id, sizeof id, "t%05zu", MANY - 1 - i);
+        threats[i] = make_threat(id);
+        items[i] = item_of(&threats[i]);
+    }
+    if (!store_insert(*state, items, MANY, &err))
+        fail_msg("%s", err.text);
+    for (size_t i = 0; i < MANY; i++) {
+        assert_int_equal(items[i].result, i + 1 < MANY ? STORE_STORED : STORE_DUPLICATE);
+        assert_int_equal(items[i].seq, i + 1 < MANY ? (int64_t)i + 2 : 0);
+        free(items[i].json);
+        threat_clear(&threats[i]);
+    }
+    assert_true(store_last_seq(*state, &seq, NULL));
+    assert_int_equal(seq, MANY);
+    free(items);
+    free(threats);
+}
+
 /* --- lists and replay --- */
 
 static void history_is_newest_first_by_arrival(void **state)
@@ -1099,7 +1130,7 @@ static void every_call_fits_the_stack_of_a_request(void **state)
         STORE_TEST(a_sender_cannot_set_what_the_store_writes),                                                       \
         STORE_TEST(the_same_threat_twice_is_a_duplicate_and_no_event),                                               \
         STORE_TEST(a_batch_has_a_result_for_each_item),                                                              \
-        STORE_TEST(a_higher_revision_updates_and_never_lowers_the_severity),                                         \
+        STORE_TEST(a_higher_revision_updates_and_never_lowers_the_severity), STORE_TEST(a_large_array_is_one_batch), \
         STORE_TEST(an_unknown_threat_is_not_found), STORE_TEST(everything_is_there_after_a_restart),                 \
         STORE_TEST(history_is_newest_first_by_arrival), STORE_TEST(a_cursor_pages_while_threats_arrive),             \
         STORE_TEST(a_reader_may_stop_early), STORE_TEST(suppressed_threats_are_kept_apart),                          \
