@@ -84,7 +84,7 @@ static void note(struct http_request *request, struct api *api, const char *even
 
 static cJSON *read_start(struct http_request *request, const cJSON *body)
 {
-    char interface[256] = "auto", filter[1024] = "";
+    char interface[65] = "auto", filter[501] = ""; /* as openapi.yaml has it */
     int64_t duration = 300;
     struct err err = {0};
     cJSON *order;

@@ -17,7 +17,6 @@
 #include <time.h>
 
 enum { ROUND_MS = 300, HOLD_MAX_MS = 300000 /* a target that fails is left alone for at most so long */ };
-static const char kind[] = "target";
 
 int64_t notify_pause_ms(int tries)
 {
@@ -91,8 +90,8 @@ static bool reload(void *context, struct err *err)
     if (fresh == NULL)
         return err_set(err, ERR_MEMORY, "notify: out of memory");
     fresh->seal = notify->settings.seal;
-    if (!store_doc_generation(notify->settings.store, kind, &generation, err) ||
-        !store_doc_list(notify->settings.store, kind, NULL, false, NOTIFY_TARGETS, box_row, fresh, err)) {
+    if (!store_doc_generation(notify->settings.store, TARGET_KIND, &generation, err) ||
+        !store_doc_list(notify->settings.store, TARGET_KIND, NULL, false, NOTIFY_TARGETS, box_row, fresh, err)) {
         free(fresh);
         return false;
     }
@@ -531,7 +530,7 @@ struct notify *notify_create(const struct notify_settings *settings, struct watc
     pthread_cond_init(&notify->wake, &attributes);
     pthread_condattr_destroy(&attributes);
     notify->watch = watch;
-    if (!targets_seal(settings->store, settings->seal, err) || !watch_add(watch, kind, reload, notify, err) ||
+    if (!targets_seal(settings->store, settings->seal, err) || !watch_add(watch, TARGET_KIND, reload, notify, err) ||
         !watch_add(watch, "replay", notify_replays, notify, err)) {
         notify_free(notify);
         return NULL;

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char kind[] = "target";
-
 /* --- targets --- */
 
 static cJSON *target_with_state(struct api *api, const struct target *target)
@@ -47,7 +45,7 @@ static cJSON *target_row(void *context, const char *id, int64_t version, const c
 static void targets_get(struct http_request *request, void *context)
 {
     const struct listing all = {
-        .kind = kind, .name = "notifications", .limit = NOTIFY_TARGETS, .row = target_row, .context = context};
+        .kind = TARGET_KIND, .name = "notifications", .limit = NOTIFY_TARGETS, .row = target_row, .context = context};
 
     listing_answer(request, ((struct api *)context)->store, &all);
 }
@@ -58,12 +56,12 @@ static void save(struct http_request *request, struct api *api, struct target *t
     struct err err = {0};
     cJSON *answer;
 
-    if (!doc_put(api->store, kind, target->id, NULL, target_to_doc(target, api->seal), 0, expected, &target->version,
-                 &err)) {
+    if (!doc_put(api->store, TARGET_KIND, target->id, NULL, target_to_doc(target, api->seal), 0, expected,
+                 &target->version, &err)) {
         api_fail(request, &err);
         return;
     }
-    watch_changed(api->watch, kind);
+    watch_changed(api->watch, TARGET_KIND);
     audit_write(api, request, NULL, expected == 0 ? "notification_created" : "notification_changed", "success",
                 target_to_json(target));
     answer = cJSON_CreateObject();
@@ -102,7 +100,7 @@ static void targets_post(struct http_request *request, void *context)
     if (!form_end(&form))
         goto done;
     form_free(&form);
-    if (!store_doc_list(api->store, kind, NULL, false, NOTIFY_TARGETS, count_row, &count, &err)) {
+    if (!store_doc_list(api->store, TARGET_KIND, NULL, false, NOTIFY_TARGETS, count_row, &count, &err)) {
         api_fail(request, &err);
         goto done;
     }
@@ -134,7 +132,7 @@ static struct target *fetch(struct http_request *request, struct api *api)
     struct err err = {0};
     bool ok = target != NULL || err_set(&err, ERR_MEMORY, "out of memory");
 
-    ok = ok && store_doc_get(api->store, kind, id, &json, &version, &err);
+    ok = ok && store_doc_get(api->store, TARGET_KIND, id, &json, &version, &err);
     if (ok && !target_read(target, api->seal, id, version, json, NULL))
         ok = err_set(&err, ERR_NOT_FOUND, "notification %.60s: cannot be read", id);
     free(json);
@@ -164,7 +162,7 @@ static void targets_patch(struct http_request *request, void *context)
 
 static void targets_delete(struct http_request *request, void *context)
 {
-    if (api_remove(request, context, kind, "notification_removed"))
+    if (api_remove(request, context, TARGET_KIND, "notification_removed"))
         http_answer_text(request, 200, "{\"success\":true,\"message\":\"Notification removed\"}");
 }
 

@@ -226,7 +226,7 @@ static bool knows_all(struct notify *notify, bool *all, struct err *err)
 {
     int64_t generation = 0;
 
-    if (!store_doc_generation(notify->settings.store, "target", &generation, err))
+    if (!store_doc_generation(notify->settings.store, TARGET_KIND, &generation, err))
         return false;
     pthread_mutex_lock(&notify->lock);
     *all = generation == notify->generation;

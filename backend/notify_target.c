@@ -146,7 +146,7 @@ static bool open_row(void *context, const char *id, int64_t version, const char 
 bool targets_seal(struct store *store, const struct seal *seal, struct err *err)
 {
     struct open_rows rows = {.seal = seal, .docs = cJSON_CreateObject(), .versions = cJSON_CreateObject()};
-    bool ok = store_doc_list(store, "target", NULL, false, INT_MAX, open_row, &rows, err);
+    bool ok = store_doc_list(store, TARGET_KIND, NULL, false, INT_MAX, open_row, &rows, err);
     cJSON *doc;
 
     while (ok && (doc = cJSON_DetachItemFromArray(rows.docs, 0)) != NULL) {
@@ -156,7 +156,7 @@ bool targets_seal(struct store *store, const struct seal *seal, struct err *err)
 
         ok =
             id != NULL &&
-            (doc_put(store, "target", id, NULL, doc, 0, (int64_t)cJSON_GetNumberValue(version), NULL, &local) ||
+            (doc_put(store, TARGET_KIND, id, NULL, doc, 0, (int64_t)cJSON_GetNumberValue(version), NULL, &local) ||
              local.code == ERR_CONFLICT || local.code == ERR_NOT_FOUND || err_set(err, local.code, "%s", local.text));
         free(id);
     }

@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define TARGET_KIND "target" /* of a target's document in the store */
+
 enum target_type { TARGET_WEBHOOK, TARGET_SYSLOG, TARGET_EMAIL };
 
 struct target {

@@ -1,9 +1,11 @@
-"""What the tests of the detector share: a receiver with a script, and captures of more than one kind."""
+"""What the tests of the detector share: a receiver with a script, a detector that sends to it, and captures of more than one kind."""
 import http.server
 import json
 import threading
 
+import pytest
 from crafted import tcp, udp
+from programs import Detector
 
 
 class Receiver:
@@ -58,6 +60,28 @@ class Receiver:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+@pytest.fixture
+def receiver():
+    one = Receiver()
+    yield one
+    one.close()
+
+
+@pytest.fixture
+def start(tmp_path, receiver):
+    """start(source, arguments): a running detector that sends to the receiver; all are stopped at the end."""
+    running = []
+
+    def go(source="none", arguments=(), **kwargs):
+        program = Detector(tmp_path / f"detector{len(running)}", receiver, source, ["--sensor", "unit", *arguments], **kwargs).start()
+        running.append(program)
+        return program
+
+    yield go
+    for program in running:
+        program.stop()
 
 
 def quiet(start=1_700_000_000.0, count=20):

@@ -9,29 +9,8 @@ import time
 import pytest
 import requests
 from crafted import scan, write_pcap
-from detector_helpers import Receiver, quiet
+from detector_helpers import Receiver, quiet, receiver, start  # noqa: F401  two are fixtures
 from programs import Detector, free_port, wait_for
-
-
-@pytest.fixture
-def receiver():
-    one = Receiver()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def start(tmp_path, receiver):
-    running = []
-
-    def go(source="none", arguments=(), **kwargs):
-        program = Detector(tmp_path / f"detector{len(running)}", receiver, source, ["--sensor", "unit", *arguments], **kwargs).start()
-        running.append(program)
-        return program
-
-    yield go
-    for program in running:
-        program.stop()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import subprocess
 
 import pytest
 from crafted import scan, udp, write_pcap
-from detector_helpers import Receiver, page, quiet
+from detector_helpers import page, quiet, receiver  # noqa: F401  one is a fixture
 from programs import BIN, Detector, read
 
 
@@ -26,13 +26,6 @@ def last_line(done):
 @pytest.fixture
 def scan_file(tmp_path):
     return write_pcap(tmp_path / "scan.pcap", list(scan()))
-
-
-@pytest.fixture
-def receiver():
-    one = Receiver()
-    yield one
-    one.close()
 
 
 def test_a_scan_is_one_threat_that_grows_and_nothing_else_is_on_stdout(scan_file):

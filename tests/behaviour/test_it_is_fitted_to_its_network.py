@@ -1,13 +1,12 @@
 """--false-alarms, --learn and --shadow: what they change, what they show, and what they never do."""
 import json
-import pathlib
 import struct
 
 import pytest
 import requests
-from crafted import ip4, scan, tcp, udp, write_pcap
-from detector_helpers import Receiver, quiet
-from programs import ROOT, Detector, read, wait_for
+from crafted import ip4, scan, udp, write_pcap
+from detector_helpers import quiet, receiver, start  # noqa: F401  two are fixtures
+from programs import ROOT, read, wait_for
 
 START = 1_700_000_000.0
 MONITOR = "10.1.1.9"
@@ -99,26 +98,6 @@ def test_a_wish_that_makes_no_sense_is_named(option, value, why):
     assert done.returncode == 2 and option[2:] in done.stderr and why in done.stderr
 
 
-@pytest.fixture
-def receiver():
-    one = Receiver()
-    yield one
-    one.close()
-
-
-@pytest.fixture
-def start(tmp_path, receiver):
-    running = []
-
-    def go(*arguments, source="none"):
-        running.append(Detector(tmp_path / f"detector{len(running)}", receiver, source, ["--sensor", "unit", *arguments]).start())
-        return running[-1]
-
-    yield go
-    for program in running:
-        program.stop()
-
-
 def stats(detector):
     return requests.get(f"{detector.url}/api/model-stats", timeout=10).json()
 
@@ -132,7 +111,7 @@ def test_more_false_alarms_a_day_are_looser_thresholds_and_the_price_is_shown(st
     own = start()
     cost = stats(own)["false_alarms"]["expected"]
     few, many = round(cost * 1.01, 2), min(round(cost * 1000), 1000000)  # the most that may be asked for
-    strict, loose = start("--false-alarms", f"{few}/day"), start("--false-alarms", f"{many}/day")
+    strict, loose = (start(arguments=["--false-alarms", f"{wish}/day"]) for wish in (few, many))
     seen = [stats(one) for one in (strict, loose, own)]
     assert [s["false_alarms"]["wanted"] for s in seen] == [few, many, None]
     for s in seen[:2]:
@@ -149,7 +128,7 @@ def test_more_false_alarms_a_day_are_looser_thresholds_and_the_price_is_shown(st
 
 
 def test_a_budget_too_small_for_the_curve_says_so(start):
-    assert stats(start("--false-alarms", "0.001/day"))["false_alarms"]["within"] is False
+    assert stats(start(arguments=["--false-alarms", "0.001/day"]))["false_alarms"]["within"] is False
 
 
 def test_the_budget_changes_what_is_flagged(tmp_path):
@@ -161,7 +140,7 @@ def test_the_budget_changes_what_is_flagged(tmp_path):
 # --- drift
 
 def test_drift_is_unknown_until_flows_are_enough(start):
-    detector = start(source="simulator")
+    detector = start("simulator")
     wait_for(lambda: stats(detector)["drift"]["flows"] > 0, 60)
     told = stats(detector)
     assert set(told["drift"]["index"]) == set(told["models"][0]["features"])
@@ -185,7 +164,7 @@ def other_model(tmp_path):
 
 
 def test_a_shadow_is_silent_and_its_differences_are_counted(start, receiver, other_model):
-    detector = start("--shadow", other_model, "--simulator-seed", "7", source="simulator")
+    detector = start("simulator", ["--shadow", other_model, "--simulator-seed", "7"])
     wait_for(lambda: stats(detector)["shadow"]["only_shadow"] >= 40, 120)
     shadow = stats(detector)["shadow"]
     assert shadow["model"] != stats(detector)["model"]

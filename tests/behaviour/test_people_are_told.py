@@ -1,6 +1,5 @@
 """Notices: signed webhooks, syslog and e-mail, kept until they are delivered."""
 
-import http.server
 import json
 import socket
 import socketserver
@@ -10,33 +9,7 @@ import time
 import pytest
 
 from backend_fixture import Backend, MongoServer, free_port, sign, threat, wait_until
-
-
-class Receiver:
-    """A webhook that keeps what it got and answers what the test wants."""
-
-    def __init__(self, status=200, port=0):
-        outer = self
-        self.status, self.got = status, []
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append((dict(self.headers), body))
-                self.send_response(outer.status)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *arguments):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+from notice_helpers import Receiver, make_target, state_of
 
 
 @pytest.fixture(scope="module")
@@ -68,16 +41,6 @@ def receiver():
     r = Receiver()
     yield r
     r.close()
-
-
-def make_target(backend, **body):
-    answer = backend.post("/api/notifications", json={"name": "here", **body})
-    assert answer.status_code == 201, answer.text
-    return answer.json()
-
-
-def state_of(backend, identity):
-    return next(n for n in backend.get("/api/notifications").json()["notifications"] if n["id"] == identity)["state"]
 
 
 def test_a_webhook_gets_what_fits_its_filter_signed(backend, receiver):

@@ -1,14 +1,13 @@
 """What is secret is in no log, in no answer, and not in the clear in the store."""
 import json
 import sqlite3
-import time
 
 import pymongo
 import pytest
 import requests
 
 from backend_fixture import PASSWORD, Backend, MongoServer, Stream, sign, threat, wait_until
-from test_people_are_told import Receiver, make_target, state_of
+from notice_helpers import Receiver, make_target, state_of
 
 MAIL = {"name": "mail", "type": "email", "url": "smtp://127.0.0.1:1", "from": "a@example.org", "to": "b@example.org", "username": "somebody"}
 SMTP_PASSWORD = "smtp-pass-in-the-clear"

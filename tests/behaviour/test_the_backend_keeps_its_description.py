@@ -48,6 +48,8 @@ def run(role, folder):
         tested = re.search(r"Tested: (\d+)", done.stdout)
         fine = done.returncode == 0 and tested and int(tested[1]) >= 60
         fine = fine and backend.process.poll() is None and detector.alive() and " 500 " not in done.stdout
+        watched = set(re.findall(r"event=monitor.started .*?source=(\S+)", detector.log()))
+        assert watched == ({"simulator"} if role == "admin" else set()), f"{role} had {watched} watched"
         return "" if fine else f"{role}:\n{done.stdout[-20000:]}{done.stderr[-2000:]}"
     finally:
         detector.stop()

@@ -116,8 +116,8 @@ static void put_target(struct room *room, const char *id, const char *filter)
     snprintf(target.url, sizeof target.url, "http://%s.example/", id);
     snprintf(target.filter, sizeof target.filter, "%s", filter);
     signature_new_secret(target.secret);
-    assert_true(doc_put(room->store, "target", id, NULL, target_to_doc(&target, room->seal), 0, -1, NULL, NULL));
-    watch_changed(room->watch, "target");
+    assert_true(doc_put(room->store, TARGET_KIND, id, NULL, target_to_doc(&target, room->seal), 0, -1, NULL, NULL));
+    watch_changed(room->watch, TARGET_KIND);
 }
 
 #define THREAT(id, more)                                                                                             \
@@ -331,8 +331,8 @@ static void letters_of_a_target_that_is_gone_go_too(void **state)
     plan(room);
     happen(room, THREAT("t1", ""));
     plan(room);
-    assert_true(store_doc_remove(room->store, "target", "one", NULL));
-    watch_changed(room->watch, "target");
+    assert_true(store_doc_remove(room->store, TARGET_KIND, "one", NULL));
+    watch_changed(room->watch, TARGET_KIND);
     assert_true(notify_try_one(room->notify, NULL, clock_now_ms()));
     assert_int_equal(calls, 0);
     assert_int_equal(documents(room, "outbox"), 0);
