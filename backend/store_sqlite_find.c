@@ -8,10 +8,11 @@
 #include "backend/store_sqlite_search.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { STEPS = 8, DRIVER_PARTS = 24 };
+enum { STEPS = 8, DRIVER_PARTS = 24, WORDS_BYTES = 512 };
 
 /* The part of a search that says which rows to look at: the entries of a few indexes, taken together. */
 struct driver {
@@ -22,6 +23,7 @@ struct driver {
     size_t count; /* 0: all rows */
     int64_t hits; /* few of the finding: that many or more */
     bool ordered;
+    bool words; /* all by word: what lacks another word is then left out before its row is read */
 };
 
 struct finding {
@@ -30,6 +32,7 @@ struct finding {
     int64_t few; /* so many hits are all looked at */
     const struct store_query *query;
     struct driver driver;
+    char words[WORDS_BYTES]; /* that all which fit have, a space between; of a walk from word to word */
     struct sql sql;
 };
 
@@ -59,7 +62,7 @@ static bool count_hits(const struct finding *f, const struct search *leaf, bool 
         return err_set(err, ERR_MEMORY, "store: out of memory");
     sql->text.max = SQL_TEXT_MAX;
     sql_add(sql, "SELECT count(*) FROM (");
-    sql_from_index(sql, leaf, either, false);
+    sql_from_index(sql, leaf, either, false, "");
     sql_add(sql, " LIMIT ");
     sql_integer(sql, f->few);
     sql_add(sql, ")");
@@ -79,6 +82,7 @@ static bool choose(const struct finding *f, const struct search *s, struct drive
 static bool choose_leaf(const struct finding *f, const struct search *s, struct driver *driver, struct err *err)
 {
     size_t columns = sql_has_either(s) ? 2 : 1;
+    char word[SEARCH_WORD_MAX];
     int64_t hits = 0;
 
     if (!sql_is_indexed(s))
@@ -93,23 +97,27 @@ static bool choose_leaf(const struct finding *f, const struct search *s, struct 
     }
     driver->hits = driver->hits < f->few ? driver->hits : f->few;
     driver->ordered = sql_is_ordered(s);
+    driver->words = sql_word_of(s, word);
     return true;
 }
 
 /* All of an OR must be known by their index, or none helps. */
 static bool choose_or(const struct finding *f, const struct search *s, struct driver *driver, struct err *err)
 {
-    struct driver child, all = {.ordered = true};
+    struct driver child, all = {.ordered = true, .words = true};
 
     for (size_t i = 0; i < s->count; i++) {
         if (!choose(f, s->children[i], &child, err))
             return false;
+        if (child.count > 0 && child.hits == 0 && s->count > 1 && (all.count > 0 || i + 1 < s->count))
+            continue; /* there are none at all; the last may stay alone */
         if (child.count == 0 || all.count + child.count > DRIVER_PARTS)
             return true;
         memcpy(all.parts + all.count, child.parts, child.count * sizeof child.parts[0]);
         all.count += child.count;
         all.hits += child.hits;
         all.ordered = all.ordered && child.ordered;
+        all.words = all.words && child.words;
     }
     all.hits = all.hits < f->few ? all.hits : f->few;
     *driver = all;
@@ -120,14 +128,16 @@ static bool is_better(const struct driver *a, const struct driver *b)
 {
     if (a->count == 0 || b->count == 0)
         return a->count != 0;
-    return a->hits != b->hits ? a->hits < b->hits : a->ordered && !b->ordered;
+    if (a->hits != b->hits)
+        return a->hits < b->hits;
+    return a->ordered != b->ordered ? a->ordered : a->ordered && a->words && !b->words;
 }
 
 static bool choose(const struct finding *f, const struct search *s, struct driver *driver, struct err *err)
 {
     driver->count = 0;
     driver->hits = f->few;
-    driver->ordered = false;
+    driver->ordered = driver->words = false;
     if (s->kind == SEARCH_OR)
         return choose_or(f, s, driver, err);
     if (s->kind != SEARCH_AND)
@@ -143,12 +153,64 @@ static bool choose(const struct finding *f, const struct search *s, struct drive
     return true;
 }
 
-static void add_driver(struct sql *sql, const struct driver *driver, bool bounded)
+/* Adds the words that every threat which fits has. Of alternatives it is the one word of which there are threats at
+ * all: what a user types may be an id, too. */
+static bool add_words(struct finding *f, const struct search *s, struct err *err)
 {
-    for (size_t i = 0; i < driver->count; i++) {
+    char word[SEARCH_WORD_MAX];
+    const struct search *only = NULL;
+    struct driver child;
+
+    if (s->kind == SEARCH_AND) {
+        for (size_t i = 0; i < s->count; i++)
+            if (!add_words(f, s->children[i], err))
+                return false;
+        return true;
+    }
+    for (size_t i = 0; s->kind == SEARCH_OR && i < s->count; i++) {
+        bool by_word = sql_word_of(s->children[i], word);
+
+        if (!by_word && !choose(f, s->children[i], &child, err))
+            return false;
+        if (!by_word && child.count > 0 && child.hits == 0)
+            continue;
+        if (!by_word || only != NULL)
+            return true;
+        only = s->children[i];
+    }
+    if (sql_word_of(only != NULL ? only : s, word) && strlen(f->words) + strlen(word) + 2 <= sizeof f->words)
+        snprintf(f->words + strlen(f->words), sizeof f->words - strlen(f->words), "%s%s",
+                 f->words[0] != '\0' ? " " : "", word);
+    return true;
+}
+
+static bool is_walked(const struct finding *f)
+{
+    return f->driver.count == 0 || f->driver.hits >= f->few;
+}
+
+static bool decide(struct finding *f, struct err *err)
+{
+    char word[SEARCH_WORD_MAX];
+
+    f->sql.text.max = SQL_TEXT_MAX;
+    if (!measure(f, err) || (f->query->search != NULL && !choose(f, f->query->search, &f->driver, err)))
+        return false;
+    if (!is_walked(f) || !f->driver.words)
+        return true;
+    if (!add_words(f, f->query->search, err))
+        return false;
+    if (f->driver.count == 1 && sql_word_of(f->driver.parts[0].leaf, word) && strcmp(f->words, word) == 0)
+        f->words[0] = '\0'; /* which is asked for anyway */
+    return true;
+}
+
+static void add_driver(struct finding *f)
+{
+    for (size_t i = 0; i < f->driver.count; i++) {
         if (i > 0)
-            sql_add(sql, " UNION ");
-        sql_from_index(sql, driver->parts[i].leaf, driver->parts[i].either, bounded);
+            sql_add(&f->sql, " UNION ");
+        sql_from_index(&f->sql, f->driver.parts[i].leaf, f->driver.parts[i].either, is_walked(f), f->words);
     }
 }
 
@@ -163,11 +225,6 @@ static void add_conditions(struct sql *sql, const struct store_query *query)
         sql_add(sql, " AND threat.suppressed_by IS NULL");
 }
 
-static bool is_walked(const struct finding *f)
-{
-    return f->driver.count == 0 || f->driver.hits >= f->few;
-}
-
 static void write_find(struct finding *f)
 {
     const char *order = f->query->oldest_first ? "" : " DESC";
@@ -175,7 +232,7 @@ static void write_find(struct finding *f)
     sql_add(&f->sql, "SELECT " STORED_COLUMNS " FROM ");
     if (is_walked(f) && f->driver.count > 0 && f->driver.ordered) {
         sql_add(&f->sql, "(");
-        add_driver(&f->sql, &f->driver, true);
+        add_driver(f);
         sql_add(&f->sql, " ORDER BY 1");
         sql_add(&f->sql, order);
         /* Without a limit SQLite leaves the order of a subquery out. */
@@ -193,7 +250,7 @@ static void write_find(struct finding *f)
                 sql_integer(&f->sql, f->query->before_seq);
             }
             sql_add(&f->sql, " AND threat.seq IN (");
-            add_driver(&f->sql, &f->driver, false);
+            add_driver(f);
             sql_add(&f->sql, ")");
         }
         sql_add(&f->sql, " ORDER BY threat.seq");
@@ -311,7 +368,7 @@ static bool count_all(struct finding *f, int64_t *total, struct err *err)
     sql_add(&f->sql, "SELECT count(*) FROM threat");
     add_conditions(&f->sql, f->query);
     sql_add(&f->sql, " AND threat.seq IN (");
-    add_driver(&f->sql, &f->driver, false);
+    add_driver(f);
     sql_add(&f->sql, ")");
     count = sql_prepare(&f->sql, f->reader, err);
     ok = count != NULL && (sqlite3_step(count) == SQLITE_ROW || sqlite_failed(f->reader, "search", err));
@@ -336,9 +393,7 @@ bool sqlite_find(struct store *store, const struct store_query *query, store_eac
         return false;
     }
     f->query = query;
-    f->sql.text.max = SQL_TEXT_MAX;
-    ok = sqlite_text(f->reader, "BEGIN", err) && measure(f, err) &&
-         (query->search == NULL || choose(f, query->search, &f->driver, err));
+    ok = sqlite_text(f->reader, "BEGIN", err) && decide(f, err);
     if (ok) {
         write_find(f);
         ok = give_all(f, each, context, err) && (total == NULL || count_all(f, total, err));
@@ -373,8 +428,7 @@ char *sqlite_find_plan(struct store *store, const struct store_query *query, str
     }
     f->store = SQLITE_STORE(store);
     f->query = query;
-    f->sql.text.max = SQL_TEXT_MAX;
-    if (measure(f, err) && (query->search == NULL || choose(f, query->search, &f->driver, err))) {
+    if (decide(f, err)) {
         sql_add(&f->sql, "EXPLAIN QUERY PLAN ");
         write_find(f);
         add_plan(f, &plan, err);

@@ -1,17 +1,28 @@
 /* store_sqlite_hits.c: what SQL sees of the lists of words: a table that unpacks them, and functions. */
 #include "backend/store_sqlite_list.h"
+#include "backend/store_sqlite_look.h"
 #include "backend/store_sqlite_words.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* How a scan was planned, as its index number. */
 enum {
-    HITS_WORD = 1,   /* word = ? */
-    HITS_RANGE = 2,  /* word >= ? AND word < ? */
-    HITS_BELOW = 4,  /* seq < ? */
-    HITS_ABOVE = 8,  /* seq > ? */
-    HITS_UPWARD = 16 /* by rising seq; else by falling */
+    HITS_WORD = 1,    /* word = ? */
+    HITS_RANGE = 2,   /* word >= ? AND word < ? */
+    HITS_BELOW = 4,   /* seq < ? */
+    HITS_ABOVE = 8,   /* seq > ? */
+    HITS_UPWARD = 16, /* by rising seq; else by falling */
+    HITS_ALSO = 32    /* also = ? */
+};
+enum { ALSO_MOST = 4 };
+
+/* Words that a threat has to have as well: a scan of one word leaves out what lacks the others. */
+struct also {
+    size_t count;
+    char words[ALSO_MOST][SEARCH_WORD_MAX];
+    struct looked looked[ALSO_MOST];
 };
 
 struct hits {
@@ -28,13 +39,14 @@ struct hits_cursor {
     int64_t seqs[LIST_SEQS];
     size_t first, count; /* what is left of the row */
     sqlite3_int64 number;
+    struct also *also; /* NULL: none so far */
 };
 
 static int hits_connect(sqlite3 *db, void *context, int argc, const char *const *argv, sqlite3_vtab **out,
                         char **error)
 {
     struct hits *hits = sqlite3_malloc(sizeof *hits);
-    int code = sqlite3_declare_vtab(db, "CREATE TABLE hits (word TEXT, seq INTEGER)");
+    int code = sqlite3_declare_vtab(db, "CREATE TABLE hits (word TEXT, seq INTEGER, also TEXT HIDDEN)");
 
     (void)context;
     (void)argc;
@@ -78,6 +90,7 @@ static int hits_best(sqlite3_vtab *table, sqlite3_index_info *info)
     int to = constraint_on(info, 0, SQLITE_INDEX_CONSTRAINT_LT);
     int below = constraint_on(info, 1, SQLITE_INDEX_CONSTRAINT_LT);
     int above = constraint_on(info, 1, SQLITE_INDEX_CONSTRAINT_GT);
+    int also = constraint_on(info, 2, SQLITE_INDEX_CONSTRAINT_EQ);
     int argument = 0;
 
     (void)table;
@@ -98,17 +111,79 @@ static int hits_best(sqlite3_vtab *table, sqlite3_index_info *info)
         use(info, above, &argument);
         info->idxNum |= HITS_ABOVE;
     }
+    if (also >= 0) {
+        use(info, also, &argument);
+        info->idxNum |= HITS_ALSO;
+    }
     if (word >= 0 && info->nOrderBy == 1 && info->aOrderBy[0].iColumn == 1) {
         info->orderByConsumed = 1;
         info->idxNum |= info->aOrderBy[0].desc ? 0 : HITS_UPWARD;
     }
     info->idxStr =
-        sqlite3_mprintf("%s%s%s", word >= 0 ? "word=?" : "word>? AND word<?", below >= 0 ? " AND seq<?" : "",
-                        above >= 0 ? " AND seq>?" : ""); /* for EXPLAIN alone */
+        sqlite3_mprintf("%s%s%s%s", word >= 0 ? "word=?" : "word>? AND word<?", below >= 0 ? " AND seq<?" : "",
+                        above >= 0 ? " AND seq>?" : "", also >= 0 ? " AND also=?" : ""); /* for EXPLAIN alone */
     info->needToFreeIdxStr = 1;
     info->estimatedCost = word >= 0 ? 1000 : 10000;
     info->estimatedRows = word >= 0 ? 1000 : 10000;
     return SQLITE_OK;
+}
+
+static void also_free(struct also *also)
+{
+    for (size_t i = 0; also != NULL && i < ALSO_MOST; i++)
+        looked_clear(&also->looked[i]);
+    sqlite3_free(also);
+}
+
+/* Words with a space between; those beyond ALSO_MOST are left to the condition on the row. */
+static int also_set(struct hits_cursor *cursor, const char *own, const char *words)
+{
+    struct also *also = cursor->also;
+    char *word;
+
+    if (also == NULL) {
+        also = cursor->also = sqlite3_malloc(sizeof *also);
+        if (also == NULL)
+            return SQLITE_NOMEM;
+        memset(also, 0, sizeof *also);
+    }
+    for (also->count = 0; also->count < ALSO_MOST && words != NULL && words[0] != '\0';) {
+        size_t length = strcspn(words, " ");
+
+        if (length >= SEARCH_WORD_MAX)
+            return SQLITE_ERROR;
+        word = also->words[also->count];
+        memcpy(word, words, length);
+        word[length] = '\0';
+        words += length + (words[length] == ' ');
+        if (own != NULL && strcmp(word, own) == 0)
+            continue;
+        looked_clear(&also->looked[also->count]);
+        if (!looked_prepare(&also->looked[also->count++], ((struct hits *)(void *)cursor->base.pVtab)->db))
+            return SQLITE_ERROR;
+    }
+    return SQLITE_OK;
+}
+
+/* Leaves those of the row that have the other words too. */
+static bool keep_also(struct hits_cursor *cursor)
+{
+    struct also *also = cursor->also;
+    size_t kept;
+
+    for (size_t w = 0; also != NULL && w < also->count; w++) {
+        kept = cursor->first;
+        for (size_t i = cursor->first; i < cursor->count; i++) {
+            bool has;
+
+            if (!looked_has(&also->looked[w], also->words[w], cursor->seqs[i], &has))
+                return false;
+            if (has)
+                cursor->seqs[kept++] = cursor->seqs[i];
+        }
+        cursor->count = kept;
+    }
+    return true;
 }
 
 static int hits_open(sqlite3_vtab *table, sqlite3_vtab_cursor **out)
@@ -128,6 +203,7 @@ static int hits_close(sqlite3_vtab_cursor *base)
     struct hits_cursor *cursor = (struct hits_cursor *)(void *)base;
 
     sqlite3_finalize(cursor->rows);
+    also_free(cursor->also);
     sqlite3_free(cursor);
     return SQLITE_OK;
 }
@@ -149,6 +225,8 @@ static int next_row(struct hits_cursor *cursor)
             cursor->count--;
         while (cursor->first < cursor->count && cursor->seqs[cursor->first] <= cursor->above)
             cursor->first++;
+        if (!keep_also(cursor))
+            return SQLITE_ERROR;
         if (cursor->first < cursor->count)
             return SQLITE_OK;
     }
@@ -171,7 +249,14 @@ static int hits_filter(sqlite3_vtab_cursor *base, int plan, const char *text, in
     (void)text;
     (void)argc;
     cursor->below = (plan & HITS_BELOW) ? sqlite3_value_int64(argv[at++]) : INT64_MAX;
-    cursor->above = (plan & HITS_ABOVE) ? sqlite3_value_int64(argv[at]) : INT64_MIN;
+    cursor->above = (plan & HITS_ABOVE) ? sqlite3_value_int64(argv[at++]) : INT64_MIN;
+    if (cursor->also != NULL)
+        cursor->also->count = 0;
+    code = (plan & HITS_ALSO) ? also_set(cursor, (const char *)sqlite3_value_text(argv[0]),
+                                         (const char *)sqlite3_value_text(argv[at]))
+                              : SQLITE_OK;
+    if (code != SQLITE_OK)
+        return code;
     cursor->upward = (plan & HITS_UPWARD) != 0;
     cursor->ended = false;
     if (cursor->sql != sql) {
@@ -227,22 +312,10 @@ static int hits_rowid(sqlite3_vtab_cursor *base, sqlite3_int64 *rowid)
 
 /* --- word_has --- */
 
-/* The row last looked at; it holds all threats of the word from low to high. Lives as long as its statement runs, so
- * nothing changes below it. */
-struct looked {
-    sqlite3_stmt *get;
-    bool known;
-    int64_t low, high;
-    int64_t seqs[LIST_SEQS];
-    size_t count;
-};
-
 static void looked_free(void *context)
 {
-    struct looked *looked = context;
-
-    sqlite3_finalize(looked->get);
-    sqlite3_free(looked);
+    looked_clear(context);
+    sqlite3_free(context);
 }
 
 static struct looked *looked_of(sqlite3_context *context)
@@ -254,63 +327,27 @@ static struct looked *looked_of(sqlite3_context *context)
     looked = sqlite3_malloc(sizeof *looked);
     if (looked == NULL)
         return NULL;
-    memset(looked, 0, offsetof(struct looked, seqs));
-    if (sqlite3_prepare_v2(
-            sqlite3_context_db_handle(context),
-            "SELECT first, seqs FROM posting WHERE word = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1", -1,
-            &looked->get, NULL) != SQLITE_OK) {
-        sqlite3_free(looked);
+    if (!looked_prepare(looked, sqlite3_context_db_handle(context))) {
+        looked_free(looked);
         return NULL;
     }
     sqlite3_set_auxdata(context, 0, looked, looked_free);
     return sqlite3_get_auxdata(context, 0); /* NULL when it was not kept, and freed already */
 }
 
-static bool look(struct looked *looked, sqlite3_value *word, int64_t seq)
-{
-    int step;
-
-    sqlite3_bind_value(looked->get, 1, word);
-    sqlite3_bind_int64(looked->get, 2, seq);
-    step = sqlite3_step(looked->get);
-    looked->count = 0;
-    looked->low = INT64_MIN;
-    if (step == SQLITE_ROW) {
-        looked->low = sqlite3_column_int64(looked->get, 0);
-        looked->count = list_read(looked->low, sqlite3_column_blob(looked->get, 1),
-                                  (size_t)sqlite3_column_bytes(looked->get, 1), looked->seqs, LIST_SEQS);
-    }
-    /* A row behind it may begin right above seq; up to its own last one it is alone. */
-    looked->high = looked->count > 0 && looked->seqs[looked->count - 1] > seq ? looked->seqs[looked->count - 1] : seq;
-    looked->known = step == SQLITE_ROW || step == SQLITE_DONE;
-    sqlite3_reset(looked->get);
-    return looked->known;
-}
-
 static void word_has(sqlite3_context *context, int argc, sqlite3_value **argv)
 {
     struct looked *looked = looked_of(context);
-    int64_t seq = sqlite3_value_int64(argv[1]);
-    size_t low = 0, high;
+    const char *word = (const char *)sqlite3_value_text(argv[0]);
+    bool has;
 
     (void)argc;
-    if (looked == NULL) {
+    if (looked == NULL || word == NULL)
         sqlite3_result_error_nomem(context);
-        return;
-    }
-    if ((!looked->known || seq < looked->low || seq > looked->high) && !look(looked, argv[0], seq)) {
+    else if (!looked_has(looked, word, sqlite3_value_int64(argv[1]), &has))
         sqlite3_result_error(context, "words cannot be read", -1);
-        return;
-    }
-    for (high = looked->count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-
-        if (looked->seqs[middle] < seq)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    sqlite3_result_int(context, low < looked->count && looked->seqs[low] == seq);
+    else
+        sqlite3_result_int(context, has);
 }
 
 /* --- word_begins --- */

@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -503,6 +504,20 @@ bool sql_is_ordered(const struct search *s)
     return s->kind == SEARCH_TEXT || (s->kind == SEARCH_WORD && !s->prefix);
 }
 
+bool sql_word_of(const struct search *s, char word[SEARCH_WORD_MAX])
+{
+    word[0] = '\0';
+    if (s->kind == SEARCH_WORD && !s->prefix) {
+        char *lower = lowered(s->text);
+
+        snprintf(word, SEARCH_WORD_MAX, "%s", lower != NULL && strlen(lower) < SEARCH_WORD_MAX ? lower : "");
+        free(lower);
+    } else if (s->kind == SEARCH_TEXT && columns[s->field].index == NULL) {
+        word_of(s, word);
+    }
+    return word[0] != '\0';
+}
+
 bool sql_has_either(const struct search *s)
 {
     return s->kind != SEARCH_WORD && columns[s->field].either != NULL;
@@ -522,12 +537,16 @@ static void from_words(struct sql *sql, const struct search *s)
     word_test(sql, &by_word);
 }
 
-void sql_from_index(struct sql *sql, const struct search *s, bool either, bool bounded)
+void sql_from_index(struct sql *sql, const struct search *s, bool either, bool bounded, const char *also)
 {
     const struct column *c = &columns[s->field];
 
     if (s->kind == SEARCH_WORD || c->index == NULL) {
         from_words(sql, s);
+        if (also[0] != '\0') {
+            sql_add(sql, " AND also = ");
+            sql_text(sql, strdup(also));
+        }
     } else {
         sql_add(sql, "SELECT seq FROM threat INDEXED BY ");
         sql_add(sql, either ? c->either_index : c->index);

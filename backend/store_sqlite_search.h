@@ -50,8 +50,11 @@ void sql_zone_condition(struct sql *sql, const struct search *search);
 bool sql_is_indexed(const struct search *leaf);
 bool sql_is_ordered(const struct search *leaf); /* the index gives seq in order */
 bool sql_has_either(const struct search *leaf); /* "either end": two indexes, to be asked one by one */
-/* bounded: only within the bounds that are bound later. */
-void sql_from_index(struct sql *sql, const struct search *leaf, bool either, bool bounded);
+/* Writes the word that every threat which fits the leaf has; false: there is no such word. */
+bool sql_word_of(const struct search *leaf, char word[SEARCH_WORD_MAX]);
+/* bounded: only within the bounds that are bound later. also: words, a space between, of which a threat must have all
+ * where the index is one of words; "": none. */
+void sql_from_index(struct sql *sql, const struct search *leaf, bool either, bool bounded, const char *also);
 
 /* store_sqlite_zone.c: the stretches of seq in which a query may find something, in its order; as of one read
  * transaction. */

@@ -414,6 +414,38 @@ static void what_seldom_meets_is_found_in_few_steps(void **state)
     assert_int_equal(found, 1);
 }
 
+/* Each of half of all threats; the lists of words are laid side by side, no threat is looked at. */
+static void words_that_never_meet_are_told_from_their_lists(void **state)
+{
+    static const char *const never[] = {"beacon ddos", "type:beacon note_ddos", "(beacon OR nothing) type:ddos"};
+    enum { MANY = 6000 };
+    size_t found;
+
+    random_state = 11;
+    for (int done = 0; done < MANY; done += 100) {
+        struct threat threats[100];
+
+        for (int i = 0; i < 100; i++) {
+            threats[i] = random_threat((uint32_t)(done + i), 1);
+            snprintf(threats[i].type, sizeof threats[i].type, "%s", i % 2 ? "beacon" : "ddos");
+            free(threats[i].details);
+            threats[i].details = strdup(i % 2 ? "{\"note\":\"note_beacon\"}" : "{\"note\":\"note_ddos\"}");
+        }
+        put(*state, threats, 100);
+    }
+    assert_true(sqlite_text(&SQLITE_STORE(*state)->writer,
+                            "DELETE FROM zone; UPDATE meta SET value = 0 WHERE key = "
+                            "'zoned'",
+                            NULL)); /* not by zones */
+    (void)store_find(*state, &(struct store_query){.limit = 0}, add_seq, NULL, NULL, NULL);
+    for (size_t q = 0; q < sizeof never / sizeof *never; q++) {
+        assert_in_range(steps_of(*state, never[q], &found), 1, MANY / 2);
+        assert_int_equal(found, 0);
+    }
+    steps_of(*state, "beacon type:beacon note_beacon", &found);
+    assert_int_equal(found, 50);
+}
+
 /* More kinds than a zone tells apart: it stays small, and nothing is missed. */
 static void a_zone_of_too_many_kinds_forgets_them(void **state)
 {
@@ -467,6 +499,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_search_gives_what_a_full_scan_gives, open_store, drop_store),
         cmocka_unit_test_setup_teardown(what_seldom_meets_is_found_in_few_steps, open_store, drop_store),
+        cmocka_unit_test_setup_teardown(words_that_never_meet_are_told_from_their_lists, open_store, drop_store),
         cmocka_unit_test_setup_teardown(a_zone_of_too_many_kinds_forgets_them, open_store, drop_store),
         cmocka_unit_test_setup_teardown(what_is_removed_leaves_no_zones, open_store, drop_store),
     };
