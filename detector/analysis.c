@@ -82,6 +82,7 @@ static void *analyse(void *argument)
 {
     struct analyses *a = argument;
     const struct reader_settings settings = {.pipeline = a->pipeline,
+                                             .job = a->order.job,
                                              .on_threat = on_threat,
                                              .on_evidence = on_evidence,
                                              .on_progress = on_progress,

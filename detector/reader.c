@@ -159,7 +159,7 @@ enum reader_end reader_file(const char *path, const struct reader_settings *sett
     struct capture_settings capture_settings = {.filter = settings->filter};
     struct capture *capture = NULL;
     struct pipeline *pipeline = NULL;
-    char fingerprint[TOKEN_HASH];
+    char fingerprint[TOKEN_HASH], origin[200];
     enum reader_end end = READER_FAILED;
 
     memset(counters, 0, sizeof *counters);
@@ -167,7 +167,8 @@ enum reader_end reader_file(const char *path, const struct reader_settings *sett
         return READER_FAILED;
     wanted.flow.max_flows = flows_for(path, wanted.flow.max_flows);
     wanted.verdict.source = "pcap";
-    wanted.verdict.origin = fingerprint;
+    snprintf(origin, sizeof origin, "%s%s", fingerprint, settings->job != NULL ? settings->job : "");
+    wanted.verdict.origin = origin;
     wanted.verdict.sink = on_threat;
     wanted.verdict.context = &copy;
     wanted.on_evidence = settings->on_evidence != NULL ? on_evidence : NULL;

@@ -24,7 +24,7 @@ struct verdict_settings {
     const struct model *model; /* NULL: the windows alone judge */
     const char *sensor;        /* name of this sensor */
     const char *source;        /* "live", "pcap" or "simulator": details.source */
-    const char *origin;        /* hashed into the threat_id: sensor name, or the file's SHA-256 */
+    const char *origin;        /* hashed into the threat_id: sensor name, or the file's SHA-256 and job */
     struct tune *tune;    /* of the same model; begun by whoever feeds. NULL: all as the model and limits.c say */
     size_t max_hosts;     /* 0: a default */
     size_t max_incidents; /* 0: a default */

@@ -63,6 +63,16 @@ def test_a_scan_in_a_capture_becomes_threats_in_answer_history_and_stream(pair, 
     stream.close()
 
 
+def test_the_same_capture_again_has_threats_of_its_own(pair, tmp_path):
+    backend, _ = pair
+    content = write_pcap(tmp_path / "again.pcap", scan(source="10.3.3.3")).read_bytes()
+    first, second = (upload(backend, "again.pcap", content).json() for _ in range(2))
+    assert first["threatsFound"] == second["threatsFound"] == 1
+    ids = [[t["threat_id"] for t in answer["threats"]] for answer in (first, second)]
+    assert len(ids[0]) == len(ids[1]) == 1 and ids[0] != ids[1], ids
+    assert backend.get(f"/api/network/threats?q=job:{second['job']}").json()["threats"][0]["threat_id"] == ids[1][0]
+
+
 def test_without_waiting_there_is_a_job_to_ask(pair, capture):
     backend, _ = pair
     answer = upload(backend, "scan.pcap.gz", gzip.compress(capture.read_bytes()), wait=False)

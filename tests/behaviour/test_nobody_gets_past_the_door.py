@@ -7,6 +7,7 @@ import io
 import json
 import socket
 import time
+from types import SimpleNamespace
 
 import pytest
 import requests
@@ -171,31 +172,39 @@ def test_no_path_leads_out_of_the_dashboards_folder(backend, path):
     assert b"root:" not in got and b"#include" not in got
 
 
+@pytest.fixture(scope="module")
+def reading(tmp_path_factory):
+    """A folder, and a backend whose uploads are read."""
+    folder, port = tmp_path_factory.mktemp("reading"), free_port()
+    b = Backend("--detector", f"local=http://127.0.0.1:{port}").start()
+    address = SimpleNamespace(url=f"http://127.0.0.1:{b.port}")
+    detector = Detector(folder / "detector", address, port=port).start(seconds=60)
+    write_pcap(folder / "scan.pcap", scan())
+    yield folder, b
+    detector.stop()
+    b.close()
+
+
 @pytest.mark.parametrize("name", ["../../../../tmp/threatline-out.pcap", "/tmp/threatline-out.pcap", "..\\..\\out.pcap", "a/../../b.pcap",
                                   "x\x07.pcap", "n" * 300 + ".pcap", "..", "",
                                   "\xe4\xff.pcap", "\xc3\xa4" * 200])
-def test_the_name_of_an_upload_leads_nowhere(tmp_path, name):
-    port = free_port()
-    b = Backend("--detector", f"local=http://127.0.0.1:{port}").start()
-    detector = Detector(tmp_path / "detector", port=port).start(seconds=60)
-    try:
-        capture = write_pcap(tmp_path / "scan.pcap", scan())
-        outside = {p for p in tmp_path.rglob("*")} | {p for p in b.data_dir.rglob("*") if "uploads" not in p.parts}
-        boundary = "b" * 20
-        body = (f'--{boundary}\r\nContent-Disposition: form-data; name="pcap"; filename="'.encode() + name.encode("latin-1")
-                + b'"\r\nContent-Type: application/octet-stream\r\n\r\n' + capture.read_bytes() + f"\r\n--{boundary}--\r\n".encode())
-        answer = b.post("/api/network/upload-pcap?wait=1", data=body, headers={"Content-Type": f"multipart/form-data; boundary={boundary}"})
-        assert answer.status_code in (200, 400, 422), answer.text
-        if answer.status_code == 200:
-            shown = answer.json()["fileName"]
-            assert "/" not in shown and "\\" not in shown and "\x07" not in shown and shown not in ("..", "."), shown
-        now = {p for p in tmp_path.rglob("*") if "detector" not in p.parts} | {p for p in b.data_dir.rglob("*") if "uploads" not in p.parts}
-        assert {p.name for p in now - outside} <= {"threatline.db-wal", "threatline.db-shm"}
-        uploads = b.data_dir / "uploads"
-        wait_until(lambda: not any(p.is_file() for p in uploads.rglob("*")), 30)  # else the file stays behind
-    finally:
-        detector.stop()
-        b.close()
+def test_the_name_of_an_upload_leads_nowhere(reading, name):
+    folder, b = reading
+
+    def files():
+        return {p for p in folder.rglob("*") if "detector" not in p.parts} | {p for p in b.data_dir.rglob("*") if "uploads" not in p.parts}
+
+    outside, boundary = files(), "b" * 20
+    body = (f'--{boundary}\r\nContent-Disposition: form-data; name="pcap"; filename="'.encode() + name.encode("latin-1")
+            + b'"\r\nContent-Type: application/octet-stream\r\n\r\n' + (folder / "scan.pcap").read_bytes() + f"\r\n--{boundary}--\r\n".encode())
+    answer = b.post("/api/network/upload-pcap?wait=1", data=body, headers={"Content-Type": f"multipart/form-data; boundary={boundary}"})
+    assert answer.status_code in (200, 400, 422), answer.text
+    if answer.status_code == 200:
+        shown = answer.json()["fileName"]
+        assert "/" not in shown and "\\" not in shown and "\x07" not in shown and shown not in ("..", "."), shown
+    assert {p.name for p in files() - outside} <= {"threatline.db-wal", "threatline.db-shm"}
+    uploads = b.data_dir / "uploads"
+    wait_until(lambda: not any(p.is_file() for p in uploads.rglob("*")), 30)  # else the file stays behind
 
 
 # --- exports ---
