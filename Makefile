@@ -177,8 +177,8 @@ evaluate: all tools ## judge THREATLINE_CAPTURES by all the card holds; writes m
 	  --captures "$${THREATLINE_CAPTURES:?a folder of captures with manifest.csv}" --reader $(B)/tests/tools/verdict_read $(EVALUATE_FLAGS)
 
 .PHONY: bench bench-tools
-bench-tools: $(BENCH)
-bench: all bench-tools ## measure, print ratios against the bare limit and the peers found here
+bench-tools: all $(BENCH)
+bench: ## measure, print ratios against the bare limit and the peers found here
 	@scripts/deps.sh live
 	@scripts/bench.sh
 

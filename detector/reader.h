@@ -19,7 +19,7 @@ struct reader_progress {
 struct reader_settings {
     struct pipeline_settings pipeline; /* sink, context, source and origin of the verdict are set here */
     const char *filter;
-    const char *job; /* hashed into the threat_ids beside the file: the same file again finds its own. NULL: none */
+    const char *job; /* hashed into the threat_ids beside the file; NULL or "": none */
     void (*on_threat)(void *context, const struct threat *threat); /* NULL: nobody wants them */
     /* The packets of a new threat, behind on_threat. NULL: none are kept. */
     void (*on_evidence)(void *context, const struct threat *threat, const struct evidence_pcap *pcap);

@@ -101,9 +101,8 @@ static bool is_control(const struct packet *packet)
         return true;
     if (clear)
         return false;
-    return is_prompt(packet) ||
-           (packet->payload[0] == 'M' && begins(packet, "Microsoft Windows", 17) && holds(packet, "[Version ")) ||
-           (packet->payload[0] == 'u' && begins(packet, "uid=", 4) && holds(packet, ") gid="));
+    return is_prompt(packet) || (begins(packet, "Microsoft Windows", 17) && holds(packet, "[Version ")) ||
+           (begins(packet, "uid=", 4) && holds(packet, ") gid="));
 }
 
 /* The client's: a monitor that looks whether the port is open hears the server's and says nothing. */
@@ -111,8 +110,7 @@ static bool is_banner(const struct packet *packet)
 {
     if (packet->source_port <= packet->destination_port)
         return false;
-    return (packet->payload[0] == 'S' && begins(packet, "SSH-", 4)) ||
-           (packet->payload[0] == 'R' && begins(packet, "RFB 00", 6));
+    return begins(packet, "SSH-", 4) || begins(packet, "RFB 00", 6);
 }
 
 static bool smb_refused(const struct packet *packet)

@@ -187,6 +187,13 @@ class Detector(Program):
             return False
 
 
+def taken(program):
+    """(resident KiB, open files, threads) of a running program."""
+    proc = pathlib.Path(f"/proc/{program.process.pid}")
+    status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0]), len(list((proc / "fd").iterdir())), int(status["Threads"])
+
+
 def read(*arguments, check=True, timeout=120):
     """threatline-detector --read ...: gives the finished process (text of stdout and stderr)."""
     done = subprocess.run([str(BIN / "threatline-detector"), "--model", str(ROOT / "models"), "--read", *map(str, arguments)],

@@ -1,6 +1,7 @@
 """Starts real backends on free ports, each with a data directory of its own, and speaks to them."""
 
 import base64
+import contextlib
 import copy
 import hashlib
 import hmac
@@ -16,9 +17,10 @@ import sys
 import tempfile
 import threading
 import time
+from types import SimpleNamespace
 
 import requests
-from programs import BIN, PASSWORD, ROOT, SEED, Program, free_port, wait_for
+from programs import BIN, PASSWORD, ROOT, SEED, Detector, Program, free_port, wait_for
 
 PROGRAM = str(BIN / "threatline-backend")
 _numbers = itertools.count(1)
@@ -180,6 +182,21 @@ class Backend(Program):
     def resident_bytes(self):
         fields = pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()
         return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@contextlib.contextmanager
+def backend_with_detector(folder):
+    """A backend and the detector that reads uploads for it and sends it what it finds; the detector's files are in the folder."""
+    port = free_port()
+    backend = Backend("--detector", f"local=http://127.0.0.1:{port}").start()
+    try:
+        detector = Detector(folder, SimpleNamespace(url=f"http://127.0.0.1:{backend.port}"), port=port)
+        try:
+            yield backend, detector.start(seconds=60)
+        finally:
+            detector.stop()
+    finally:
+        backend.close()
 
 
 class MongoServer:

@@ -3,12 +3,11 @@ searches, statistics, exports, triage, log-ins, and streams that come and go.
 
 Each round removes its threats at the end, so that caches have the same to hold in every round."""
 import os
-import pathlib
 import time
 
 import pytest
 import requests
-from programs import threat, wait_for
+from programs import taken, threat, wait_for
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "60"))
 WARM_UP = min(SECONDS / 3, 300)
@@ -21,13 +20,6 @@ ROUNDS = 3
 SEARCHES = ["/api/network/threats?q=type:port_scan", "/api/network/threats?q=source:192.168.0.0/16&limit=200", "/api/network/threats?q=web*",
             "/api/network/statistics", "/api/network/threats/history?limit=100", "/api/network/threats/export?format=ndjson", "/metrics",
             "/api/network/sensors", "/api/audit", "/api/network/threats?q=confidence:(", "/api/network/threats/nothing"]
-
-
-def taken(program):
-    """(resident KiB, open files, threads)."""
-    proc = pathlib.Path(f"/proc/{program.process.pid}")
-    status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
-    return int(status["VmRSS"].split()[0]), len(list((proc / "fd").iterdir())), int(status["Threads"])
 
 
 class Listener:

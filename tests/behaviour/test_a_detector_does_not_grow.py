@@ -3,27 +3,23 @@
 Nothing is watched beside it: the tables of a long run are taken at its start, but count as resident only page by page, as they are
 touched for the first time."""
 import os
-import pathlib
 import time
 
 import requests
 from crafted import scan, write_pcap
 from detector_helpers import Receiver, page, quiet
-from programs import Detector, wait_for
+from programs import Detector, taken, wait_for
 
 SECONDS = int(os.environ.get("SOAK_SECONDS", "60"))
 WARM_UP = min(SECONDS / 3, 300)
 MAY_GROW_KIB = 1024  # over the whole run: what an allocator and the database's cache still round up
 
 
-def taken(program):
-    """(resident KiB, open files, threads) at rest: an analysis is answered before its tables are given back, so each is the least of a while."""
-    proc = pathlib.Path(f"/proc/{program.process.pid}")
-
+def taken_at_rest(program):
+    """An analysis is answered before its tables are given back, so each is the least of a while."""
     def now():
         time.sleep(0.3)
-        status = dict(line.split(":", 1) for line in (proc / "status").read_text().splitlines())
-        return int(status["VmRSS"].split()[0]), len(list((proc / "fd").iterdir())), int(status["Threads"])
+        return taken(program)
 
     return tuple(map(min, zip(*(now() for _ in range(10)))))
 
@@ -53,8 +49,8 @@ def test_memory_files_and_threads_stay_as_they_are_over_many_captures(tmp_path):
             with receiver.lock:
                 receiver.heard, receiver.headers, receiver.packets = [], [], []
             if early is None and time.monotonic() - begin >= WARM_UP:
-                early = taken(detector)
-        late = taken(detector)
+                early = taken_at_rest(detector)
+        late = taken_at_rest(detector)
         assert rounds >= 10
         assert late[0] <= early[0] + MAY_GROW_KIB, f"{early[0]} KiB became {late[0]} KiB in {rounds} rounds"
         assert late[1] <= early[1] + 2 and late[2] <= early[2] + 1, (early, late)

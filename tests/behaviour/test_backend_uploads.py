@@ -8,25 +8,15 @@ import pytest
 import requests
 
 from crafted import scan, tcp, write_pcap
-from programs import Detector, free_port, wait_for
+from programs import wait_for
 
-from backend_fixture import Backend, Stream
+from backend_fixture import Backend, Stream, backend_with_detector
 
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pair")
-    port = free_port()
-    backend = Backend("--detector", f"local=http://127.0.0.1:{port}").start()
-    backend.url_of = f"http://127.0.0.1:{backend.port}"
-
-    class Address:
-        url = backend.url_of
-
-    detector = Detector(folder, Address, port=port).start()
-    yield backend, detector
-    detector.stop()
-    backend.close()
+    with backend_with_detector(tmp_path_factory.mktemp("pair")) as both:
+        yield both
 
 
 @pytest.fixture(scope="module")

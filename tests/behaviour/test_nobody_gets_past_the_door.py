@@ -7,14 +7,12 @@ import io
 import json
 import socket
 import time
-from types import SimpleNamespace
 
 import pytest
 import requests
 
-from backend_fixture import Backend, free_port, sign, threat, wait_until
+from backend_fixture import Backend, backend_with_detector, sign, threat, wait_until
 from crafted import scan, write_pcap
-from programs import Detector
 
 KEY = "k" * 48
 WEBHOOK = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
@@ -175,14 +173,10 @@ def test_no_path_leads_out_of_the_dashboards_folder(backend, path):
 @pytest.fixture(scope="module")
 def reading(tmp_path_factory):
     """A folder, and a backend whose uploads are read."""
-    folder, port = tmp_path_factory.mktemp("reading"), free_port()
-    b = Backend("--detector", f"local=http://127.0.0.1:{port}").start()
-    address = SimpleNamespace(url=f"http://127.0.0.1:{b.port}")
-    detector = Detector(folder / "detector", address, port=port).start(seconds=60)
+    folder = tmp_path_factory.mktemp("reading")
     write_pcap(folder / "scan.pcap", scan())
-    yield folder, b
-    detector.stop()
-    b.close()
+    with backend_with_detector(folder / "detector") as (b, _):
+        yield folder, b
 
 
 @pytest.mark.parametrize("name", ["../../../../tmp/threatline-out.pcap", "/tmp/threatline-out.pcap", "..\\..\\out.pcap", "a/../../b.pcap",

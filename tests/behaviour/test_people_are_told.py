@@ -9,7 +9,8 @@ import time
 import pytest
 
 from backend_fixture import Backend, MongoServer, free_port, sign, threat, wait_until
-from notice_helpers import Receiver, make_target, state_of
+from notice_helpers import make_target, state_of
+from notice_receiver import Receiver
 
 
 @pytest.fixture(scope="module")

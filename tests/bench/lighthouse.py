@@ -15,8 +15,8 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 import requests  # noqa: E402
 
 from browser import ARGS, CHROMIUM, threat  # noqa: E402
-from programs import PASSWORD, Detector, free_port, wait_for  # noqa: E402
-from sites import RealSite  # noqa: E402
+from programs import PASSWORD, free_port, wait_for  # noqa: E402
+from sites import site_with_detector  # noqa: E402
 
 VERSION = "12.8.2"
 SCORES = ("performance", "accessibility", "best-practices")
@@ -69,21 +69,13 @@ def main():
     tool = subprocess.run([ROOT / "scripts" / "node.sh", "build/node-lighthouse", f"lighthouse@{VERSION}"], check=True, capture_output=True, text=True).stdout.strip()
     with tempfile.TemporaryDirectory(prefix="lighthouse-") as name:
         folder = pathlib.Path(name)
-        port = free_port()
-        site = RealSite(folder / "site", arguments=["--detector", f"edge-1=http://127.0.0.1:{port}"])
-        detector = None
-        try:
-            detector = Detector(folder / "detector", site.backend, port=port).start()
+        with site_with_detector(folder) as (site, _):
             site.send(*(threat(n) for n in range(1, 101)))
             with nginx(folder, site.backend) as url:
                 answer = requests.post(f"{url}/api/auth/login", json={"username": "admin", "password": PASSWORD}, timeout=10)
                 cookie = re.match(r"[^;]+", answer.headers["Set-Cookie"]).group()
                 got = {view: judge(f"{tool}/node_modules/.bin/lighthouse", f"{url}/#/{where or 'live'}", cookie if where else None, folder / "report.json")
                        for view, where in VIEWS.items() if not sys.argv[1:] or view in sys.argv[1:]}
-        finally:
-            if detector:
-                detector.stop()
-            site.close()
     print(json.dumps(got))
 
 

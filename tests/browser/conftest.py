@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from browser import ARGS, CHROMIUM, sign_in
-from receiver import Receiver
+from notice_receiver import Receiver
 from sites import RealSite, StandIn, mongo_uri
 
 

@@ -1,4 +1,5 @@
 """The server of a test, seen from outside, with what a test does to it: the real program, or the stand-in."""
+import contextlib
 import json
 import os
 import pathlib
@@ -10,7 +11,7 @@ import requests
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from programs import PASSWORD, Backend, wait_for  # noqa: E402
+from programs import PASSWORD, Backend, Detector, free_port, wait_for  # noqa: E402
 
 import standin  # noqa: E402
 
@@ -100,6 +101,23 @@ class RealSite:
         self.backend.stop()
 
 
+@contextlib.contextmanager
+def site_with_detector(folder, source="none", sensor="edge-1", arguments=(), starts=True):
+    """A RealSite and the detector that it knows as sensor; who says starts=False starts it when it is wanted."""
+    port = free_port()
+    site = RealSite(folder / "site", arguments=["--detector", f"{sensor}=http://127.0.0.1:{port}"])
+    try:
+        detector = Detector(folder / "detector", site.backend, source, ["--sensor", sensor, *arguments], port)
+        if starts:
+            detector.start()
+        try:
+            yield site, detector
+        finally:
+            detector.stop()
+    finally:
+        site.close()
+
+
 class StandIn:
     def __init__(self):
         self.server = standin.start()
@@ -124,4 +142,4 @@ class StandIn:
         self.server.server_close()
 
 
-__all__ = ["PASSWORD", "RealSite", "StandIn", "wait_for"]
+__all__ = ["PASSWORD", "RealSite", "StandIn", "site_with_detector", "wait_for"]

@@ -1,3 +1,5 @@
+import json
+
 from browser import PASSWORD, expect, fill_in, sign_in, threat
 from sites import wait_for
 
@@ -93,7 +95,7 @@ def test_a_notice_goes_to_a_target_and_the_test_button_tries_it(site, signed_in,
     assert len(receiver.got) == 1
     site.send(threat(1, severity="low"), threat(2, severity="critical"))
     wait_for(lambda: len(receiver.got) == 2)
-    assert receiver.got[1][1]["data"]["threat_id"] == "threat_000002"
+    assert json.loads(receiver.got[1][1])["data"]["threat_id"] == "threat_000002"
     page.reload()
     expect(row.locator("td.num")).not_to_have_text("0")
     row.get_by_role("button", name="Remove").click()

@@ -3,21 +3,15 @@ import pathlib
 import pytest
 
 import crafted
-import programs
 from browser import expect, sign_in
-from sites import RealSite
+from sites import site_with_detector
 
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory):
     """A backend with a detector that watches nothing by itself."""
-    folder = tmp_path_factory.mktemp("watched")
-    port = programs.free_port()
-    site = RealSite(folder / "backend", arguments=["--detector", f"edge-1=http://127.0.0.1:{port}"])
-    detector = programs.Detector(folder / "detector", site.backend, "none", ["--sensor", "edge-1"], port).start()
-    yield site
-    detector.stop()
-    site.close()
+    with site_with_detector(tmp_path_factory.mktemp("watched")) as (site, _):
+        yield site
 
 
 def test_a_scan_in_a_file_is_found_and_shown(tab, watched, tmp_path):

@@ -1,19 +1,14 @@
 import pytest
 
 from browser import expect, sign_in
-from programs import Detector, free_port
-from sites import RealSite
+from sites import site_with_detector
 
 
 @pytest.fixture
 def watching(tmp_path):
     """A real detector that runs the simulator."""
-    port = free_port()
-    site = RealSite(tmp_path / "site", arguments=["--detector", f"edge-1=http://127.0.0.1:{port}"])
-    detector = Detector(tmp_path / "detector", site.backend, "simulator", ["--sensor", "edge-1"], port).start()
-    yield site
-    detector.stop()
-    site.close()
+    with site_with_detector(tmp_path, "simulator") as (site, _):
+        yield site
 
 
 def test_a_real_detector_says_what_it_does_and_stops(tab, watching):

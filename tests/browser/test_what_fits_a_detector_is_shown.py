@@ -3,19 +3,15 @@ import re
 
 import pytest
 from browser import expect, sign_in
-from programs import ROOT, Detector, free_port
-from sites import RealSite, wait_for
+from programs import ROOT
+from sites import site_with_detector, wait_for
 
 
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory):
-    folder, port = tmp_path_factory.mktemp("fitted"), free_port()
-    site = RealSite(folder / "site", "sqlite", ["--detector", f"local=http://127.0.0.1:{port}"])
-    detector = Detector(folder / "detector", site.backend, "simulator", port=port, arguments=[
-        "--false-alarms", "5000/day", "--learn", "24h", "--shadow", ROOT / "models"]).start()
-    yield site
-    detector.stop()
-    site.close()
+    wishes = ["--false-alarms", "5000/day", "--learn", "24h", "--shadow", ROOT / "models"]
+    with site_with_detector(tmp_path_factory.mktemp("fitted"), "simulator", "local", wishes) as (site, _):
+        yield site
 
 
 def test_the_panel_of_models_tells_what_is_expected_and_reached(fitted, tab):
@@ -34,6 +30,9 @@ def test_the_panel_of_models_tells_what_is_expected_and_reached(fitted, tab):
         expect(fact).to_be_visible(timeout=30000)
         if value is not None:
             expect(fact.locator("xpath=following-sibling::dd[1]")).to_contain_text(value)
+    differ, of = (int(n.replace(",", "")) for n in re.findall(r"[\d,]+", fact.locator("xpath=following-sibling::dd[1]").inner_text()))
+    shadow = told()["shadow"]  # a report later or the same one: both counts only grow
+    assert differ <= shadow["only_model"] + shadow["only_shadow"] and of <= sum(shadow[kind] for kind in ("both", "neither", "only_model", "only_shadow"))
     beat = wait_for(lambda: next((s["report"] for s in fitted.api("GET", "/api/network/sensors").json()["sensors"]
                                   if "false_alarms_expected" in s["report"]), None), 60)
     assert beat["false_alarms_wanted"] == 5000 and beat["false_alarms_reached"] is None

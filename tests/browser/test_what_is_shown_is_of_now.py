@@ -3,8 +3,7 @@ import pytest
 
 import crafted
 from browser import expect, sign_in, threat
-from programs import Detector, free_port
-from sites import RealSite
+from sites import site_with_detector
 
 NO_ROUND = "const real = setInterval; window.setInterval = (call, ms, ...more) => (ms === 30000 ? 0 : real(call, ms, ...more));"
 BARS = "svg.timeline rect[class^=fill-]"
@@ -19,12 +18,8 @@ def page(tab):
 @pytest.fixture
 def place(tmp_path):
     """A backend that knows a detector, which the test starts when it wants."""
-    port = free_port()
-    site = RealSite(tmp_path / "site", arguments=["--detector", f"edge-1=http://127.0.0.1:{port}"])
-    detector = Detector(tmp_path / "detector", site.backend, "none", ["--sensor", "edge-1"], port)
-    yield site, detector
-    detector.stop()
-    site.close()
+    with site_with_detector(tmp_path, starts=False) as pair:
+        yield pair
 
 
 def test_the_charts_follow_what_arrives(site, page):

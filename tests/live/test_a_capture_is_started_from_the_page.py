@@ -10,12 +10,12 @@ from playwright.sync_api import sync_playwright
 
 from crafted import ethernet, udp
 from namespaces import ip
-from programs import ROOT, Detector, free_port
+from programs import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "browser"))
 
 from browser import ARGS, CHROMIUM, expect, sign_in  # noqa: E402
-from sites import RealSite  # noqa: E402
+from sites import site_with_detector  # noqa: E402
 
 HEARD_MS = 90000  # the sensor reports every 10 s, and a page asks for the reports every 30 s
 
@@ -52,12 +52,8 @@ def wire():
 
 @pytest.fixture
 def site(tmp_path):
-    port = free_port()
-    running = RealSite(tmp_path / "site", arguments=["--detector", f"edge-1=http://127.0.0.1:{port}"])
-    detector = Detector(tmp_path / "detector", running.backend, "none", ["--sensor", "edge-1"], port).start()
-    yield running
-    detector.stop()
-    running.close()
+    with site_with_detector(tmp_path) as (running, _):
+        yield running
 
 
 FAST = "const real = Date.now; Date.now = () => real() + 3 * 3600e3;"  # a computer whose clock is three hours fast

@@ -46,7 +46,10 @@ export function mount(root, store, actions) {
     cards, uncounted, wrong, h("div", { class: "split" }, list, charts.node)));
 
   if (store.get().live.loaded && store.get().live.items.length < LIVE_MAX) actions.loadLive();
-  if (store.get().charts.value) for (const load of [actions.loadCharts, actions.loadStatus]) load(); // they are of when one was here last
+  if (store.get().charts.value) { // of when one was here last
+    actions.loadCharts();
+    actions.loadStatus();
+  }
 
   let restUntil = 0;
   let resting = 0;

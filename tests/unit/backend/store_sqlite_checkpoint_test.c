@@ -1,31 +1,11 @@
 /* The log of the SQLite store is moved into the file while others write. */
-#include "tests/unit/check.h"
+#include "tests/unit/backend/sqlite_file.h"
 
-#include "backend/store_sqlite.h"
 #include "common/clock.h"
-#include "common/token.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PATIENCE_MS = 60000, ROUNDS = 3 };
-
-static char directory[] = "/tmp/threatline-log-XXXXXX";
-static char path[64];
-
-static int open_store(void **state)
-{
-    *state = store_open_sqlite(path, NULL);
-    return *state == NULL;
-}
-
-static int drop_store(void **state)
-{
-    store_close(*state);
-    return unlink(path);
-}
 
 /* How often the log began anew: the checkpoint sequence number in its head. */
 static uint32_t log_number(void)
@@ -70,7 +50,7 @@ static void the_log_begins_anew_while_others_write(void **state)
         last = add_event(*state);
     assert_true(log_number() >= begun + ROUNDS);
     store_close(*state);
-    assert_int_equal(open_store(state), 0);
+    assert_int_equal(open_store_file(state), 0);
     assert_true(store_events(*state, 0, (size_t)last, count_event, &found, NULL));
     assert_int_equal(found, last);
 }
@@ -90,15 +70,9 @@ static void a_short_log_is_left_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(the_log_begins_anew_while_others_write, open_store, drop_store),
-        cmocka_unit_test_setup_teardown(a_short_log_is_left_alone, open_store, drop_store),
+        cmocka_unit_test_setup_teardown(the_log_begins_anew_while_others_write, open_store_file, drop_store_file),
+        cmocka_unit_test_setup_teardown(a_short_log_is_left_alone, open_store_file, drop_store_file),
     };
-    int failed;
 
-    if (!token_setup() || mkdtemp(directory) == NULL)
-        return 1;
-    snprintf(path, sizeof path, "%s/store.db", directory);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rmdir(directory);
-    return failed;
+    return RUN_WITH_A_FILE(tests);
 }

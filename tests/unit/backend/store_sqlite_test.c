@@ -1,16 +1,12 @@
 /* The SQLite store: the conformance tests on a file, and what only a file has. */
 #include "backend/committer.h"
 #include "backend/store_sqlite_search.h"
-#include "common/token.h"
+#include "tests/unit/backend/sqlite_file.h"
 #include "tests/unit/backend/store_conformance.h"
 
 #include <glob.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <unistd.h>
-
-static char directory[] = "/tmp/threatline-store-XXXXXX";
-static char path[64];
 
 static struct store *open_file(void)
 {
@@ -589,12 +585,6 @@ int main(void)
         STORE_TEST(common_values_are_given_newest_first),
         STORE_TEST(no_acknowledged_threat_is_lost_when_killed),
     };
-    int failed;
 
-    if (!token_setup() || mkdtemp(directory) == NULL)
-        return 1;
-    snprintf(path, sizeof path, "%s/store.db", directory);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rmdir(directory);
-    return failed;
+    return RUN_WITH_A_FILE(tests);
 }

@@ -1,29 +1,10 @@
 /* The lists of words of the SQLite store, next to a plain array. */
-#include "tests/unit/check.h"
+#include "tests/unit/backend/sqlite_file.h"
 
 #include "backend/store_sqlite_list.h"
 #include "backend/store_sqlite_words.h"
-#include "common/token.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-static char directory[] = "/tmp/threatline-words-XXXXXX";
-static char path[64];
-
-static int open_store(void **state)
-{
-    *state = store_open_sqlite(path, NULL);
-    return *state == NULL;
-}
-
-static int drop_store(void **state)
-{
-    store_close(*state);
-    return unlink(path);
-}
 
 static void a_list_reads_as_it_was_written(void **state)
 {
@@ -126,14 +107,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_list_reads_as_it_was_written),
-        cmocka_unit_test_setup_teardown(words_come_and_go_in_any_order, open_store, drop_store),
+        cmocka_unit_test_setup_teardown(words_come_and_go_in_any_order, open_store_file, drop_store_file),
     };
-    int failed;
 
-    if (!token_setup() || mkdtemp(directory) == NULL)
-        return 1;
-    snprintf(path, sizeof path, "%s/store.db", directory);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rmdir(directory);
-    return failed;
+    return RUN_WITH_A_FILE(tests);
 }

@@ -1,19 +1,12 @@
 /* Zones of the SQLite store: a search gives what a full scan gives, whatever happened before, and leaves out what
  * cannot fit. Zones are small here and every search walks, so that a few thousand threats suffice. */
-#include "tests/unit/check.h"
+#include "tests/unit/backend/sqlite_file.h"
 
 #include "backend/store_sqlite_search.h"
-#include "common/token.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { ZONE = 64, FOUND = 8192 };
-
-static char directory[] = "/tmp/threatline-zone-XXXXXX";
-static char path[64];
 
 static struct store *open_file(int64_t zone_rows)
 {
@@ -27,16 +20,10 @@ static struct store *open_file(int64_t zone_rows)
     return store;
 }
 
-static int open_store(void **state)
+static int open_walking(void **state)
 {
     *state = open_file(ZONE);
     return 0;
-}
-
-static int drop_store(void **state)
-{
-    store_close(*state);
-    return unlink(path);
 }
 
 /* The same on every machine. */
@@ -497,18 +484,13 @@ static void what_is_removed_leaves_no_zones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_search_gives_what_a_full_scan_gives, open_store, drop_store),
-        cmocka_unit_test_setup_teardown(what_seldom_meets_is_found_in_few_steps, open_store, drop_store),
-        cmocka_unit_test_setup_teardown(words_that_never_meet_are_told_from_their_lists, open_store, drop_store),
-        cmocka_unit_test_setup_teardown(a_zone_of_too_many_kinds_forgets_them, open_store, drop_store),
-        cmocka_unit_test_setup_teardown(what_is_removed_leaves_no_zones, open_store, drop_store),
+        cmocka_unit_test_setup_teardown(a_search_gives_what_a_full_scan_gives, open_walking, drop_store_file),
+        cmocka_unit_test_setup_teardown(what_seldom_meets_is_found_in_few_steps, open_walking, drop_store_file),
+        cmocka_unit_test_setup_teardown(words_that_never_meet_are_told_from_their_lists, open_walking,
+                                        drop_store_file),
+        cmocka_unit_test_setup_teardown(a_zone_of_too_many_kinds_forgets_them, open_walking, drop_store_file),
+        cmocka_unit_test_setup_teardown(what_is_removed_leaves_no_zones, open_walking, drop_store_file),
     };
-    int failed;
 
-    if (!token_setup() || mkdtemp(directory) == NULL)
-        return 1;
-    snprintf(path, sizeof path, "%s/store.db", directory);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    rmdir(directory);
-    return failed;
+    return RUN_WITH_A_FILE(tests);
 }

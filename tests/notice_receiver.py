@@ -1,18 +1,19 @@
-"""A webhook outside, that keeps what it got and answers what the test wants."""
+"""A webhook to send notices to."""
 import http.server
-import json
 import threading
 
 
 class Receiver:
-    def __init__(self, status=200):
+    """A webhook that keeps what it got and answers what the test wants."""
+
+    def __init__(self, status=200, port=0):
         outer = self
         self.status, self.got = status, []
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                outer.got.append((dict(self.headers), json.loads(body)))
+                outer.got.append((dict(self.headers), body))
                 self.send_response(outer.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
@@ -20,7 +21,7 @@ class Receiver:
             def log_message(self, *arguments):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
