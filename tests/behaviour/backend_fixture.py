@@ -100,6 +100,16 @@ class Stream:
         self.response.close()
 
 
+def stream_of_now(backend):
+    """A stream that has behind it what was sent before: with MongoDB a threat is on the streams a moment after its 2xx."""
+    stream, marker = Stream(backend), threat()
+    assert stream.next()[1]["type"] == "connection"
+    assert backend.send(marker).status_code == 200
+    while stream.next("threat_detected")[1]["data"]["threat_id"] != marker["threat_id"]:
+        pass
+    return stream
+
+
 class Backend(Program):
     def __init__(self, *options, data_dir=None, mongodb_uri=None, port=None, dashboard=True, env=None):
         self.data_dir = pathlib.Path(data_dir or tempfile.mkdtemp(prefix="threatline-"))

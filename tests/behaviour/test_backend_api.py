@@ -8,16 +8,7 @@ import time
 import pytest
 import requests
 
-from backend_fixture import Backend, MongoServer, Stream, threat
-
-
-@pytest.fixture(scope="module")
-def mongo():
-    if not MongoServer.available():
-        pytest.skip("no MongoDB server at hand")
-    server = MongoServer().start()
-    yield server
-    server.close()
+from backend_fixture import Backend, Stream, threat
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mongodb"])

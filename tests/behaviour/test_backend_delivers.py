@@ -6,18 +6,9 @@ import threading
 import pytest
 import requests
 
-from backend_fixture import Backend, MongoServer, Stream, sign, threat, wait_until
+from backend_fixture import Backend, MongoServer, sign, stream_of_now, threat, wait_until
 
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
-
-
-@pytest.fixture(scope="module")
-def mongo():
-    if not MongoServer.available():
-        pytest.skip("no MongoDB server at hand")
-    server = MongoServer().start()
-    yield server
-    server.close()
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mongodb"])
@@ -40,8 +31,7 @@ def signed(tmp_path_factory):
 
 
 def test_the_guides_threat_is_stored_streamed_and_in_history(backend):
-    stream = Stream(backend)
-    assert stream.next()[1]["type"] == "connection"
+    stream = stream_of_now(backend)
     mine = threat()
     answer = backend.send(mine)
     assert answer.status_code == 200
@@ -59,8 +49,7 @@ def test_the_guides_threat_is_stored_streamed_and_in_history(backend):
 def test_the_same_threat_again_is_no_new_event(backend):
     mine = threat()
     backend.send(mine)
-    stream = Stream(backend)
-    stream.next("connection")
+    stream = stream_of_now(backend)
     again = backend.send(mine)
     assert again.status_code == 200 and again.json()["status"] == "duplicate"
     other = threat()
@@ -73,8 +62,7 @@ def test_the_same_threat_again_is_no_new_event(backend):
 def test_a_higher_revision_updates_and_severity_never_falls(backend):
     mine = threat(severity="high", confidence=0.8, details={"packet_count": 10})
     backend.send(mine)
-    stream = Stream(backend)
-    stream.next("connection")
+    stream = stream_of_now(backend)
     answer = backend.send({**mine, "revision": 2, "severity": "low", "details": {"packet_count": 900}})
     assert answer.json()["status"] == "updated"
     event = stream.next("threat_updated")[1]
@@ -145,8 +133,7 @@ def test_sizes_have_ceilings(backend):
 
 
 def test_many_at_once_are_all_stored_and_all_streamed_in_order(backend):
-    stream = Stream(backend)
-    stream.next("connection")
+    stream = stream_of_now(backend)
     sent, lock = set(), threading.Lock()
 
     def run():
@@ -248,8 +235,6 @@ def test_sighup_takes_a_new_secret(signed):
 
 
 def test_the_store_away_is_503_and_heals_by_itself():
-    if not MongoServer.program():
-        pytest.skip("needs a server that the test may kill")
     server = MongoServer(own=True).start()
     backend = Backend(mongodb_uri=server.uri("away")).start()
     try:

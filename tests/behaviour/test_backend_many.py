@@ -10,16 +10,7 @@ import time
 import pytest
 import requests
 
-from backend_fixture import ROOT, Backend, MongoServer, Stream, free_port, threat, wait_until
-
-
-@pytest.fixture(scope="module")
-def mongo():
-    if not MongoServer.available():
-        pytest.skip("no MongoDB server at hand")
-    server = MongoServer().start()
-    yield server
-    server.close()
+from backend_fixture import ROOT, Backend, Stream, free_port, threat, wait_until
 
 
 @pytest.fixture()

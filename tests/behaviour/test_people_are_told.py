@@ -8,18 +8,9 @@ import time
 
 import pytest
 
-from backend_fixture import Backend, MongoServer, free_port, sign, threat, wait_until
+from backend_fixture import Backend, free_port, sign, threat, wait_until
 from notice_helpers import make_target, state_of
 from notice_receiver import Receiver
-
-
-@pytest.fixture(scope="module")
-def mongo():
-    if not MongoServer.available():
-        pytest.skip("no MongoDB server at hand")
-    server = MongoServer().start()
-    yield server
-    server.close()
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])

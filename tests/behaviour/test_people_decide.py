@@ -6,16 +6,7 @@ import time
 import pytest
 import requests
 
-from backend_fixture import Backend, MongoServer, Stream, threat, wait_until
-
-
-@pytest.fixture(scope="module")
-def mongo():
-    if not MongoServer.available():
-        pytest.skip("no MongoDB server at hand")
-    server = MongoServer().start()
-    yield server
-    server.close()
+from backend_fixture import Backend, stream_of_now, threat, wait_until
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mongodb"])
@@ -42,8 +33,7 @@ def now():
 
 def test_a_triage_change_is_stored_told_and_kept_in_the_history(backend):
     identity = stored(backend)
-    stream = Stream(backend)
-    stream.next("connection")
+    stream = stream_of_now(backend)
     answer = backend.call("PATCH", f"/api/network/threats/{identity}",
                           json={"status": "escalated", "verdict": "true_positive", "assignee": "admin"})
     assert answer.status_code == 200, answer.text
@@ -115,8 +105,7 @@ def make_rule(backend, match, **more):
 
 def test_a_suppressed_threat_is_stored_but_not_shown(backend):
     rule = make_rule(backend, {"source": "10.77.0.0/16", "type": "port_scan"})["suppression"]
-    stream = Stream(backend)
-    stream.next("connection")
+    stream = stream_of_now(backend)
     hidden = stored(backend, source_ip="10.77.3.4", threat_type="port_scan")
     shown = stored(backend, source_ip="10.78.3.4", threat_type="port_scan")
     _, event = stream.next("threat_detected")

@@ -7,16 +7,7 @@ import subprocess
 import pytest
 import requests
 
-from backend_fixture import PASSWORD, PROGRAM, Backend, MongoServer, Stream, threat, wait_until
-
-
-@pytest.fixture(scope="module")
-def mongo():
-    if not MongoServer.available():
-        pytest.skip("no MongoDB server at hand")
-    server = MongoServer().start()
-    yield server
-    server.close()
+from backend_fixture import PASSWORD, PROGRAM, Backend, Stream, threat, wait_until
 
 
 @pytest.fixture(scope="module", params=["sqlite", "mongodb"])
@@ -290,9 +281,8 @@ def test_the_audit_log_tells_who_did_what_from_where(backend):
     assert backend.get("/api/audit?limit=0").status_code == 400
 
 
+@pytest.mark.parametrize("backend", ["mongodb"], indirect=True)  # SQLite serves one backend
 def test_what_one_backend_ends_ends_on_the_other(backend):
-    if backend.uri is None:
-        pytest.skip("SQLite serves one backend")
     other = Backend(mongodb_uri=backend.uri).start()
     try:
         user = make_user(backend, "wanda", "viewer")

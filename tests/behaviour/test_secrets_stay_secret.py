@@ -6,19 +6,12 @@ import pymongo
 import pytest
 import requests
 
-from backend_fixture import PASSWORD, Backend, MongoServer, Stream, sign, threat, wait_until
+from backend_fixture import PASSWORD, Backend, Stream, sign, threat, wait_until
 from notice_helpers import make_target, state_of
 from notice_receiver import Receiver
 
 MAIL = {"name": "mail", "type": "email", "url": "smtp://127.0.0.1:1", "from": "a@example.org", "to": "b@example.org", "username": "somebody"}
 SMTP_PASSWORD = "smtp-pass-in-the-clear"
-
-
-@pytest.fixture(scope="module")
-def mongo():
-    server = MongoServer().start()
-    yield server
-    server.close()
 
 
 @pytest.fixture(params=["sqlite", "mongodb"])
