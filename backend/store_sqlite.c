@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SCHEMA_VERSION = 3 };
+enum { SCHEMA_VERSION = 4 };
 
 /* threat is narrow, so that many rows of it are read quickly; the record itself stands in body. Every index ends in
  * seq (the rowid), so an equal value gives its rows newest first without sorting. Type, severity, protocol and sensor
@@ -78,8 +78,18 @@ static const char schema_3[] =
     " PRIMARY KEY (zone, type, severity, status, verdict, protocol, suppressed, simulated, commented)) WITHOUT "
     "ROWID;";
 
+/* Their keys are spread: each took a page of its own for each threat. */
+static const char schema_4[] =
+    "DROP INDEX threat_source; DROP INDEX threat_destination; DROP INDEX threat_source_port;"
+    "DROP INDEX threat_destination_port; DROP INDEX threat_confidence;"
+    "CREATE INDEX threat_source ON threat (seq >> 15, source);"
+    "CREATE INDEX threat_destination ON threat (seq >> 15, destination);"
+    "CREATE INDEX threat_source_port ON threat (seq >> 15, source_port) WHERE source_port IS NOT NULL;"
+    "CREATE INDEX threat_destination_port ON threat (seq >> 15, destination_port) WHERE destination_port IS NOT NULL;"
+    "CREATE INDEX threat_confidence ON threat (seq >> 15, confidence);";
+
 /* schemas[n] brings version n to n + 1. */
-static const char *const schemas[SCHEMA_VERSION] = {schema_1, schema_2, schema_3};
+static const char *const schemas[SCHEMA_VERSION] = {schema_1, schema_2, schema_3, schema_4};
 
 bool sqlite_failed(struct sqlite_connection *connection, const char *what, struct err *err)
 {

@@ -29,6 +29,7 @@ struct driver {
 struct finding {
     struct sqlite_store *store;
     struct sqlite_connection *reader;
+    int64_t last_seq;
     int64_t few; /* so many hits are all looked at */
     const struct store_query *query;
     struct driver driver;
@@ -40,11 +41,9 @@ struct finding {
  * each row on the way. Where both cost the same lies the measure. */
 static bool measure(struct finding *f, struct err *err)
 {
-    int64_t rows = 0;
-
-    if (!sqlite_get_meta(f->reader, "last_seq", &rows, err))
+    if (!sqlite_get_meta(f->reader, "last_seq", &f->last_seq, err))
         return false;
-    f->few = (int64_t)sqrt((double)rows * (double)(f->query->limit + f->query->offset) / STEPS);
+    f->few = (int64_t)sqrt((double)f->last_seq * (double)(f->query->limit + f->query->offset) / STEPS);
     f->few = f->few > f->store->few_most ? f->store->few_most : f->few;
     f->few = f->few < f->store->few_least ? f->store->few_least : f->few;
     f->driver.hits = f->few;
@@ -293,6 +292,29 @@ static bool give_rows(struct finding *f, sqlite3_stmt *rows, struct giving *givi
     return giving->left == 0 || step == SQLITE_DONE || sqlite_failed(f->reader, "search", err);
 }
 
+/* Of a statement by era each era is asked for itself: there the index has them in order. */
+static bool give_stretch(struct finding *f, sqlite3_stmt *rows, struct giving *giving, int64_t above, int64_t below,
+                         struct err *err)
+{
+    bool up = f->query->oldest_first, ok = true;
+
+    if (f->sql.by_era && below > f->last_seq)
+        below = f->last_seq + 1;
+    while (ok && giving->left > 0 && above + 1 < below) {
+        int64_t from = above, to = below;
+
+        if (f->sql.by_era && up && to > ((above + 1) / ERA + 1) * ERA)
+            to = ((above + 1) / ERA + 1) * ERA;
+        if (f->sql.by_era && !up && from < (below - 1) / ERA * ERA - 1)
+            from = (below - 1) / ERA * ERA - 1;
+        sql_bind_bounds(&f->sql, rows, from, to);
+        ok = give_rows(f, rows, giving, err);
+        above = up ? to - 1 : above;
+        below = up ? below : from + 1;
+    }
+    return ok;
+}
+
 /* Stretch by stretch, until the page is full. */
 static bool give_walked(struct finding *f, sqlite3_stmt *rows, struct giving *giving, struct err *err)
 {
@@ -302,10 +324,8 @@ static bool give_walked(struct finding *f, sqlite3_stmt *rows, struct giving *gi
     bool ok = stretches != NULL || err_set(err, ERR_MEMORY, "store: out of memory");
 
     ok = ok && sqlite_stretches_open(stretches, f->store, f->reader, f->query, err);
-    while (ok && giving->left > 0 && (ok = sqlite_stretches_next(stretches, &above, &below, &more, err)) && more) {
-        sql_bind_bounds(&f->sql, rows, above, below);
-        ok = give_rows(f, rows, giving, err);
-    }
+    while (ok && giving->left > 0 && (ok = sqlite_stretches_next(stretches, &above, &below, &more, err)) && more)
+        ok = give_stretch(f, rows, giving, above, below, err);
     if (stretches != NULL)
         sqlite_stretches_close(stretches);
     free(stretches);

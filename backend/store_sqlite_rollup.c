@@ -5,7 +5,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { UNCOUNTED = 512 }; /* so many new threats are counted together */
+/* So many new threats are counted together. Who is seldom among them is far from the tops. */
+enum { UNCOUNTED = 2048, SELDOM = 4 };
 
 /* --- threats that are in no count yet --- */
 
@@ -201,7 +202,8 @@ static const char update_row[] = "UPDATE rollup SET count = count + ?6 WHERE spa
 static const char insert_row[] = "INSERT INTO rollup (span, dimension, bucket, simulated, value, count) VALUES "
                                  "(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET count = count + ?6";
 
-static bool flush_row(struct sqlite_store *store, const struct rollup_row *row, struct err *err)
+/* many: the counts are of UNCOUNTED threats or more; who is seldom among them takes nobody's place. */
+static bool flush_row(struct sqlite_store *store, const struct rollup_row *row, bool many, struct err *err)
 {
     struct sqlite_known *known = NULL;
     int64_t max = row->span == ROLLUP_EVER ? ROLLUP_VALUES_EVER : ROLLUP_VALUES_MAX;
@@ -218,7 +220,8 @@ static bool flush_row(struct sqlite_store *store, const struct rollup_row *row, 
     }
     if (row->count < 0) /* counted under "" when it came in, or its minute is gone */
         return as_others(store, row, err);
-    if (known->values > max && row->span == ROLLUP_EVER && !fold(store, row, known, err))
+    if (known->values > max && row->span == ROLLUP_EVER && (row->count > SELDOM || !many) &&
+        !fold(store, row, known, err))
         return false;
     if (known->values > max)
         return as_others(store, row, err);
@@ -262,7 +265,8 @@ static bool prune_minutes(struct sqlite_store *store, struct err *err)
 
 bool sqlite_rollup_flush(struct sqlite_store *store, struct err *err)
 {
-    bool ok = store->last_seq - store->counted_seq < UNCOUNTED || count_all_in(store, err);
+    bool many = store->last_seq - store->counted_seq >= UNCOUNTED;
+    bool ok = !many || count_all_in(store, err);
     size_t count = rollup_count(store->rollup);
 
     ok = ok && (count == 0 || prune_minutes(store, err)) &&
@@ -271,7 +275,7 @@ bool sqlite_rollup_flush(struct sqlite_store *store, struct err *err)
     for (size_t i = 0; ok && i < count; i++) {
         struct rollup_row row = rollup_row(store->rollup, i);
 
-        ok = row.count == 0 || flush_row(store, &row, err);
+        ok = row.count == 0 || flush_row(store, &row, many, err);
     }
     ok = ok && flush_others(store, err);
     rollup_reset(store->rollup);

@@ -7,10 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The eras of all threats, the newest first. */
+static const char eras[] = "(WITH RECURSIVE era (n) AS (SELECT max(seq) >> 15 FROM threat UNION ALL SELECT n - 1 "
+                           "FROM era WHERE n > (SELECT min(seq) >> 15 FROM threat)) SELECT n FROM era) AS era";
+
 /* Where each field lives. either: the second column of "either end". */
 struct column {
     const char *name, *index, *either, *either_index; /* index NULL: found by its words */
     const char *partial; /* the index's own condition, said again so that it may be used */
+    bool by_era;         /* the index begins with the era */
 };
 
 static const struct column columns[] = {
@@ -18,16 +23,16 @@ static const struct column columns[] = {
     [FIELD_SEVERITY] = {"severity", NULL, NULL, NULL, ""},
     [FIELD_STATUS] = {"status", "threat_status", NULL, NULL, ""},
     [FIELD_VERDICT] = {"verdict", "threat_verdict", NULL, NULL, " AND verdict <> ''"},
-    [FIELD_SOURCE] = {"source", "threat_source", NULL, NULL, ""},
-    [FIELD_DESTINATION] = {"destination", "threat_destination", NULL, NULL, ""},
-    [FIELD_ADDRESS] = {"source", "threat_source", "destination", "threat_destination", ""},
-    [FIELD_PORT] = {"source_port", "threat_source_port", "destination_port", "threat_destination_port", ""},
-    [FIELD_SOURCE_PORT] = {"source_port", "threat_source_port", NULL, NULL, ""},
-    [FIELD_DESTINATION_PORT] = {"destination_port", "threat_destination_port", NULL, NULL, ""},
+    [FIELD_SOURCE] = {"source", "threat_source", NULL, NULL, "", true},
+    [FIELD_DESTINATION] = {"destination", "threat_destination", NULL, NULL, "", true},
+    [FIELD_ADDRESS] = {"source", "threat_source", "destination", "threat_destination", "", true},
+    [FIELD_PORT] = {"source_port", "threat_source_port", "destination_port", "threat_destination_port", "", true},
+    [FIELD_SOURCE_PORT] = {"source_port", "threat_source_port", NULL, NULL, "", true},
+    [FIELD_DESTINATION_PORT] = {"destination_port", "threat_destination_port", NULL, NULL, "", true},
     [FIELD_PROTOCOL] = {"protocol", NULL, NULL, NULL, ""},
     [FIELD_SENSOR] = {"sensor", NULL, NULL, NULL, ""},
     [FIELD_ASSIGNEE] = {"assignee", "threat_assignee", NULL, NULL, " AND assignee <> ''"},
-    [FIELD_CONFIDENCE] = {"confidence", "threat_confidence", NULL, NULL, ""},
+    [FIELD_CONFIDENCE] = {"confidence", "threat_confidence", NULL, NULL, "", true},
     [FIELD_ID] = {"threat_id", "threat_id", NULL, NULL, ""},
     [FIELD_TIME] = {"timestamp_us", "threat_timestamp", NULL, NULL, ""},
     [FIELD_SUPPRESSED] = {"suppressed_by", "threat_suppressed", NULL, NULL, ""},
@@ -106,12 +111,28 @@ void sql_bounds(struct sql *sql, const char *name)
     }
 }
 
+static void sql_era(struct sql *sql)
+{
+    struct sql_value *v = add_value(sql);
+
+    sql->by_era = true;
+    if (!sql->failed)
+        *v = (struct sql_value){.kind = SQL_ERA};
+}
+
 void sql_bind_bounds(const struct sql *sql, sqlite3_stmt *statement, int64_t above, int64_t below)
 {
     sqlite3_reset(statement);
-    for (size_t i = 0; i < sql->count; i++)
-        if (sql->values[i].kind == SQL_ABOVE || sql->values[i].kind == SQL_BELOW)
-            sqlite3_bind_int64(statement, (int)i + 1, sql->values[i].kind == SQL_ABOVE ? above : below);
+    for (size_t i = 0; i < sql->count; i++) {
+        int at = (int)i + 1;
+
+        if (sql->values[i].kind == SQL_ABOVE)
+            sqlite3_bind_int64(statement, at, above);
+        else if (sql->values[i].kind == SQL_BELOW)
+            sqlite3_bind_int64(statement, at, below);
+        else if (sql->values[i].kind == SQL_ERA)
+            sqlite3_bind_int64(statement, at, (below - 1) / ERA);
+    }
 }
 
 void sql_clear(struct sql *sql)
@@ -153,6 +174,7 @@ sqlite3_stmt *sql_prepare(struct sql *sql, struct sqlite_connection *connection,
             break;
         case SQL_ABOVE:
         case SQL_BELOW:
+        case SQL_ERA:
             break;
         }
     }
@@ -548,9 +570,22 @@ void sql_from_index(struct sql *sql, const struct search *s, bool either, bool b
             sql_text(sql, strdup(also));
         }
     } else {
-        sql_add(sql, "SELECT seq FROM threat INDEXED BY ");
+        sql_add(sql, "SELECT seq FROM ");
+        if (c->by_era && !bounded) {
+            sql_add(sql, eras);
+            sql_add(sql, " CROSS JOIN ");
+        }
+        sql_add(sql, "threat INDEXED BY ");
         sql_add(sql, either ? c->either_index : c->index);
         sql_add(sql, " WHERE ");
+        if (c->by_era) {
+            sql_add(sql, "seq >> 15 = ");
+            if (bounded)
+                sql_era(sql);
+            else
+                sql_add(sql, "era.n");
+            sql_add(sql, " AND ");
+        }
         column_test(sql, "", either ? c->either : c->name, s);
         sql_add(sql, c->partial);
     }

@@ -7,7 +7,9 @@
 #include "backend/store_sqlite.h"
 #include "common/json.h"
 
-enum { SQL_VALUES = 512, SQL_TEXT_MAX = 256 * 1024 };
+/* ERA: numbers in a row that stand together in an index whose keys are spread, so that what comes in is written to
+ * few pages however much is stored. A power of two, as the schema has it. */
+enum { SQL_VALUES = 512, SQL_TEXT_MAX = 256 * 1024, ERA = 1 << 15 };
 
 struct sql_value {
     enum {
@@ -16,8 +18,9 @@ struct sql_value {
         SQL_TEXT,
         SQL_BLOB16,
         SQL_ABOVE,
-        SQL_BELOW
-    } kind; /* the last two: sql_bind_bounds */
+        SQL_BELOW,
+        SQL_ERA
+    } kind; /* the last three: sql_bind_bounds */
     int64_t integer;
     double real;
     char *text;          /* owned */
@@ -28,6 +31,7 @@ struct sql {
     struct text text;
     struct sql_value values[SQL_VALUES];
     size_t count;
+    bool by_era; /* the bounds must lie in one era */
     bool failed;
 };
 

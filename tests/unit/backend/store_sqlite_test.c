@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+enum { NEWEST = 4 /* schema */ };
+
 static struct store *open_file(void)
 {
     struct err err = {0};
@@ -94,8 +96,8 @@ static bool find_copy(int version, char found[256])
 static void an_older_file_is_copied_before_it_is_brought_up_to_date(void **state)
 {
     static const char *const broken[] = {
-        [3] = "ALTER TABLE threat ADD COLUMN invented TEXT; SELECT nothing FROM nowhere"};
-    static const char *const steps[] = {[3] = "ALTER TABLE threat ADD COLUMN invented TEXT"};
+        [NEWEST] = "ALTER TABLE threat ADD COLUMN invented TEXT; SELECT nothing FROM nowhere"};
+    static const char *const steps[] = {[NEWEST] = "ALTER TABLE threat ADD COLUMN invented TEXT"};
     struct sqlite_store *s = SQLITE_STORE(*state);
     struct err err = {0};
     struct store *old;
@@ -103,17 +105,17 @@ static void an_older_file_is_copied_before_it_is_brought_up_to_date(void **state
     int64_t seq = 0;
 
     put_many(*state, 3);
-    assert_false(find_copy(3, copy));
-    assert_false(sqlite_migrate(s, broken, 4, &err));
-    assert_int_equal(schema_of(path), 3); /* a step that fails leaves nothing behind */
-    assert_true(find_copy(3, copy));
+    assert_false(find_copy(NEWEST, copy));
+    assert_false(sqlite_migrate(s, broken, NEWEST + 1, &err));
+    assert_int_equal(schema_of(path), NEWEST); /* a step that fails leaves nothing behind */
+    assert_true(find_copy(NEWEST, copy));
     unlink(copy);
-    if (!sqlite_migrate(s, steps, 4, &err))
+    if (!sqlite_migrate(s, steps, NEWEST + 1, &err))
         fail_msg("%s", err.text);
-    assert_int_equal(schema_of(path), 4);
+    assert_int_equal(schema_of(path), NEWEST + 1);
     assert_true(sqlite_text(&s->writer, "SELECT invented FROM threat", NULL));
-    assert_true(find_copy(3, copy));
-    assert_int_equal(schema_of(copy), 3);
+    assert_true(find_copy(NEWEST, copy));
+    assert_int_equal(schema_of(copy), NEWEST);
     old = store_open_sqlite(copy, &err); /* the way back */
     assert_non_null(old);
     assert_true(store_last_seq(old, &seq, NULL));
@@ -148,12 +150,14 @@ static void a_file_of_schema_1_keeps_its_words(void **state)
     *state = store_open_sqlite(path, &err);
     if (*state == NULL)
         fail_msg("%s", err.text);
-    assert_int_equal(schema_of(path), 3);
+    assert_int_equal(schema_of(path), NEWEST);
     finds(*state, "neighbour", "old3 old2 old1 old0");
     finds(*state, "quiet neighbour", "old3 old1 old0");
     finds(*state, "loud", "old2");
     finds(*state, "printer", "old1");
     finds(*state, "print*", "old1");
+    finds(*state, "source:10.2.0.0/15 port:53", "old1");
+    finds(*state, "confidence:>0.7 destination:192.168.3.220", "old2");
     {
         sqlite3_stmt *count = sqlite_statement(&SQLITE_STORE(*state)->writer,
                                                "SELECT count(*), sum(word_has('busy', seq) + word_begins('bu', 'bv', "
@@ -224,7 +228,7 @@ static void put_batch(struct store *store, int first, int count)
 /* More sources than have a row of their own: the rarest share one, and none is counted twice or not at all. */
 static void rare_values_share_a_row_and_all_stay_counted(void **state)
 {
-    enum { COUNT = ROLLUP_VALUES_EVER + 1500, STEP = 100 };
+    enum { COUNT = ROLLUP_VALUES_EVER + 4500, STEP = 100 };
     static const char of_sources[] = "SELECT sum(count) FROM rollup WHERE span = 3 AND dimension = 6";
     static char simulated[] = "{\"source\":\"simulator\"}";
     static struct threat threats[STEP];
@@ -258,7 +262,7 @@ static void rare_values_share_a_row_and_all_stay_counted(void **state)
     assert_true(number_of(*state, "SELECT count FROM rollup WHERE span = 3 AND dimension = 6 AND value = '' AND "
                                   "simulated = 0") > 0);
     assert_true(number_of(*state, "SELECT sum(count) FROM rollup WHERE span = 3 AND dimension = 6 AND value = "
-                                  "'10.0.0.5'") >= COUNT / 10 - 512);
+                                  "'10.0.0.5'") >= s->counted_seq / 10);
 }
 
 /* Made by who hands it in, or by the store: what is kept is the same. */
@@ -424,14 +428,14 @@ static void explain(struct store *store, const char *query, const char *index, b
 static void fill_index(struct sqlite_store *s)
 {
     static const char rows[] =
-        "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 25000) INSERT INTO threat "
+        "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70000) INSERT INTO threat "
         "SELECT i, i, 't' || i, 1, 0, 'port_scan', 2, 'new', 'true_positive', 'ana', "
         "x'00000000000000000000ffff0a000001', "
         "x'00000000000000000000ffff0a000002', 22, 80, 'TCP', 'edge', 0.8, i, i, NULL, 1, 1, 'j', 1 FROM n;"
         "INSERT INTO body (seq, json) SELECT seq, '{\"threat_id\":\"' || threat_id || '\"}' FROM threat;"
         "INSERT INTO posting SELECT 'common', min(seq), word_list(seq) FROM threat GROUP BY seq / 90; "
         "INSERT INTO posting SELECT 'port_scan', min(seq), word_list(seq) FROM threat GROUP BY seq / 90; "
-        "COMMIT";
+        "REPLACE INTO meta (key, value) SELECT 'last_seq', max(seq) FROM threat; COMMIT";
 
     assert_true(sqlite_text(&s->writer, rows, NULL));
 }
@@ -448,12 +452,14 @@ static void every_search_uses_an_index(void **state)
     explain(*state, "status:new", "threat_status (status=? AND rowid>? AND rowid<?)", false);
     explain(*state, "verdict:true_positive", "threat_verdict (verdict=? AND rowid>? AND rowid<?)", false);
     explain(*state, "assignee:ana", "threat_assignee (assignee=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "source:10.0.0.1", "threat_source (source=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "destination:10.0.0.2", "threat_destination (destination=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "address:10.0.0.1", "threat_destination", false);
-    explain(*state, "source_port:22", "threat_source_port (source_port=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "destination_port:80", "threat_destination_port (destination_port=? AND rowid>? AND rowid<?)",
+    explain(*state, "source:10.0.0.1", "threat_source (<expr>=? AND source=? AND rowid>? AND rowid<?)", false);
+    explain(*state, "destination:10.0.0.2", "threat_destination (<expr>=? AND destination=? AND rowid>? AND rowid<?)",
             false);
+    explain(*state, "address:10.0.0.1", "threat_destination", false);
+    explain(*state, "source_port:22", "threat_source_port (<expr>=? AND source_port=? AND rowid>? AND rowid<?)",
+            false);
+    explain(*state, "destination_port:80",
+            "threat_destination_port (<expr>=? AND destination_port=? AND rowid>? AND rowid<?)", false);
     explain(*state, "port:80", "threat_source_port", false);
     explain(*state, "is:simulated", "threat_simulated (simulated=? AND rowid>? AND rowid<?)", false);
     explain(*state, "is:commented", "threat_commented (commented=? AND rowid>? AND rowid<?)", false);
@@ -483,6 +489,11 @@ static void common_values_are_given_newest_first(void **state)
         found =
             find(*state, (struct store_query){.search = search, .limit = 2, .before_seq = 100, .oldest_first = true});
         assert_string_equal(found.ids, "t101 t102");
+        found = find(*state, (struct store_query){.search = search, .limit = 4, .before_seq = 2 * ERA + 2});
+        assert_string_equal(found.ids, "t65537 t65536 t65535 t65534"); /* from one era into another */
+        found = find(*state,
+                     (struct store_query){.search = search, .limit = 4, .before_seq = ERA - 3, .oldest_first = true});
+        assert_string_equal(found.ids, "t32766 t32767 t32768 t32769");
         search_free(search);
     }
 }
