@@ -340,6 +340,7 @@ bool sqlite_begin(struct sqlite_store *store, struct err *err)
     store->seq_before = store->last_seq;
     store->counted_before = store->counted_seq;
     store->zoned_before = store->zoned;
+    store->summed_before = store->summed;
     if (begin != NULL && sqlite_run(&store->writer, begin, err))
         return true;
     pthread_mutex_unlock(&store->write_lock);
@@ -355,6 +356,7 @@ void sqlite_rollback(struct sqlite_store *store)
     store->last_seq = store->seq_before;
     store->counted_seq = store->counted_before;
     store->zoned = store->zoned_before;
+    store->summed = store->summed_before;
     pthread_mutex_unlock(&store->write_lock);
 }
 

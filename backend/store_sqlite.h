@@ -48,6 +48,7 @@ struct sqlite_store {
     int64_t last_seq, seq_before;           /* seq_before: at the start of the transaction */
     int64_t counted_seq, counted_before;    /* threats above it are in no count yet */
     int64_t zoned, zoned_before;            /* zones below it are summed up */
+    int64_t summed, summed_before;          /* threats below it are: some of the next zone, too */
     int64_t zone_rows, few_least, few_most; /* as above; less in tests */
     struct rollup *rollup, *overflow;       /* overflow: what counts as "", summed */
     struct words *words;                    /* changes of this transaction */

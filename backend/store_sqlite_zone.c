@@ -1,16 +1,16 @@
 /* store_sqlite_zone.c: sums up stretches of arrival, so that a search leaves out those in which nothing can fit.
  *
- * A zone is zone_rows numbers in a row. When all of them are given, its threats are summed up: a row for each
- * combination of the values that are few, with the lowest and the highest of those that are many. A threat that
- * changes afterwards widens what stands there, one that is removed leaves it as it is: a row may promise too much,
- * never too little. Zones above the last one summed up are always looked at. A file that knew no zones yet catches
- * up by one with each transaction. */
+ * A zone is zone_rows numbers in a row. Its threats are summed up, a part at a time so that no commit takes long: a
+ * row for each combination of the values that are few, with the lowest and the highest of those that are many. A
+ * threat that changes afterwards widens what stands there, one that is removed leaves it as it is: a row may promise
+ * too much, never too little. Zones that are not summed up as a whole are always looked at. A file that knew no zones
+ * yet catches up by one with each transaction. */
 #include "backend/store_sqlite_search.h"
 
 #include <string.h>
 
 /* GROUPS_MOST: of a zone; with more it forgets types and protocols, and 384 are possible. */
-enum { GROUPS_MOST = 256, NEIGHBOURS_MOST = 4096 };
+enum { GROUPS_MOST = 256, NEIGHBOURS_MOST = 4096, PARTS = 4 };
 
 /* Threats from ?1 to ?2, all of the zone ?3. ?4: without type and protocol, which stand as '' then. */
 static const char sum_up[] =
@@ -48,18 +48,31 @@ static bool add_up(struct sqlite_store *store, int64_t from, int64_t to, bool co
     return sqlite_run(&store->writer, add, err);
 }
 
+/* A file that is opened begins at the zone it was in: to sum up twice does no harm. */
+static int64_t summed_below(const struct sqlite_store *store)
+{
+    int64_t zoned = store->zoned * store->zone_rows;
+
+    return store->summed > zoned ? store->summed : zoned;
+}
+
+/* The zone is summed up; with too many rows once more without types and protocols. */
 static bool close_zone(struct sqlite_store *store, int64_t zone, struct err *err)
 {
-    int64_t from = zone * store->zone_rows, to = from + store->zone_rows - 1;
-    sqlite3_stmt *forget;
+    int64_t from = zone * store->zone_rows, to = from + store->zone_rows - 1, rows = 0;
+    sqlite3_stmt *count = sqlite_statement(&store->writer, "SELECT count(*) FROM zone WHERE zone = ?1", err);
+    sqlite3_stmt *forget = sqlite_statement(&store->writer, "DELETE FROM zone WHERE zone = ?1", err);
+    bool ok = count != NULL && forget != NULL;
 
-    if (!add_up(store, from, to, false, err))
-        return false;
-    if (sqlite3_changes(store->writer.db) <= GROUPS_MOST)
-        return true;
-    forget = sqlite_statement(&store->writer, "DELETE FROM zone WHERE zone = ?1", err);
-    if (forget == NULL)
-        return false;
+    if (ok) {
+        sqlite3_bind_int64(count, 1, zone);
+        ok = sqlite3_step(count) == SQLITE_ROW || sqlite_failed(&store->writer, "zone", err);
+        rows = ok ? sqlite3_column_int64(count, 0) : 0;
+        sqlite3_reset(count);
+    }
+    store->zoned = zone + 1;
+    if (!ok || rows <= GROUPS_MOST)
+        return ok;
     sqlite3_bind_int64(forget, 1, zone);
     return sqlite_run(&store->writer, forget, err) && add_up(store, from, to, true, err);
 }
@@ -72,35 +85,41 @@ static bool skip_removed(struct sqlite_store *store, struct err *err)
 
     if (first == NULL)
         return false;
-    sqlite3_bind_int64(first, 1, store->zoned * store->zone_rows);
+    sqlite3_bind_int64(first, 1, store->summed);
     ok = sqlite3_step(first) == SQLITE_ROW || sqlite_failed(&store->writer, "zone", err);
     if (ok)
         store->zoned =
             (sqlite3_column_type(first, 0) != SQLITE_NULL ? sqlite3_column_int64(first, 0) : store->last_seq + 1) /
             store->zone_rows;
+    store->summed = store->zoned * store->zone_rows;
     sqlite3_reset(first);
     return ok;
 }
 
 bool sqlite_zone_close(struct sqlite_store *store, struct err *err)
 {
-    int64_t left = 1 + (store->last_seq - store->seq_before) / store->zone_rows;
+    const int64_t part = store->zone_rows / PARTS;
+    int64_t left = 1 + (store->last_seq - store->seq_before) / part;
     bool ok = true;
 
-    if (store->last_seq < (store->zoned + 1) * store->zone_rows - 1)
-        return true;
-    for (; ok && left > 0 && skip_removed(store, err); left--) {
-        if (store->last_seq < (store->zoned + 1) * store->zone_rows - 1)
-            break;
-        ok = close_zone(store, store->zoned, err);
-        store->zoned++;
+    store->summed = summed_below(store);
+    for (; ok && left > 0 && store->last_seq + 1 >= store->summed + part; left--) {
+        if (store->summed % store->zone_rows == 0) {
+            ok = skip_removed(store, err);
+            if (!ok || store->last_seq + 1 < store->summed + part)
+                break;
+        }
+        ok = add_up(store, store->summed, store->summed + part - 1, false, err);
+        store->summed += part;
+        if (ok && store->summed % store->zone_rows == 0)
+            ok = close_zone(store, store->summed / store->zone_rows - 1, err);
     }
-    return ok && sqlite_set_meta(&store->writer, "zoned", store->zoned, err);
+    return ok && (store->zoned == store->zoned_before || sqlite_set_meta(&store->writer, "zoned", store->zoned, err));
 }
 
 bool sqlite_zone_widen(struct sqlite_store *store, int64_t seq, struct err *err)
 {
-    return seq / store->zone_rows >= store->zoned || add_up(store, seq, seq, false, err);
+    return seq >= summed_below(store) || add_up(store, seq, seq, false, err);
 }
 
 bool sqlite_zone_trim(struct sqlite_store *store, struct err *err)
@@ -140,6 +159,7 @@ bool sqlite_stretches_open(struct sqlite_stretches *s, struct sqlite_store *stor
                            const struct store_query *query, struct err *err)
 {
     bool up = query->oldest_first;
+    int64_t above, below;
 
     memset(s, 0, sizeof *s);
     s->reader = reader;
@@ -157,7 +177,9 @@ bool sqlite_stretches_open(struct sqlite_stretches *s, struct sqlite_store *stor
     s->fits = sql_prepare(&s->sql, reader, err);
     if (s->fits == NULL)
         return false;
-    sql_bind_bounds(&s->sql, s->fits, (s->above + 1) / s->zone_rows - 1, (s->below - 1) / s->zone_rows + 1);
+    above = (s->above + 1) / s->zone_rows - 1;
+    below = (s->below - 1) / s->zone_rows + 1;
+    sql_bind_bounds(&s->sql, s->fits, above, below < s->zoned ? below : s->zoned);
     return true;
 }
 

@@ -393,7 +393,7 @@ static void what_seldom_meets_is_found_in_few_steps(void **state)
     walked = steps_of(*state, never, &found);
     assert_int_equal(found, 0);
     assert_true(walked > MANY); /* each threat of low severity, a few steps each */
-    s->zoned = 0;
+    s->zoned = s->summed = 0;
     while ((s->zoned + 1) * LARGER <= MANY) {
         assert_true(sqlite_begin(s, NULL));
         assert_true(sqlite_zone_close(s, NULL));
