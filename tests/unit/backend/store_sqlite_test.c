@@ -1,6 +1,6 @@
 /* The SQLite store: the conformance tests on a file, and what only a file has. */
 #include "backend/committer.h"
-#include "backend/store_sqlite_search.h"
+#include "backend/store_sqlite.h"
 #include "tests/unit/backend/sqlite_file.h"
 #include "tests/unit/backend/store_conformance.h"
 
@@ -22,13 +22,13 @@ static struct store *open_file(void)
 
 static void remove_file(void)
 {
-    char beside[80];
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    char file[80];
 
-    unlink(path);
-    snprintf(beside, sizeof beside, "%s-wal", path);
-    unlink(beside);
-    snprintf(beside, sizeof beside, "%s-shm", path);
-    unlink(beside);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        snprintf(file, sizeof file, "%s%s", path, ends[i]);
+        unlink(file);
+    }
 }
 
 static struct store *conformance_open(void)
@@ -253,10 +253,10 @@ static void rare_values_share_a_row_and_all_stay_counted(void **state)
             free(items[i].json);
     }
     assert_int_equal(number_of(*state, of_sources), s->counted_seq);
-    assert_int_equal(number_of(*state, "SELECT sum(count) FROM rollup WHERE span = 3 AND dimension = 6 AND "
-                                       "simulated = 1"),
-                     number_of(*state, "SELECT count(*) FROM threat WHERE simulated = 1 AND seq <= (SELECT value "
-                                       "FROM meta WHERE key = 'counted_seq')"));
+    assert_int_equal(
+        number_of(*state, "SELECT sum(count) FROM rollup WHERE span = 3 AND dimension = 6 AND simulated = 1"),
+        number_of(*state, "SELECT count(*) FROM threat WHERE simulated = 1 AND seq <= (SELECT value "
+                          "FROM meta WHERE key = 'counted_seq')"));
     assert_in_range(number_of(*state, "SELECT count(*) FROM rollup WHERE span = 3 AND dimension = 6 AND value <> ''"),
                     ROLLUP_VALUES_EVER / 2, ROLLUP_VALUES_EVER + 1);
     assert_true(number_of(*state, "SELECT count FROM rollup WHERE span = 3 AND dimension = 6 AND value = '' AND "
@@ -400,104 +400,6 @@ static void a_full_disk_is_told_and_healed(void **state)
     }
 }
 
-/* --- every query has its index --- */
-
-static void explain(struct store *store, const char *query, const char *index, bool sorted)
-{
-    struct search *search = search_parse(query, NULL, NULL);
-    struct err err = {0};
-    char *plan =
-        sqlite_find_plan(store, &(struct store_query){.search = search, .limit = 50, .before_seq = 90000}, &err);
-
-    if (plan == NULL)
-        fail_msg("%s: %s", query, err.text);
-    if (strstr(plan, index) == NULL)
-        fail_msg("%s: does not use %s:\n%s", query, index, plan);
-    if (strstr(plan, "SCAN threat") != NULL || strstr(plan, "SCAN body") != NULL ||
-        strstr(plan, "SCAN posting") != NULL)
-        fail_msg("%s: reads everything:\n%s", query, plan);
-    if (!sorted && strstr(plan, "SEARCH zone USING PRIMARY KEY (zone>? AND zone<?)") == NULL)
-        fail_msg("%s: asks no zones:\n%s", query, plan);
-    if (!sorted && strstr(plan, "TEMP B-TREE FOR ORDER BY") != NULL)
-        fail_msg("%s: sorts:\n%s", query, plan);
-    free(plan);
-    search_free(search);
-}
-
-/* Enough rows that the common values count as many: then the newest are walked to, not all collected. */
-static void fill_index(struct sqlite_store *s)
-{
-    static const char rows[] =
-        "BEGIN; WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 70000) INSERT INTO threat "
-        "SELECT i, i, 't' || i, 1, 0, 'port_scan', 2, 'new', 'true_positive', 'ana', "
-        "x'00000000000000000000ffff0a000001', "
-        "x'00000000000000000000ffff0a000002', 22, 80, 'TCP', 'edge', 0.8, i, i, NULL, 1, 1, 'j', 1 FROM n;"
-        "INSERT INTO body (seq, json) SELECT seq, '{\"threat_id\":\"' || threat_id || '\"}' FROM threat;"
-        "INSERT INTO posting SELECT 'common', min(seq), word_list(seq) FROM threat GROUP BY seq / 90; "
-        "INSERT INTO posting SELECT 'port_scan', min(seq), word_list(seq) FROM threat GROUP BY seq / 90; "
-        "REPLACE INTO meta (key, value) SELECT 'last_seq', max(seq) FROM threat; COMMIT";
-
-    assert_true(sqlite_text(&s->writer, rows, NULL));
-}
-
-static void every_search_uses_an_index(void **state)
-{
-    explain(*state, "type:port_scan", "SCAN hits VIRTUAL TABLE INDEX 1:word=?", true);
-    explain(*state, "source:10.0.0.0/8", "threat_source", true);
-    explain(*state, "\"two words\"", "SCAN hits VIRTUAL TABLE INDEX 1:word=?", true);
-    fill_index(SQLITE_STORE(*state));
-    explain(*state, "", "SEARCH threat USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)", false);
-    explain(*state, "type:port_scan", "SCAN hits VIRTUAL TABLE INDEX 13:word=? AND seq<? AND seq>?", false);
-    explain(*state, "common", "SCAN hits VIRTUAL TABLE INDEX 13:word=? AND seq<? AND seq>?", false);
-    explain(*state, "status:new", "threat_status (status=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "verdict:true_positive", "threat_verdict (verdict=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "assignee:ana", "threat_assignee (assignee=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "source:10.0.0.1", "threat_source (<expr>=? AND source=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "destination:10.0.0.2", "threat_destination (<expr>=? AND destination=? AND rowid>? AND rowid<?)",
-            false);
-    explain(*state, "address:10.0.0.1", "threat_destination", false);
-    explain(*state, "source_port:22", "threat_source_port (<expr>=? AND source_port=? AND rowid>? AND rowid<?)",
-            false);
-    explain(*state, "destination_port:80",
-            "threat_destination_port (<expr>=? AND destination_port=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "port:80", "threat_source_port", false);
-    explain(*state, "is:simulated", "threat_simulated (simulated=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "is:commented", "threat_commented (commented=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "job:j", "threat_job (job=? AND rowid>? AND rowid<?)", false);
-    explain(*state, "id:t77", "threat_id", true);
-    explain(*state, "source:10.9.0.0/16", "threat_source", true);
-    explain(*state, "confidence:>0.9", "threat_confidence", true);
-    explain(*state, "time:>2026-11-23", "threat_timestamp", true);
-    explain(*state, "is:suppressed", "threat_suppressed", true);
-    explain(*state, "type:port_scan source:10.9.0.0/16", "threat_source", true);
-    explain(*state, "confidence:>0.1", "SEARCH threat USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
-            false); /* nearly all fit */
-}
-
-static void common_values_are_given_newest_first(void **state)
-{
-    static const char *const queries[] = {"common",          "type:port_scan",    "address:10.0.0.1",
-                                          "port:80",         "common OR port:22", "status:new",
-                                          "confidence:>0.1", "source:10.0.0.0/8"};
-
-    fill_index(SQLITE_STORE(*state));
-    for (size_t q = 0; q < sizeof queries / sizeof *queries; q++) {
-        struct search *search = search_parse(queries[q], NULL, NULL);
-        struct found found = find(*state, (struct store_query){.search = search, .limit = 3, .before_seq = 20001});
-
-        assert_string_equal(found.ids, "t20000 t19999 t19998");
-        found =
-            find(*state, (struct store_query){.search = search, .limit = 2, .before_seq = 100, .oldest_first = true});
-        assert_string_equal(found.ids, "t101 t102");
-        found = find(*state, (struct store_query){.search = search, .limit = 4, .before_seq = 2 * ERA + 2});
-        assert_string_equal(found.ids, "t65537 t65536 t65535 t65534"); /* from one era into another */
-        found = find(*state,
-                     (struct store_query){.search = search, .limit = 4, .before_seq = ERA - 3, .oldest_first = true});
-        assert_string_equal(found.ids, "t32766 t32767 t32768 t32769");
-        search_free(search);
-    }
-}
-
 /* --- kill -9 --- */
 
 enum { WRITERS = 4, CRASHES = 3 };
@@ -592,8 +494,6 @@ int main(void)
         STORE_TEST(counts_agree_while_threats_come_change_and_go),
         STORE_TEST(a_backup_is_a_whole_store),
         STORE_TEST(a_full_disk_is_told_and_healed),
-        STORE_TEST(every_search_uses_an_index),
-        STORE_TEST(common_values_are_given_newest_first),
         STORE_TEST(no_acknowledged_threat_is_lost_when_killed),
     };
 
