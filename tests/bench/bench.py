@@ -5,8 +5,9 @@
 Environment: LOADS (folder of the three captures, made when missing; about 3.4 GB), THREATLINE_CAPTURES (for the mixed load),
 ROUNDS (3), STORED (threats in the store before the figures of the part store are taken: 1000000; 10000000 takes about half
 an hour and 11 GB), MONGODB_URI (else a test server is started), LIVE_ROUNDS (5), LIVE_SECONDS (3), LIVE_LIMIT (300: seconds,
-of which each load has its share; no round begins later). CPU time is user + system of the process and its children; commands take turns within a round, the figure is the
-least of the rounds. Timings are told, not asserted.
+of which each load has its share; no round begins later), NFSTREAM_PYTHON (an interpreter that has the package nfstream:
+python3; it takes 9 GiB for the scan load and is ended after 290 s). CPU time is user + system of the process and its
+children; commands take turns within a round, the figure is the least of the rounds. Timings are told, not asserted.
 """
 import datetime
 import json
@@ -65,8 +66,11 @@ def flow():
         del commands["threatline-detector --read, two workers"]
     peers = {"softflowd": f"softflowd -r {{}} -d -a -m 4000000 -p {empty}/pid -c none", "nfpcapd": f"nfpcapd -r {{}} -w {empty}",
              "argus": "argus -X -r {} -w /dev/null", "tcpdump": "tcpdump -r {} -w /dev/null"}
+    python = os.environ.get("NFSTREAM_PYTHON", "python3")
+    peers["nfstream"] = f"{python} {ROOT}/tests/bench/nfstream_meter.py {{}}"
     for name, command in peers.items():
-        if shutil.which(name):
+        found = shutil.which(name) if name != "nfstream" else subprocess.run([python, "-c", "import nfstream"], capture_output=True, check=False).returncode == 0
+        if found:
             commands[name] = command
         else:
             print(f"flow: {name} is not installed")
