@@ -5,8 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-/* So many new threats are counted together. Who is seldom among them is far from the tops. */
-enum { UNCOUNTED = 2048, SELDOM = 4 };
+enum { UNCOUNTED = 512 }; /* so many new threats are counted together */
 
 /* --- threats that are in no count yet --- */
 
@@ -202,7 +201,8 @@ static const char update_row[] = "UPDATE rollup SET count = count + ?6 WHERE spa
 static const char insert_row[] = "INSERT INTO rollup (span, dimension, bucket, simulated, value, count) VALUES "
                                  "(?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO UPDATE SET count = count + ?6";
 
-/* many: the counts are of UNCOUNTED threats or more; who is seldom among them takes nobody's place. */
+/* many: the counts are of UNCOUNTED threats or more. Who is among them once is far from the tops, and takes nobody's
+ * place. */
 static bool flush_row(struct sqlite_store *store, const struct rollup_row *row, bool many, struct err *err)
 {
     struct sqlite_known *known = NULL;
@@ -220,8 +220,7 @@ static bool flush_row(struct sqlite_store *store, const struct rollup_row *row, 
     }
     if (row->count < 0) /* counted under "" when it came in, or its minute is gone */
         return as_others(store, row, err);
-    if (known->values > max && row->span == ROLLUP_EVER && (row->count > SELDOM || !many) &&
-        !fold(store, row, known, err))
+    if (known->values > max && row->span == ROLLUP_EVER && (row->count > 1 || !many) && !fold(store, row, known, err))
         return false;
     if (known->values > max)
         return as_others(store, row, err);
