@@ -214,7 +214,10 @@ static cJSON *ask_detector(struct api *api, size_t index)
         cJSON_Delete(json);
         json = cJSON_CreateObject();
         cJSON_AddFalseToObject(json, "healthy");
-        cJSON_AddStringToObject(json, "message", err.text[0] != '\0' ? err.text : "the detector does not answer");
+        if (reply.status != 0 && reply.status != 200)
+            err_set(&err, ERR_UNAVAILABLE, "Detector %s answered %d", detectors_name(api->detectors, index),
+                    reply.status);
+        cJSON_AddStringToObject(json, "message", err.text);
     }
     http_reply_clear(&reply);
     return json;

@@ -17,13 +17,14 @@ struct detector {
     char url[256]; /* without a slash at the end */
     char *health;  /* what it last said: JSON objects, NULL when it did not answer */
     char *models;
+    bool silent; /* its last call failed */
 };
 
 struct detectors {
     struct detector *items;
     size_t count;
     char key[KEY_MAX]; /* "" none */
-    /* guards idle, health and models of the items, stop; held for a copy */
+    /* guards idle, health, models and silent of the items, stop; held for a copy */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct http_client *idle[IDLE_CLIENTS];
@@ -142,14 +143,31 @@ static void give_client(struct detectors *detectors, struct http_client *client)
     http_client_free(client);
 }
 
+/* Where a detector listens and what curl says of it is for the log, once for each time it falls silent; whoever asked
+ * hears that it does not answer. */
+static void heard(struct detectors *detectors, struct detector *detector, bool ok, const struct err *why)
+{
+    bool was;
+
+    pthread_mutex_lock(&detectors->lock);
+    was = detector->silent;
+    detector->silent = !ok;
+    pthread_mutex_unlock(&detectors->lock);
+    if (!ok && !was)
+        log_warn("detector.silent", "detector=%s reason=\"%s\"", detector->name, why->text);
+    else if (ok && was)
+        log_info("detector.answers", "detector=%s", detector->name);
+}
+
 bool detectors_call(struct detectors *detectors, size_t index, const struct http_call *call, struct http_reply *reply,
                     struct err *err)
 {
-    const struct detector *detector = &detectors->items[index];
+    struct detector *detector = &detectors->items[index];
     const char *headers[HEADERS_MAX] = {NULL};
     struct http_call whole = *call;
     char url[512], key[KEY_MAX + 32];
     struct http_client *client;
+    struct err why = {0};
     size_t count = 0;
     bool ok;
 
@@ -164,13 +182,14 @@ bool detectors_call(struct detectors *detectors, size_t index, const struct http
     client = take_client(detectors);
     if (client == NULL)
         return err_set(err, ERR_MEMORY, "out of memory");
-    ok = http_client_call(client, &whole, reply, err);
+    ok = http_client_call(client, &whole, reply, &why);
     give_client(detectors, client);
-    if (!ok && err != NULL) {
-        err_prefix(err, "detector %s", detector->name);
-        err->code = ERR_UNAVAILABLE;
+    if (ok || why.code == ERR_UNAVAILABLE) {
+        heard(detectors, detector, ok, &why);
+        return ok || err_set(err, ERR_UNAVAILABLE, "Detector %s does not answer", detector->name);
     }
-    return ok;
+    log_info("detector.no_answer", "detector=%s reason=\"%s\"", detector->name, why.text);
+    return err_set(err, ERR_UNAVAILABLE, "The answer of detector %s cannot be used", detector->name);
 }
 
 /* --- asking now and then --- */

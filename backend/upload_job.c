@@ -108,17 +108,18 @@ bool upload_begin(struct uploads *uploads, const struct upload_job *start, struc
 
 void upload_enqueue(struct uploads *uploads, const struct upload_job *received)
 {
+    struct upload_job job = *received;
     struct place *place;
 
+    job.state = UPLOAD_QUEUED;
+    save(uploads, &job); /* before the thread can see it: what that saves is the later word */
     pthread_mutex_lock(&uploads->lock);
-    place = find(uploads, received->id);
+    place = find(uploads, job.id);
     if (place != NULL) {
-        place->job = *received;
-        place->job.state = UPLOAD_QUEUED;
+        place->job = job;
         pthread_cond_broadcast(&uploads->news);
     }
     pthread_mutex_unlock(&uploads->lock);
-    save(uploads, received);
 }
 
 void upload_abandon(struct uploads *uploads, const char *id)

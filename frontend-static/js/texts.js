@@ -184,7 +184,7 @@ export const T = {
     file: "File", state: "State", size: "Size", packets: "Packets", flows: "Flows", threats: "Threats", sum: "SHA-256", when: "When", remove: "Remove",
     nothing: "Nothing found", nothingLong: (name) => `${name}: read to the end, nothing found.`, found: (name, n) => `${name}: ${n} ${n === "1" ? "threat" : "threats"} found.`, show: "Show threats",
     states: { receiving: "receiving", queued: "waiting", running: "reading", analysing: "reading", done: "done", failed: "failed", cancelled: "cancelled" }, sent: "File received. It is being read now.",
-    viewer: "Your role may not read capture files.", tooLarge: "The file is larger than 500 MB.",
+    viewer: "Your role may not read capture files.", tooLarge: "The file is larger than 500 MB.", noCapture: "This is no capture file.",
   },
 
   settings: {

@@ -173,5 +173,18 @@ def test_a_detector_that_is_gone_is_503_at_once(pair):
     detector.stop()
     answer = backend.get("/api/network/health")
     assert answer.status_code == 503 and "Retry-After" in answer.headers
-    assert backend.get("/api/network/status").json()["detector"]["healthy"] is False
+    assert answer.json()["message"] == "Detector local does not answer", "where it listens is for the log alone"
+    assert backend.get("/api/network/status").json()["detector"] == {"healthy": False, "message": "Detector local does not answer", "sensor": "local"}
+    assert "event=detector.silent detector=local" in backend.log()
     assert backend.get("/api/network/statistics").status_code == 200
+
+
+def test_a_job_that_fails_at_once_is_failed_in_the_list_for_good(pair, capture):
+    """What is written of it when it is queued must not come after what its end wrote."""
+    backend, detector = pair
+    detector.stop()
+    jobs = [upload(backend, "scan.pcap", capture.read_bytes(), wait=False).json()["job"] for _ in range(8)]
+    wait_for(lambda: os.listdir(backend.data_dir / "uploads") == [], 30)
+    for job in jobs:
+        wait_for(lambda job=job: backend.get(f"/api/network/uploads/{job}").json()["upload"]["state"] == "failed", 30)
+        assert backend.get(f"/api/network/uploads/{job}").json()["upload"]["message"] == "Detector local does not answer"

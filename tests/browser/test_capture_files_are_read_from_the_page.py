@@ -48,7 +48,7 @@ def test_what_is_no_capture_is_refused_in_words(tab, watched, tmp_path):
     (tmp_path / "letter.pcap").write_text("Dear reader")
     page = sign_in(tab, watched, "uploads")
     page.locator("#capture").set_input_files(tmp_path / "letter.pcap")
-    expect(page.locator(".notice.bad, tr:has-text('letter.pcap') .job-failed").first).to_be_visible()
+    expect(page.locator(".notice.bad")).to_have_text("letter.pcap: This is no capture file.")
 
 
 def test_the_sensor_and_its_detector_are_shown(tab, watched):
@@ -56,3 +56,22 @@ def test_the_sensor_and_its_detector_are_shown(tab, watched):
     expect(page.get_by_role("region", name="edge-1")).to_contain_text("ok", timeout=20000)
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator(".notice")).to_contain_text("Detector answers")
+
+
+@pytest.mark.parametrize("role", ["admin", "viewer"])
+def test_a_detector_that_is_away_is_told_in_words_and_never_by_its_address(tab, tmp_path, role):
+    with site_with_detector(tmp_path, starts=False) as (site, detector):
+        page = sign_in(tab, site, "uploads", role)
+        said = []
+        page.on("response", lambda answer: said.append(answer) if "/api/" in answer.url and "stream" not in answer.url else None)
+        if role == "admin":
+            page.locator("#capture").set_input_files(crafted.write_pcap(tmp_path / "scan.pcap", crafted.scan()))
+            expect(page.locator(".said-now")).to_have_text("scan.pcap: Detector edge-1 does not answer")
+            expect(page.locator("tr", has_text="scan.pcap")).to_contain_text("Detector edge-1 does not answer")
+        page.goto(f"{site.url}/#/sensors")
+        expect(page.locator(".view-sensors")).to_contain_text("Detector edge-1 does not answer")
+        if role == "admin":
+            page.get_by_role("button", name="Test connection").click()
+            expect(page.locator(".notice.bad")).to_contain_text("Detector edge-1 does not answer")
+        assert said and not [answer.url for answer in said if f":{detector.port}" in answer.text()]
+        assert f":{detector.port}" in site.backend.log(), "who keeps the server reads it in the log"

@@ -76,7 +76,7 @@ function drawDetector(root, value) {
   if (!value) return put(root, loading());
   const d = value.detector ?? {};
   const sent = d.delivery ?? {};
-  return put(root, h("p", { class: "pad" }, h("span", { class: d.healthy ? "good" : "bad" }, `${d.sensor ? `${d.sensor}: ` : ""}${d.healthy ? T.sensors.healthy : T.sensors.unhealthy}`), d.message ? ` · ${d.message}` : ""),
+  return put(root, h("p", { class: "pad" }, h("span", { class: d.healthy ? "good" : "bad" }, (!d.healthy && d.message) || `${d.sensor ? `${d.sensor}: ` : ""}${d.healthy ? T.sensors.healthy : T.sensors.unhealthy}`)),
     facts([[T.sensors.version, d.version], [T.sensors.spool, known(sent.waiting)], [T.sensors.delivered, known(sent.delivered)],
       [T.sensors.refused, known(sent.refused)], [T.sensors.dead, known(sent.deadLetters)],
       [T.sensors.trouble, sent.trouble || value.monitoring?.trouble], [T.sensors.store, value.store?.kind], [T.sensors.streams, known(value.stream?.open)]]),

@@ -100,7 +100,7 @@ export function mount(root, store, actions) {
       mine.set(answer.job, file.name);
       setText(said, T.uploads.sent);
       return load();
-    }).catch((error) => error.name !== "AbortError" && actions.notify(`${file.name}: ${error.message}`, { kind: "bad" })).finally(() => row.remove());
+    }).catch((error) => error.name !== "AbortError" && actions.notify(`${file.name}: ${error.status === 415 ? T.uploads.noCapture : error.message}`, { kind: "bad" })).finally(() => row.remove());
   }
 
   put(state, loading());
