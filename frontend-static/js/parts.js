@@ -9,6 +9,9 @@ import { simulated } from "./state.js";
 export const badge = (severity) =>
   h("span", { class: `badge sev-${f.SEVERITIES.includes(severity) ? severity : "none"}` }, (T.severity[severity] ?? severity ?? "–").toUpperCase());
 
+// A name of several words may be broken between them.
+export const typeWord = (type) => h("span", { class: "type" }, f.typeName(type).split(/(?<=_)/).flatMap((part) => [part, h("wbr")]).slice(0, -1));
+
 export const statusChip = (status) => h("span", { class: `chip status-${status}` }, T.status[status] ?? status);
 
 export const when = (text) => h("time", { datetime: text, title: f.utc(text) }, f.time(text));

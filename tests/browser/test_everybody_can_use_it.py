@@ -121,11 +121,36 @@ def test_the_theme_is_the_systems_until_one_is_chosen(chromium, filled):
     context.close()
 
 
-@pytest.mark.parametrize("width", [900, 1024, 1440])
+@pytest.mark.parametrize("panel", ["", "t=threat_000001"])
+def test_the_type_of_a_threat_is_readable_at_any_width(chromium, site, panel):
+    site.send(*(threat(n, threat_type=kind, revision=2, details={"source": "simulator", "flow_count": 1000})
+                for n, kind in enumerate(("data_exfiltration", "brute_force", "suspicious_tcp", "x" * 64), 1)))
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = sign_in(context.new_page(), site)
+    for width in (320, 480, 720, 768, 800, 859, 900, 1024, 1100, 1280, 1440, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        for view in ("live", "inbox", "history"):
+            page.goto(f"{site.url}/#/{view}?{panel}")
+            expect(page.locator("tbody tr[data-id]")).to_have_count(4)
+            cut = page.evaluate("""() => [...document.querySelectorAll("tbody .row-open")].filter((o) => {
+              const cell = o.closest("th").getBoundingClientRect();
+              const text = document.createRange();
+              text.selectNodeContents(o);
+              const box = text.getBoundingClientRect();
+              const next = o.closest("th").nextElementSibling.getBoundingClientRect();
+              return o.scrollWidth > o.clientWidth || box.right > cell.right + 1 || box.bottom > cell.bottom + 1 || box.width < 40
+                || (next.top < box.bottom && next.bottom > box.top && next.left < box.right && next.right > box.left);
+            }).map((o) => o.textContent)""")
+            assert not cut, (width, view, cut)
+    context.close()
+
+
+@pytest.mark.parametrize("width", [720, 768, 859, 900, 1024, 1440])
 def test_the_panel_opens_beside_the_list_and_hides_none_of_it(chromium, filled, width):
     context = chromium.new_context(viewport={"width": width, "height": 900})
     page = sign_in(context.new_page(), filled, "inbox?t=threat_000004")
     expect(page.locator("tr[aria-current=true]")).to_be_visible()
+    expect(page.locator(".detail-title h2")).to_be_visible()
     boxes = page.evaluate("[...document.querySelectorAll('.detail, .threats td, .threats th')].map((o) => o.getBoundingClientRect()).filter((b) => b.width).map((b) => [b.left, b.right])")
     assert max(right for _, right in boxes[:-1]) <= boxes[-1][0] < width
     context.close()
@@ -200,7 +225,7 @@ def test_a_search_from_anywhere_leads_into_what_it_found(filled, tab):
     expect(page.get_by_role("complementary", name="Threat")).to_contain_text("PORT_SCAN")
 
 
-@pytest.mark.parametrize("width", [320, 390, 480, 719])
+@pytest.mark.parametrize("width", [320, 390, 480, 719, 720, 768, 1099])
 def test_a_phone_shows_every_number_whole_and_a_sensor_that_is_ill(chromium, fake, width):
     fake.test("set", sensors=[{"name": "edge-1", "state": "blind", "lastHeard": "2026-01-01T10:00:00Z", "report": {}}])
     context = chromium.new_context(viewport={"width": width, "height": 640})

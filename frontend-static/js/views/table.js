@@ -2,11 +2,11 @@
 import { h, keyed, put, setAttr } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
-import { badge, marks, statusChip, when } from "../parts.js";
+import { badge, marks, statusChip, typeWord, when } from "../parts.js";
 
 const CELLS = {
   severity: (t) => badge(t.severity),
-  type: (t) => [h("span", { class: "type" }, f.typeName(t.threat_type)), ...marks(t)],
+  type: (t) => [typeWord(t.threat_type), ...marks(t)],
   source: (t) => h("span", { class: "mono" }, f.address(t.source_ip, t.source_port)),
   destination: (t) => h("span", { class: "mono" }, f.address(t.destination_ip, t.destination_port)),
   confidence: (t) => f.confidence(t.confidence),
