@@ -305,8 +305,9 @@ static bool write_statistics(struct text *out, const struct store_span *span, co
 
     text_add(out, "{", 1);
     write_severities(out, counts);
-    text_addf(out, ",\"suppressed\":%lld,\"simulated\":%s", (long long)count_of(counts, ROLLUP_SUPPRESSED, NULL),
-              with_simulated ? "true" : "false");
+    text_addf(out, ",\"suppressed\":%lld,\"simulated\":%s,\"uncounted\":%lld",
+              (long long)count_of(counts, ROLLUP_SUPPRESSED, NULL), with_simulated ? "true" : "false",
+              with_simulated ? 0LL : (long long)count_of(sums->counts[true], ROLLUP_SEVERITY, NULL));
     write_map(out, "byType", counts, ROLLUP_TYPE);
     write_map(out, "byStatus", counts, ROLLUP_STATUS);
     write_map(out, "bySensor", counts, ROLLUP_SENSOR);

@@ -1,6 +1,6 @@
 // parts.js: pieces that several views draw alike.
 
-import { h } from "./dom.js";
+import { h, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { T } from "./texts.js";
 import * as f from "./format.js";
@@ -33,6 +33,14 @@ export const nothing = (title, hint, ...more) =>
 export const failure = (title, message, retry) =>
   h("div", { class: "nothing bad", role: "alert" }, h("p", { class: "nothing-title" }, title), message ? h("p", {}, message) : null,
     retry ? button(T.state.retry, retry, { kind: "retry" }) : null);
+// Why figures are lower than what is listed. Gives {node, draw(statistics)}.
+export function uncounted() {
+  const node = h("p", { class: "muted small", hidden: true });
+  return { node, draw(value) {
+    node.hidden = !value?.uncounted;
+    setText(node, node.hidden ? "" : T.statistics.uncounted(f.count(value.uncounted)));
+  } };
+}
 export const loading = () => h("p", { class: "loading" }, T.state.loading);
 
 export const field = (label, control, hint) => {

@@ -2,7 +2,7 @@
 
 export const LIVE_MAX = 50; // rows drawn in the live list
 export const LIST_MAX = 1000; // rows kept of any other list
-const SEVERITY_OF_MAX = 5000; // threats whose severity is remembered, to count an update that raises it
+const COUNTED_MAX = 5000; // threats whose severity and status are remembered, to count an update that changes them
 const NOTICE_MAX = 4;
 
 // meanwhile: what the stream said of threats while an answer was on its way; null for one that was removed.
@@ -15,7 +15,7 @@ export const initial = {
   connection: { phase: "idle", since: 0 },
   route: { view: "live", id: null, query: {} },
   live: { items: [], loaded: false, error: null, paused: false, held: 0, shown: [] },
-  severityOf: new Map(),
+  countedAs: new Map(),
   seen: { store: "", seq: 0 },
   gaps: 0, // how often the stream could not tell all: then lists are asked for anew
   statistics: { value: null, error: null, dirty: 0, at: 0 },
@@ -80,16 +80,22 @@ function comeBack(items, updates, { status, next }) {
   return all;
 }
 
-function counted(statistics, was, now, severity, type) {
-  const next = { ...statistics };
+const moved = (counts, was, now) => {
+  const next = { ...counts, [now]: (counts?.[now] ?? 0) + 1 };
   if (was) next[was] = Math.max(0, (next[was] ?? 0) - 1);
-  next[now] = (next[now] ?? 0) + 1;
-  if (was === undefined) {
-    next.total = (next.total ?? 0) + 1;
-    next.byType = { ...next.byType, [type]: (next.byType?.[type] ?? 0) + 1 };
-    if (next.byStatus) next.byStatus = { ...next.byStatus, new: (next.byStatus.new ?? 0) + 1 };
-  }
   return next;
+};
+const standing = (t) => ({ severity: t.severity, status: statusOf(t) });
+
+// The figures with one more threat, or with one that is no longer what it was.
+function counted(statistics, was, t) {
+  const now = standing(t);
+  if (was?.severity === now.severity && was.status === now.status) return statistics;
+  if (!counts(statistics, t)) return was ? statistics : { ...statistics, uncounted: (statistics.uncounted ?? 0) + 1 };
+  let next = statistics;
+  if (was?.severity !== now.severity) next = moved(next, was?.severity, now.severity);
+  if (was?.status !== now.status) next = { ...next, byStatus: moved(next.byStatus, was?.status, now.status) };
+  return was ? next : { ...next, total: (next.total ?? 0) + 1, byType: moved(next.byType, undefined, t.threat_type) };
 }
 
 // One frame's events at once: a thousand a second cost one new list, not a thousand.
@@ -97,7 +103,7 @@ function takeEvents(state, events) {
   const added = new Map();
   const updates = new Map();
   const removed = new Set();
-  const severityOf = new Map(state.severityOf);
+  const countedAs = new Map(state.countedAs);
   let { seen, statistics, arrivals, models, sensors, detail } = state;
   let value = statistics.value;
   let dirty = statistics.dirty;
@@ -111,18 +117,17 @@ function takeEvents(state, events) {
     } else if (at && event.type === "connection" && at.store !== seen.store) seen = at;
     const t = event.data;
     if (event.type === "threat_detected" && t?.threat_id) {
-      const was = severityOf.get(t.threat_id);
-      if (was === undefined) {
-        if (value && counts(value, t)) value = counted(value, undefined, t.severity, t.severity, t.threat_type);
+      if (!countedAs.has(t.threat_id)) {
+        if (value) value = counted(value, undefined, t);
         arrivals = { count: arrivals.count + 1, high: arrivals.high + (t.severity === "high" || t.severity === "critical") };
       }
-      severityOf.set(t.threat_id, t.severity);
+      countedAs.set(t.threat_id, standing(t));
       added.set(t.threat_id, t);
       dirty += 1;
     } else if (event.type === "threat_updated" && t?.threat_id) {
-      const was = severityOf.get(t.threat_id);
-      if (was && was !== t.severity && value && counts(value, t)) value = counted(value, was, t.severity);
-      severityOf.set(t.threat_id, t.severity);
+      const was = countedAs.get(t.threat_id);
+      if (was && value) value = counted(value, was, t);
+      countedAs.set(t.threat_id, standing(t));
       if (added.has(t.threat_id)) added.set(t.threat_id, merged(added.get(t.threat_id), t));
       else updates.set(t.threat_id, updates.has(t.threat_id) ? merged(updates.get(t.threat_id), t) : t);
       dirty += 1;
@@ -138,7 +143,7 @@ function takeEvents(state, events) {
     }
   }
 
-  while (severityOf.size > SEVERITY_OF_MAX) severityOf.delete(severityOf.keys().next().value);
+  while (countedAs.size > COUNTED_MAX) countedAs.delete(countedAs.keys().next().value);
   const gone = (t) => removed.has(t.threat_id);
   const change = (items) => {
     let next = items;
@@ -184,14 +189,14 @@ function takeEvents(state, events) {
   if (removed.size && [...chosen].some((id) => removed.has(id))) chosen = new Set([...chosen].filter((id) => !removed.has(id)));
 
   return {
-    ...state, seen, severityOf, arrivals, models, sensors, live, lists, detail, chosen,
+    ...state, seen, countedAs, arrivals, models, sensors, live, lists, detail, chosen,
     statistics: value === statistics.value && dirty === statistics.dirty ? statistics : { ...statistics, value, dirty },
   };
 }
 
-function remember(severityOf, threats) {
-  const next = new Map(severityOf);
-  for (const t of threats) next.set(t.threat_id, t.severity);
+function remember(countedAs, threats) {
+  const next = new Map(countedAs);
+  for (const t of threats) next.set(t.threat_id, standing(t));
   return next;
 }
 
@@ -219,7 +224,7 @@ const changes = {
       : inbox.loaded && inbox.takesNew ? { ...inbox, items: capped(comeBack(inbox.items, threats, inbox), LIST_MAX, state) } : inbox;
     return {
       ...withList(state, "inbox", upTo), live: { ...state.live, items, shown, loaded: true, error: null },
-      severityOf: remember(state.severityOf, threats),
+      countedAs: remember(state.countedAs, threats),
     };
   },
   liveError: (state, { error }) => ({ ...state, live: { ...state.live, error } }),
@@ -268,7 +273,7 @@ const changes = {
     if (name === "inbox") items = comeBack(items, [...said.values()].filter(Boolean), { status: old.status, next });
     const list = { ...old, items: capped(items, LIST_MAX, state), next: items.length > LIST_MAX ? null : next ?? null,
       total: total ?? old.total, loading: false, loaded: true, error: null, fresh: append ? old.fresh : 0, meanwhile: emptyList.meanwhile };
-    return { ...withList(state, name, list), severityOf: remember(state.severityOf, threats) };
+    return { ...withList(state, name, list), countedAs: remember(state.countedAs, threats) };
   },
   listError: (state, { name, key, error }) =>
     state.lists[name].key === key ? withList(state, name, { ...state.lists[name], loading: false, error }) : state,

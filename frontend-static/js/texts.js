@@ -31,7 +31,7 @@ export const T = {
   live: {
     title: "Live", latest: "Latest threats", caption: "Latest threats, newest first, at most 50",
     pause: "Pause", resume: "Resume", held: (n) => `${n} new`,
-    uncounted: "Simulated threats are not counted since a real source has reported.", empty: "No threats yet",
+    empty: "No threats yet",
     emptyMonitoring: "Monitoring is on. Threats appear here the moment they are found.",
     emptyIdle: "Start monitoring, or read a capture file under Uploads.",
     emptyAway: "The detector does not answer, so nothing can be found. Sensors says why.",
@@ -46,12 +46,13 @@ export const T = {
   simulated: ["sim", "ulated"], simulatedTitle: "Made by the simulator, not seen on a network",
   fromFile: "file",
   statistics: {
+    uncounted: (n) => `${n} simulated ${n === "1" ? "threat is" : "threats are"} listed but not counted, because a real source has reported.`,
     title: "Totals", total: "Total", critical: "Critical", high: "High", medium: "Medium", low: "Low",
     error: "The totals could not be loaded.",
   },
   charts: {
     timeline: "Threats over time", last: "24 hours", byType: "By type", bySeverity: "By severity", topSources: "Top sources",
-    topDestinations: "Top destinations", none: "Nothing to draw yet.", asTable: "Table", asChart: "Chart",
+    topDestinations: "Top destinations", none: "Nothing to draw yet.", noneLast: "None in the last 24 hours.", asTable: "Table", asChart: "Chart",
     from: "From", until: "until", count: "Threats", address: "Address", search: "Show these threats in History",
     brush: "Drag over the chart to see a span in History.", show: "Show in History",
     most: (n) => `max ${n}`, slot: (from, to, n) => `${from} – ${to}: ${n}`,

@@ -82,7 +82,7 @@ export function timeline({ onSpan }) {
         });
       });
       put(plot, s("line", { class: "base", x1: 0, x2: WIDE, y1: HIGH, y2: HIGH }), mark, ...rects, brush);
-      most = slots.some((x) => x.total) ? T.charts.most(f.compact(top)) : "";
+      most = slots.some((x) => x.total) ? T.charts.most(f.compact(top)) : T.charts.noneLast;
       readOut(pointer);
       put(axis, [0, 0.25, 0.5, 0.75, 1].map((p) => h("span", {}, clock.format(span.from + p * (span.to - span.from)))));
       table.draw([T.charts.from, ...f.SEVERITIES.map((n) => T.severity[n])],
@@ -109,10 +109,10 @@ function slotted(list, { from, to }, many) {
 }
 
 // A name, a bar and a number a line; each line leads to the threats behind it. Already a list, so it needs no table.
-export function bars({ title, onPick, label = (k) => k, tone = false, mono = false }) {
+export function bars({ title, span = "", none: nothing = T.charts.none, onPick, label = (k) => k, tone = false, mono = false }) {
   const list = h("ul", { class: "bars" });
-  const none = h("p", { class: "muted small" }, T.charts.none);
-  const node = h("section", { class: "panel chart" }, h("header", { class: "panel-head" }, h("h2", {}, title)), list, none);
+  const none = h("p", { class: "muted small" }, nothing);
+  const node = h("section", { class: "panel chart" }, h("header", { class: "panel-head" }, h("h2", {}, title), span ? h("span", { class: "muted" }, span) : null), list, none);
   return {
     node,
     draw(items) {

@@ -3,7 +3,7 @@ import { h, put, setAttr, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { button, failure, loading, nothing } from "../parts.js";
+import { button, failure, loading, nothing, uncounted } from "../parts.js";
 import { threatTable } from "./table.js";
 import { listCursor, mayDecide, showKeys, toggleDetail } from "./cursor.js";
 
@@ -61,8 +61,9 @@ export function mount(root, store, actions) {
   };
   const more = button(T.history.more, further, { kind: "wide" });
   const state = h("div");
+  const leftOut = uncounted();
   const view = h("div", { class: "view view-inbox" },
-    h("header", { class: "view-head" }, h("h1", {}, T.inbox.title), tabs, h("span", { class: "spacer" }), button(T.inbox.help, showKeys, { kind: "small key-hint" })),
+    h("header", { class: "view-head" }, h("h1", {}, T.inbox.title), tabs, h("span", { class: "spacer" }), button(T.inbox.help, showKeys, { kind: "small key-hint" })), leftOut.node,
     h("section", { class: "panel list" }, h("header", { class: "panel-head decide-head" }, tools, hint), newer, table.node, state, h("footer", { class: "more" }, more)));
   put(root, view);
 
@@ -96,9 +97,10 @@ export function mount(root, store, actions) {
     if (before && now.gaps !== before.gaps) load();
     const list = now.lists.inbox;
     const byStatus = now.statistics.value?.byStatus ?? {};
+    leftOut.draw(now.statistics.value);
     for (const name of TABS) {
       setAttr(counts[name].link, "aria-current", name === shownStatus ? "page" : null);
-      setText(counts[name].count, name === "all" ? "" : f.compact(byStatus[name] ?? 0));
+      setText(counts[name].count, f.compact((name === "all" ? now.statistics.value?.total : byStatus[name]) ?? 0));
     }
     if (list !== before?.lists.inbox) cursor.keep();
     // Rows that fell out of a full list lie before its cursor: then the list begins anew.

@@ -3,8 +3,8 @@ import { h, put, setAttr, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { LIVE_MAX, simulated } from "../state.js";
-import { button, failure, loading, nothing } from "../parts.js";
+import { LIVE_MAX } from "../state.js";
+import { button, failure, loading, nothing, uncounted } from "../parts.js";
 import { threatTable } from "./table.js";
 import { monitorBar } from "./monitor.js";
 import { bars, timeline } from "./charts.js";
@@ -20,7 +20,7 @@ export function mount(root, store, actions) {
     numbers[name] = h("dd", { "data-stat": name }, "–");
     return h("div", { class: `card stat-${name}` }, h("dt", {}, T.statistics[name]), numbers[name]);
   }));
-  const uncounted = h("p", { class: "muted small", hidden: true }, T.live.uncounted);
+  const leftOut = uncounted();
   const wrong = h("p", { class: "wrong", role: "alert", hidden: true });
 
   const pause = button(T.live.pause, () => actions.dispatch({ type: "pause", on: !store.get().live.paused }), { kind: "small", "aria-pressed": "false" });
@@ -43,7 +43,7 @@ export function mount(root, store, actions) {
   const charts = chartColumn();
   put(root, h("div", { class: "view view-live" },
     h("header", { class: "view-head" }, h("h1", {}, T.live.title), h("span", { class: "spacer" }), monitor.node),
-    cards, uncounted, wrong, h("div", { class: "split" }, list, charts.node)));
+    cards, leftOut.node, wrong, h("div", { class: "split" }, list, charts.node)));
 
   if (store.get().live.loaded && store.get().live.items.length < LIVE_MAX) actions.loadLive();
   if (store.get().charts.value) { // of when one was here last
@@ -68,7 +68,7 @@ export function mount(root, store, actions) {
     const { statistics, live } = now;
     if (statistics !== before?.statistics) {
       for (const name of CARDS) setText(numbers[name], f.count(statistics.value?.[name]));
-      uncounted.hidden = statistics.value?.simulated !== false || !live.items.some(simulated);
+      leftOut.draw(statistics.value);
       wrong.hidden = !statistics.error;
       setText(wrong, statistics.error ? `${T.statistics.error} ${statistics.error}` : "");
     }
@@ -100,12 +100,15 @@ export function mount(root, store, actions) {
 }
 
 function chartColumn() {
-  const line = timeline({ onSpan: (from, to) => route.go({ view: "history", query: { from, to } }) });
-  const find = (name) => (value) => route.go({ view: "history", query: { q: `${name}:${/[\s"]/.test(value) ? JSON.stringify(value) : value}` } });
+  const line = timeline({ onSpan: (from, to) => route.go({ view: "history", query: { q: leftOut.trim(), from, to } }) });
+  // Leads to the very threats that were counted: those of the span, without what the figures leave out.
+  let leftOut = "";
+  let day = {};
+  const find = (name, span = () => ({})) => (value) => route.go({ view: "history", query: { q: `${name}:${/[\s"]/.test(value) ? JSON.stringify(value) : value}${leftOut}`, ...span() } });
   const severity = bars({ title: T.charts.bySeverity, tone: true, onPick: find("severity"), label: (k) => T.severity[k] ?? k });
   const type = bars({ title: T.charts.byType, onPick: find("type"), label: f.typeName });
-  const sources = bars({ title: T.charts.topSources, onPick: find("source"), mono: true });
-  const targets = bars({ title: T.charts.topDestinations, onPick: find("destination"), mono: true });
+  const sources = bars({ title: T.charts.topSources, span: T.charts.last, none: T.charts.noneLast, onPick: find("source", () => day), mono: true });
+  const targets = bars({ title: T.charts.topDestinations, span: T.charts.last, none: T.charts.noneLast, onPick: find("destination", () => day), mono: true });
   const node = h("div", { class: "charts", hidden: true }, line.node, severity.node, type.node, sources.node, targets.node);
   return {
     node,
@@ -113,12 +116,14 @@ function chartColumn() {
       node.hidden = !now.charts.value || !now.statistics.value; // all at once, so that nothing moves about
       if (now.charts !== before?.charts && now.charts.value) {
         const { value } = now.charts;
+        day = { from: new Date(value.from).toISOString(), to: new Date(value.to).toISOString() };
         line.draw(value);
         sources.draw(pairs(value.topSources).slice(0, 5));
         targets.draw(pairs(value.topDestinations).slice(0, 5));
       }
       if (now.statistics !== before?.statistics && now.statistics.value) {
         const { value } = now.statistics;
+        leftOut = value.uncounted ? " -is:simulated" : "";
         severity.draw(f.SEVERITIES.map((name) => [name, value[name] ?? 0]));
         type.draw(pairs(value.byType).slice(0, 8));
       }

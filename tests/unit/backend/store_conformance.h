@@ -845,6 +845,7 @@ static void simulated_threats_count_until_a_live_one_comes(void **state)
     free(item.json);
     s = statistics_of(*state, (struct store_span){0});
     assert_int_equal(number_at(s, "total"), 1);
+    assert_int_equal(number_at(s, "uncounted"), 0);
     cJSON_Delete(s);
     live.severity = SEVERITY_LOW;
     item = put_threat(*state, &live);
@@ -852,6 +853,7 @@ static void simulated_threats_count_until_a_live_one_comes(void **state)
     s = statistics_of(*state, (struct store_span){0});
     assert_int_equal(number_at(s, "total"), 1);
     assert_int_equal(number_at(s, "low"), 1);
+    assert_int_equal(number_at(s, "uncounted"), 1);
     cJSON_Delete(s);
     threat_clear(&made_up);
 }
