@@ -18,10 +18,12 @@ import * as sensors from "./views/sensors.js";
 import * as uploads from "./views/uploads.js";
 import * as settings from "./views/settings.js";
 import * as threat from "./views/threat.js";
+import * as nowhere from "./views/nowhere.js";
 import * as detail from "./views/detail.js";
 import { showKeys, typing } from "./views/cursor.js";
 
-const VIEWS = { live, inbox, history, sensors, uploads, settings, threat };
+const VIEWS = { live, inbox, history, sensors, uploads, settings, threat, nowhere };
+const TITLES = { ...T.views, threat: T.detail.title, nowhere: T.nowhere.title };
 const WITH_DETAIL = ["live", "inbox", "history"];
 const SPEAK_MS = 4000;
 const AGAIN_MS = 5000;
@@ -52,8 +54,8 @@ function draw(state, before) {
   if (shown.view !== view || shown.id !== id) {
     shown = { ...shown, view, id };
     leaveView();
-    leaveView = (VIEWS[view] ?? live).mount(frame.main, store, actions);
-    document.title = `${T.views[view] ?? T.detail.title} · ${T.name}`;
+    leaveView = VIEWS[view].mount(frame.main, store, actions);
+    document.title = `${TITLES[view]} · ${T.name}`;
   }
   const open = (WITH_DETAIL.includes(view) && query.t) || "";
   if (open !== shown.open) {
@@ -101,6 +103,12 @@ document.addEventListener("keydown", (e) => {
   box.open = false;
   box.querySelector("summary").focus();
 }, true);
+
+// The address says what is shown, so the skip link may not write its own into it.
+document.querySelector(".skip").addEventListener("click", (e) => {
+  e.preventDefault();
+  document.getElementById("main")?.focus();
+});
 
 function enter() {
   leaveLogin();

@@ -6,7 +6,7 @@ export function parse(hash) {
   const [where, query = ""] = hash.replace(/^#\/?/, "").split("?");
   const [view, ...rest] = where.split("/");
   return {
-    view: VIEWS.includes(view) ? view : "live",
+    view: VIEWS.includes(view) ? view : view ? "nowhere" : "live",
     id: rest.length ? decode(rest.join("/")) : null,
     query: Object.fromEntries(new URLSearchParams(query)),
   };

@@ -28,6 +28,8 @@ export const T = {
     back: "Connected again.",
   },
 
+  nowhere: { title: "Not found", view: "There is no such page.", hint: "The link may be old, or mistyped.", live: "Go to Live", history: "Search in History", section: "There is no such section." },
+
   live: {
     title: "Live", latest: "Latest threats", caption: "Latest threats, newest first, at most 50",
     pause: "Pause", resume: "Resume", held: (n) => `${n} new`,
@@ -104,7 +106,8 @@ export const T = {
     placeholder: "type:port_scan source:10.0.0.0/8 -status:closed", go: "Search",
     range: "Time range", ranges: { "": "All time", "1h": "Last hour", "24h": "Last 24 hours", "7d": "Last 7 days", "30d": "Last 30 days", custom: "Between…" },
     from: "From", to: "To", more: "Load more", loading: "Loading…", end: "That is all.", cut: "Only the first 1,000 are kept here. Narrow the search or export it.",
-    empty: "No threat fits this search.", emptyAll: "No threats are stored yet.", error: "The search failed.",
+    empty: "No threat fits this search.", emptyHint: "Suppressed threats are found with is:suppressed.", anyTime: "Search all time", clear: "Clear the search",
+    fields: (names) => `Fields: ${names}`, emptyAll: "No threats are stored yet.", error: "The search failed.",
     at: (n) => `at character ${n + 1}`, total: (n) => `${n} ${n === "1" ? "threat" : "threats"}`,
     order: "latest arrival first",
     fresh: (n) => `${n} arrived since this search`, again: "Search again", export: "Export", columns: "Columns",
@@ -116,7 +119,7 @@ export const T = {
     removed: "This threat has been removed.", error: "The threat could not be loaded.",
     facts: "What was seen", why: "Why it fired", features: "Flow features", growth: "Growth", triage: "Decision", evidence: "Evidence",
     related: "Related", record: "Whole record", first: "First seen", last: "Last seen", flows: "Flows", packets: "Packets", bytes: "Bytes",
-    duration: "Duration", revision: "Revision", received: "Received", model: "Model", extractor: "Extractor", community: "Community id", mitre: "MITRE ATT&CK",
+    duration: "Duration", flowDuration: "Duration of the latest flow", revision: "Revision", received: "Received", model: "Model", extractor: "Extractor", community: "Community id", mitre: "MITRE ATT&CK",
     forest: "Random forest", attack: "attack", below: "below its threshold", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
     within_: (s, most, limit) => `within ${s} s · harmless up to ${most} · limit ${limit}`,
     usual: "usual", share: "share of the verdict", outside: "outside the usual range", within: "within the usual range",
@@ -190,7 +193,7 @@ export const T = {
 
   settings: {
     title: "Settings", sections: { you: "You", users: "Users", keys: "API keys", suppressions: "Suppressions", blocklist: "Blocklist", notifications: "Notifications", letters: "Undelivered", audit: "Audit log" },
-    admin: "Only an administrator sees this.", empty: "Nothing here yet.", error: "This could not be loaded.", add: "Add", remove: "Remove", save: "Save", created: "Saved.", removed: "Removed.", test: "Send test", tested: "Test sent.",
+    admin: "Your role does not see this.", empty: "Nothing here yet.", error: "This could not be loaded.", add: "Add", remove: "Remove", save: "Save", created: "Saved.", removed: "Removed.", test: "Send test", tested: "Test sent.",
     replay: "Send again", replayed: "Sent again.", oldPassword: "Present password", newPassword: "New password", change: "Change password", changed: "Password changed.", desktop: "Desktop notice for critical threats",
     desktopNo: "This browser does not allow notices here.", keyOnce: "Copy this key now. It is not shown again.", sure: (what) => `Remove ${what}?`, yes: "Yes, remove", no: "Keep", enabled: "enabled", disabled: "disabled",
     enable: "Enable", disable: "Disable", more: "Load more", role: "Role", roles: { viewer: "Viewer", analyst: "Analyst", admin: "Administrator" }, name: "Name", never: "never", email: "E-mail", scopes: "May", scope: { webhook: "send threats", read: "read", feed: "fetch the blocklist", control: "start and stop" },

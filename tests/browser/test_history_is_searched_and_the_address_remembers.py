@@ -51,6 +51,32 @@ def test_a_wrong_query_points_at_the_character(site, signed_in):
     expect(page.locator("#query")).to_have_attribute("aria-invalid", "true")
 
 
+def test_a_wrong_query_is_told_which_fields_there_are_and_each_of_them_is_known(site, signed_in):
+    site.send(threat(1))
+    page = signed_in("history?q=colour:red")
+    told = page.get_by_text("Fields:").text_content().removeprefix("Fields:").split()
+    assert len(told) > 10
+    value = {"port:": "80", "source_port:": "80", "destination_port:": "80", "confidence:": ">0.5", "time:": ">2026-01-01", "source:": "10.0.0.0/8", "destination:": "10.0.0.1",
+             "address:": "10.0.0.1", "severity:": "low", "status:": "new", "verdict:": "true_positive", "is:": "simulated"}
+    for name in told:
+        answer = site.api("GET", f"/api/network/threats?q={name}{value.get(name, 'x')}")
+        assert answer.status_code == 200, answer.text
+
+
+def test_nothing_found_says_how_to_look_further_and_offers_no_empty_file(site, signed_in):
+    site.send(threat(1, threat_type="malware", timestamp="2025-12-30T10:00:00Z"))
+    page = signed_in("history?q=type:port_scan&range=1h")
+    expect(page.get_by_text("No threat fits this search.")).to_be_visible()
+    expect(page.get_by_text("Suppressed threats are found with is:suppressed.")).to_be_visible()
+    expect(page.locator(".exports")).to_be_hidden()
+    page.get_by_role("button", name="Search all time").click()
+    expect(page.get_by_label("Time range")).to_have_value("")
+    expect(page.get_by_role("button", name="Search all time")).to_have_count(0)
+    page.get_by_role("button", name="Clear the search").click()
+    expect(rows(page)).to_have_count(1)
+    expect(page.locator(".exports")).to_be_visible()
+
+
 def test_arrivals_are_counted_but_do_not_push_the_list(site, signed_in):
     fill(site, 10)
     page = signed_in("history")

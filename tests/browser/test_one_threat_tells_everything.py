@@ -280,3 +280,19 @@ def test_others_of_the_same_source_and_target_are_a_click_away(site, signed_in):
     panel(page).get_by_role("link", name="Same source: 198.51.100.7").click()
     expect(page).to_have_url(re.compile(r"#/history\?q=source"))
     expect(page.locator("tbody tr[data-id]")).to_have_count(2)
+
+
+def test_a_related_threat_says_whom_it_concerns(site, tab):
+    site.send(threat(1, source_ip="198.51.100.9", destination_ip="192.0.2.7"), threat(2, source_ip="198.51.100.9", destination_ip="192.0.2.8"),
+              threat(3, source_ip="198.51.100.10", destination_ip="192.0.2.7"))
+    page = sign_in(tab, site, "threat/threat_000001")
+    expect(page.locator(".related").nth(0)).to_contain_text("192.0.2.8")
+    expect(page.locator(".related").nth(1)).to_contain_text("198.51.100.10")
+
+
+def test_an_incident_is_not_told_to_last_as_long_as_one_of_its_flows(site, tab):
+    site.send(threat(1, details={"flow_duration": 0, "flow_count": 1}), threat(2, revision=2, details={"flow_duration": 0, "flow_count": 100}))
+    page = sign_in(tab, site, "threat/threat_000001")
+    expect(page.locator(".facts dt", has_text="uration")).to_have_text("Duration")
+    page.goto(f"{site.url}/#/threat/threat_000002")
+    expect(page.locator(".facts dt", has_text="uration")).to_have_text("Duration of the latest flow")

@@ -3,9 +3,10 @@ import { h, put, s } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { badge, button, explain, failure, field, fullWhen, loading, marks, nothing, select, statusChip, when } from "../parts.js";
+import { badge, button, explain, failure, field, fullWhen, loading, marks, select, statusChip, typeWord, when } from "../parts.js";
 import { icon } from "../icons.js";
 import { mayDecide } from "./cursor.js";
+import { wayOut } from "./nowhere.js";
 import { blockDialog, nameDialog, suppressDialog } from "./rules.js";
 
 const MOVES = { new: ["acknowledged", "escalated", "closed"], acknowledged: ["escalated", "closed", "new"], escalated: ["acknowledged", "closed", "new"], closed: ["new"] };
@@ -33,7 +34,7 @@ export function mount(root, store, actions, { id, onClose = null }) {
     if (!t) {
       shown = null;
       const close = onClose ? h("div", { class: "detail-head" }, h("div", { class: "detail-title" }, h("span", { class: "spacer" }), closeButton(onClose))) : null;
-      if (detail.error === "gone" || detail.error === "removed") put(body, close, nothing(detail.error === "gone" ? T.detail.gone : T.detail.removed));
+      if (detail.error === "gone" || detail.error === "removed") put(body, close, wayOut(detail.error === "gone" ? T.detail.gone : T.detail.removed));
       else if (detail.error) put(body, close, failure(T.detail.error, detail.error, () => actions.loadDetail(id)));
       else put(body, close, loading());
       return;
@@ -165,7 +166,7 @@ function drawFacts(root, t) {
     [T.columns.sensor, t.sensor],
     [T.detail.first, d.first_seen && fullWhen(d.first_seen)],
     [T.detail.last, d.last_seen && fullWhen(d.last_seen)],
-    [T.detail.duration, d.flow_duration !== undefined && `${f.figure(d.flow_duration)} s`],
+    [d.flow_count > 1 ? T.detail.flowDuration : T.detail.duration, d.flow_duration !== undefined && `${f.figure(d.flow_duration)} s`],
     [T.detail.flows, d.flow_count !== undefined && f.count(d.flow_count)],
     [T.detail.packets, d.packet_count !== undefined && f.count(d.packet_count)],
     [T.detail.bytes, d.byte_count !== undefined && f.bytes(d.byte_count)],
@@ -293,15 +294,15 @@ async function drawNames(root, t, actions, decide) {
 async function drawRelated(root, t, actions) {
   const lists = await actions.related(t).catch(() => null);
   if (!lists) return put(root);
-  const part = (title, q, list) => list.length ? [h("p", { class: "small muted related-head" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
+  const part = (title, q, other, list) => list.length ? [h("p", { class: "small muted related-head" }, h("a", { href: route.format({ view: "history", query: { q } }) }, title)),
     h("ul", { class: "related" }, list.map((o) => h("li", {}, h("a", { href: `#${route.current().view === "threat" ? `/threat/${encodeURIComponent(o.threat_id)}` : ""}`, onclick: (e) => {
       if (route.current().view === "threat") return;
       e.preventDefault();
       route.amend({ t: o.threat_id });
-    } }, badge(o.severity), h("span", { class: "type" }, f.typeName(o.threat_type)), h("span", { class: "spacer" }), when(o.timestamp)))))] : [];
+    } }, badge(o.severity), typeWord(o.threat_type), h("span", { class: "spacer" }), h("span", { class: "mono muted" }, o[other]), when(o.timestamp)))))] : [];
   const [source, target] = lists;
-  put(root, head(T.detail.related), part(`${T.detail.sameSource}: ${t.source_ip}`, `source:${t.source_ip}`, source),
-    part(`${T.detail.sameDestination}: ${t.destination_ip}`, `destination:${t.destination_ip}`, target),
+  put(root, head(T.detail.related), part(`${T.detail.sameSource}: ${t.source_ip}`, `source:${t.source_ip}`, "destination_ip", source),
+    part(`${T.detail.sameDestination}: ${t.destination_ip}`, `destination:${t.destination_ip}`, "source_ip", target),
     source.length + target.length ? null : h("p", { class: "muted small" }, T.detail.noRelated));
   return null;
 }

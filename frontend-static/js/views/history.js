@@ -15,6 +15,7 @@ const COLUMNS = ["severity", "type", "source", "destination", "protocol", "confi
 const USUAL = ["severity", "type", "source", "destination", "confidence", "sensor", "status", "time"];
 const WORDS = ["type:", "severity:critical", "severity:high", "severity:medium", "severity:low", "status:new", "status:acknowledged", "status:escalated", "status:closed",
   "verdict:true_positive", "verdict:false_positive", "source:", "destination:", "address:", "port:", "protocol:TCP", "protocol:UDP", "sensor:", "assignee:", "confidence:>0.9", "is:simulated", "is:suppressed", "is:commented"];
+const FIELDS = ["type", "severity", "status", "verdict", "source", "destination", "address", "port", "source_port", "destination_port", "protocol", "sensor", "assignee", "confidence", "id", "time", "job", "is"];
 
 // What the address asks for, as the server is asked. A span that ends now is counted from now.
 export function asked(query) {
@@ -127,6 +128,7 @@ export function mount(root, store, actions) {
       cursor.keep();
       const many = Number.isInteger(list.total) && list.total >= 0 ? f.count(list.total) : `${f.count(list.items.length)}${list.next ? "+" : ""}`;
       setText(total, list.loaded && !list.error && list.items.length ? `${T.history.total(many)} · ${T.history.order}` : "");
+      exportLinks.hidden = !list.items.length; // then there is nothing to export
       fresh.hidden = !list.fresh;
       setText(fresh, `${T.history.fresh(f.count(list.fresh))} · ${T.history.again}`);
       more.hidden = !list.next;
@@ -138,15 +140,23 @@ export function mount(root, store, actions) {
     }
     table.draw(list.items, { open: now.route.query.t, cursor: cursor.id() });
     table.node.hidden = !list.items.length;
-    found.hidden = list.error?.status === 400; // then there is nothing to show, and nothing to export
+    found.hidden = list.error?.status === 400; // then there is nothing to show
     const bad = list.error && list.error.status !== 400;
     const shows = bad ? "error" : list.error ? "" : list.items.length ? "" : list.loaded ? `empty${key}` : "loading";
     if (state.dataset.shows !== shows) {
       state.dataset.shows = shows;
       if (bad) put(state, failure(T.history.error, list.error.message, () => load()));
       else if (shows === "loading") put(state, loading());
-      else put(state, shows ? nothing(q || r || a || b ? T.history.empty : T.history.emptyAll) : null);
+      else put(state, shows ? foundNone() : null);
     }
+  }
+  // Nothing was found: says how to look further.
+  function foundNone() {
+    const { q = "", range: r, from: a, to: b } = route.current().query;
+    const spanned = r || a || b;
+    if (!q && !spanned) return nothing(T.history.emptyAll);
+    return nothing(T.history.empty, q.includes("is:suppressed") ? "" : T.history.emptyHint, h("div", { class: "ways" },
+      spanned ? button(T.history.anyTime, () => ask({ range: "", from: "", to: "" })) : null, q ? button(T.history.clear, () => ask({ q: "" })) : null));
   }
   draw(store.get());
   const leave = store.subscribe(draw);
@@ -174,6 +184,7 @@ function drawError(root, input, q, error) {
   if (!bad) return put(root);
   const at = error.position === null ? null : charAt(q, error.position);
   put(root, h("p", { class: "wrong" }, at === null ? error.message : `${error.message} (${T.history.at(at)})`),
+    h("p", { class: "small muted" }, T.history.fields(FIELDS.map((name) => `${name}:`).join(" "))),
     at === null ? null : h("pre", { class: "mono", "aria-hidden": "true" }, q.slice(0, at), h("mark", {}, q.slice(at, at + 1) || " "), q.slice(at + 1)));
   if (at !== null && document.activeElement === input) input.setSelectionRange(at, at + 1);
 }

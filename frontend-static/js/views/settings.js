@@ -1,7 +1,7 @@
 // settings.js: you, and for who may: users, keys, suppressions, blocklist, notices, what was not delivered, the audit log.
 import { h, put, setAttr } from "../dom.js";
 import { T } from "../texts.js";
-import { button, dialog, explain, field } from "../parts.js";
+import { button, dialog, explain, field, nothing } from "../parts.js";
 import * as shelves from "./shelves.js";
 import { desktopWanted, setDesktop } from "../desktop.js";
 
@@ -19,9 +19,10 @@ export function mount(root, store, actions) {
       return link;
     })), place)));
   const wanted = store.get().route.id ?? "you";
-  const section = mine.includes(wanted) ? wanted : "you";
+  const section = mine.includes(wanted) ? wanted : "";
   for (const [name, link] of links) setAttr(link, "aria-current", name === section ? "page" : null);
-  if (section === "you") you(place, store, actions);
+  if (!section) put(place, h("section", { class: "panel" }, nothing(SECTIONS.includes(wanted) ? T.settings.admin : T.nowhere.section)));
+  else if (section === "you") you(place, store, actions);
   else if (section === "clear") clear(place, actions);
   else shelves.mount(place, section, store, actions);
   return () => {};
