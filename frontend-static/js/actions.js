@@ -29,6 +29,10 @@ export function createActions(store, makeLink) {
   const decided = new Map(); // what was decided here of late, of which version
   const noticeTimers = new Map();
 
+  // A session belongs to the browser: who signs in in one tab is in in all of them.
+  const tabs = new BroadcastChannel("session");
+  tabs.onmessage = () => ["out", "ended"].includes(store.get().session.phase) && actions.resume().catch(() => {});
+
   const link = makeLink({
     onEvents(heard) {
       const events = heard.map((e) => (e.data?.threat_id && decided.has(e.data.threat_id) ? { ...e, data: asDecided(e.data) } : e));
@@ -208,6 +212,7 @@ export function createActions(store, makeLink) {
     async login(username, password) {
       const { user } = await api.post("/api/auth/login", { username, password }, { quiet: true });
       begin(user);
+      tabs.postMessage("in");
     },
     async logout() {
       link.stop();

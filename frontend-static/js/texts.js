@@ -13,7 +13,7 @@ export const T = {
     username: "Username", password: "Password", go: "Sign in", going: "Signing in…",
     ended: "Your session has ended. Sign in to go back to where you were.",
     unreachable: "The server cannot be reached. Try again.",
-    locked: (s) => `Too many attempts. Try again in ${s} s.`,
+    locked: (time) => `Too many attempts. Try again in ${time}.`,
     missing: "Enter your username and your password.",
     first: "At its first start the server prints the password of the user “admin”.",
   },
@@ -36,6 +36,7 @@ export const T = {
     empty: "No threats yet",
     emptyMonitoring: "Monitoring is on. Threats appear here the moment they are found.",
     emptyIdle: "Start monitoring, or read a capture file under Uploads.",
+    emptyNone: "Threats appear here the moment a sensor sends them.",
     emptyAway: "The detector does not answer, so nothing can be found. Sensors says why.",
     error: "The latest threats could not be loaded.",
     more: "Older threats in History",
@@ -63,7 +64,7 @@ export const T = {
 
   monitor: {
     title: "Monitoring", on: (name) => `Monitoring ${name}`, off: "Not monitoring", unknown: "Monitoring state unknown",
-    away: "Detector does not answer", simulator: "the simulator",
+    away: "Detector does not answer", none: "No detector to start or stop", simulator: "the simulator",
     start: "Start monitoring", starting: "Starting…", stop: "Stop monitoring", stopping: "Stopping…",
     interface: "Interface", auto: "Automatic", down: "down", duration: "Duration",
     durations: { 60: "1 minute", 300: "5 minutes", 900: "15 minutes", 3600: "1 hour", 0: "Until stopped" },

@@ -11,7 +11,7 @@ export default [
     languageOptions: {
       ecmaVersion: 2023,
       sourceType: "module",
-      globals: known("AbortController DOMException Element Event EventSource FormData HashChangeEvent IntersectionObserver Intl Notification SharedWorker " +
+      globals: known("AbortController BroadcastChannel DOMException Element Event EventSource FormData HashChangeEvent IntersectionObserver Intl Notification SharedWorker " +
         "TextDecoder TextEncoder URL URLSearchParams XMLHttpRequest addEventListener cancelAnimationFrame clearInterval clearTimeout dispatchEvent " +
         "document fetch focus getSelection history innerWidth localStorage location matchMedia navigator performance " +
         "requestAnimationFrame self setInterval setTimeout window"),

@@ -175,3 +175,12 @@ def test_an_answer_that_was_overtaken_does_not_bring_back_the_old_row(site, sign
         held[0][0].fulfill(response=held[0][1])
     page.evaluate("new Promise((then) => setTimeout(then, 200))")
     expect(row).to_contain_text("enabled")
+
+
+def test_the_longest_names_leave_room_for_what_one_can_do(site, tab):
+    made = site.api("POST", "/api/notifications", {"name": "n" * 64, "type": "webhook", "url": "http://127.0.0.1:9/" + "h" * 200, "filter": "severity:critical"})
+    assert made.status_code == 201, made.text
+    page = sign_in(tab, site, "settings/notifications")
+    expect(page.get_by_role("button", name="Send test")).to_be_visible()
+    region = page.get_by_role("region", name="Notifications")
+    assert region.evaluate("(o) => o.scrollWidth - o.clientWidth") <= 0

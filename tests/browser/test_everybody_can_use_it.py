@@ -81,6 +81,20 @@ def test_no_date_is_cut_at_any_width(chromium, site, locale):
     context.close()
 
 
+def test_a_time_of_today_takes_one_line_on_a_desk(chromium, site):
+    site.send(threat(1), threat(2, timestamp=(datetime.now(timezone.utc) - timedelta(hours=1)).isoformat().replace("+00:00", "Z")))
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-US")
+    page = sign_in(context.new_page(), site)
+    for width in (900, 1024, 1280, 1440):
+        page.set_viewport_size({"width": width, "height": 900})
+        for view in ("live", "inbox", "history"):
+            page.goto(f"{site.url}/#/{view}")
+            expect(page.locator("tbody tr[data-id]")).to_have_count(2)
+            tall = page.evaluate("[...document.querySelectorAll('tbody .c-time time')].map((o) => o.getBoundingClientRect().height)")
+            assert max(tall) < 24, (width, view, tall)
+    context.close()
+
+
 def test_everything_is_reached_by_the_keyboard_alone(filled, tab):
     tab.goto(filled.url)
     expect(tab.get_by_label("Username")).to_be_focused()

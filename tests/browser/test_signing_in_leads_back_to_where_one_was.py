@@ -1,3 +1,5 @@
+import re
+
 from browser import expect, fill_in, sign_in, threat
 
 
@@ -34,3 +36,27 @@ def test_no_token_stays_where_a_script_could_read_it(tab, site):
     sign_in(tab, site)
     assert tab.evaluate("document.cookie") == ""
     assert "token" not in tab.evaluate("JSON.stringify(localStorage) + JSON.stringify(sessionStorage)")
+
+
+def test_signing_in_in_one_tab_signs_in_all(tab, site):
+    sign_in(tab, site, "inbox")
+    other = tab.context.new_page()
+    other.goto(f"{site.url}/#/history?q=type:malware")
+    expect(other.locator(".connection")).to_have_attribute("data-phase", "live")
+    site.end_sessions("admin")
+    for page in (tab, other):
+        expect(page.get_by_text("Your session has ended")).to_be_visible()
+    fill_in(tab)
+    for page, view in ((tab, "Inbox"), (other, "History")):
+        expect(page.get_by_role("heading", name=view, exact=True)).to_be_visible()
+        expect(page.locator(".connection")).to_have_attribute("data-phase", "live")
+
+
+def test_who_is_locked_out_is_told_for_how_long_in_minutes(tab, site):
+    tab.goto(site.url)
+    for _ in range(20):
+        with tab.expect_response("**/api/auth/login") as answer:
+            fill_in(tab, user="nobody", password="wrong")
+        if answer.value.status == 429:
+            break
+    expect(tab.get_by_role("alert")).to_have_text(re.compile(r"^Too many attempts\. Try again in \d+ min\.$"))

@@ -3,7 +3,7 @@ import pytest
 
 import crafted
 from browser import expect, sign_in, threat
-from sites import site_with_detector
+from sites import RealSite, site_with_detector
 
 NO_ROUND = "const real = setInterval; window.setInterval = (call, ms, ...more) => (ms === 30000 ? 0 : real(call, ms, ...more));"
 BARS = "svg.timeline rect[class^=fill-]"
@@ -52,6 +52,19 @@ def test_a_detector_that_comes_is_there_with_its_interfaces(page, place):
     expect(page.get_by_role("button", name="Start monitoring")).to_be_enabled()
     expect(page.get_by_label("Interface").locator("option[value=lo]")).to_have_count(1)
     expect(page.locator(".view-live")).to_contain_text("Start monitoring, or read a capture file under Uploads.")
+
+
+def test_where_no_detector_is_to_be_controlled_nothing_is_told_to_be_wrong(page, tmp_path):
+    """Sensors elsewhere send all the same."""
+    site = RealSite(tmp_path, arguments=["--detector", "none"])
+    try:
+        sign_in(page, site)
+        expect(page.locator(".monitor")).to_have_text("No detector to start or stop")
+        expect(page.locator(".monitor")).to_have_attribute("data-state", "off")
+        expect(page.locator(".view-live")).to_contain_text("Threats appear here the moment a sensor sends them.")
+        expect(page.get_by_role("button", name="Start monitoring")).to_have_count(0)
+    finally:
+        site.close()
 
 
 def test_the_reports_of_sensors_come_by_themselves(page, fake):

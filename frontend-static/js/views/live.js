@@ -82,7 +82,7 @@ export function mount(root, store, actions) {
       setText(held, live.paused && live.held ? T.live.held(f.count(live.held)) : "");
       const shows = live.shown.length ? "" : live.error ? "error" : live.loaded ? "empty" : "loading";
       const { monitoring, detector } = now.monitor.value ?? {};
-      const hint = monitoring?.active ? T.live.emptyMonitoring : detector?.healthy === false ? T.live.emptyAway : T.live.emptyIdle;
+      const hint = monitoring?.active ? T.live.emptyMonitoring : !detector || detector.healthy ? T.live.emptyIdle : detector.sensor ? T.live.emptyAway : T.live.emptyNone;
       if (state.dataset.shows !== `${shows}${hint}`) {
         state.dataset.shows = `${shows}${hint}`;
         if (shows === "error") put(state, failure(T.live.error, live.error, () => actions.loadLive()));

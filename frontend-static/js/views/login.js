@@ -1,6 +1,7 @@
 // login.js: name and password; afterwards one is where one was, because the address has not changed.
 import { h, setText } from "../dom.js";
 import { T } from "../texts.js";
+import * as f from "../format.js";
 import { field } from "../parts.js";
 import { icon } from "../icons.js";
 
@@ -37,7 +38,7 @@ export function mount(root, store, actions) {
       return;
     } catch (error) {
       setText(wrong, error.status === 0 ? T.login.unreachable
-        : error.status === 429 && error.retryAfter ? T.login.locked(error.retryAfter) : error.message);
+        : error.status === 429 && error.retryAfter ? T.login.locked(f.ago(error.retryAfter * 1000)) : error.message);
     }
     go.disabled = false;
     setText(go, T.login.go);

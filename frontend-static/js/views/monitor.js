@@ -30,18 +30,19 @@ export function monitorBar(store, actions) {
     const { value, busy, error } = state.monitor;
     const active = value?.monitoring?.active;
     const healthy = value?.detector?.healthy;
+    const none = healthy === false && !value.detector.sensor; // sensors may send all the same
     if (isAdmin && healthy !== false && before?.monitor.value?.detector?.healthy === false) actions.loadInterfaces();
-    node.dataset.state = !value ? "unknown" : active ? "on" : healthy === false ? "away" : "off";
+    node.dataset.state = !value ? "unknown" : active ? "on" : none ? "off" : healthy === false ? "away" : "off";
     setText(word, !value ? (error ? T.monitor.unknown : T.state.loading)
-      : active ? T.monitor.on(watched(value.monitoring)) : healthy === false ? T.monitor.away : T.monitor.off);
-    const next = `${active}|${busy}|${healthy}|${state.interfaces.items?.length}`;
+      : active ? T.monitor.on(watched(value.monitoring)) : none ? T.monitor.none : healthy === false ? T.monitor.away : T.monitor.off);
+    const next = `${none}|${active}|${busy}|${healthy}|${state.interfaces.items?.length}`;
     if (isAdmin && value && next !== shape) {
       shape = next;
       // While the simulator runs, starting a capture takes its place.
       const stop = button(busy ? T.monitor.stopping : T.monitor.stop, () => actions.stop(), { disabled: busy });
       const start = button(busy ? T.monitor.starting : T.monitor.start, () => actions.start(choice.interface, Number(choice.duration)),
         { kind: "primary", disabled: busy || healthy === false });
-      put(form, active ? stop : [field(T.monitor.interface, interfaces(state.interfaces.items)),
+      put(form, none ? null : active ? stop : [field(T.monitor.interface, interfaces(state.interfaces.items)),
         field(T.monitor.duration, select(["60", "300", "900", "3600", "0"].map((s) => [s, T.monitor.durations[s]]), choice.duration,
           (v) => (choice = { ...choice, duration: v }))), start]);
     }
