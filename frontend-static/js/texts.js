@@ -130,7 +130,7 @@ export const T = {
     comment: "Comment", addComment: "Add comment", assignee: "Assignee", nobody: "Nobody", verdict: "Verdict",
     history: "What happened", by: (who) => `by ${who}`, download: "Download packets (pcap)",
     evidence_: (n) => `${n} packets kept.`,
-    copy: "Copy as JSON", copied: "Copied.", link: "Copy link", permalink: "Permalink", suppress: "Suppress…", block: "Block source…",
+    copy: "Copy as JSON", copied: "Copied.", noCopy: "The browser does not allow it.", link: "Copy link", permalink: "Permalink", suppress: "Suppress…", block: "Block source…",
     sameSource: "Same source", sameDestination: "Same destination", noRelated: "No other threats.",
     lost: "Someone changed this threat meanwhile. You now see their change; yours was not made.", retry: "Make my change again",
     simulated: "Made by the simulator.", suppressedBy: "Suppressed by rule", file: "From file",

@@ -61,9 +61,9 @@ def test_the_sensor_and_its_detector_are_shown(tab, watched):
 @pytest.mark.parametrize("role", ["admin", "viewer"])
 def test_a_detector_that_is_away_is_told_in_words_and_never_by_its_address(tab, tmp_path, role):
     with site_with_detector(tmp_path, starts=False) as (site, detector):
-        page = sign_in(tab, site, "uploads", role)
         said = []
-        page.on("response", lambda answer: said.append(answer) if "/api/" in answer.url and "stream" not in answer.url else None)
+        tab.on("response", lambda answer: said.append(answer) if "/api/" in answer.url and "stream" not in answer.url else None)
+        page = sign_in(tab, site, "uploads", role)
         if role == "admin":
             page.locator("#capture").set_input_files(crafted.write_pcap(tmp_path / "scan.pcap", crafted.scan()))
             expect(page.locator(".said-now")).to_have_text("scan.pcap: Detector edge-1 does not answer")
@@ -75,3 +75,23 @@ def test_a_detector_that_is_away_is_told_in_words_and_never_by_its_address(tab, 
             expect(page.locator(".notice.bad")).to_contain_text("Detector edge-1 does not answer")
         assert said and not [answer.url for answer in said if f":{detector.port}" in answer.text()]
         assert f":{detector.port}" in site.backend.log(), "who keeps the server reads it in the log"
+
+
+def test_a_file_on_its_way_goes_on_while_another_view_is_open(tab, watched, tmp_path):
+    capture = crafted.write_pcap(tmp_path / "wandering.pcap", crafted.scan("10.7.7.7"))
+    page = sign_in(tab, watched, "uploads")
+    held = []
+    page.route("**/upload-pcap", lambda route: held.append(route))
+    page.locator("#capture").set_input_files(capture)
+    expect(page.get_by_role("progressbar", name="wandering.pcap")).to_be_visible()
+    page.get_by_role("link", name="Inbox").click()
+    expect(page.get_by_role("heading", name="Inbox", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Uploads").click()
+    expect(page.get_by_role("progressbar", name="wandering.pcap")).to_be_visible()
+    expect(page.locator(".sending").get_by_role("button", name="Cancel")).to_be_visible()
+    page.get_by_role("link", name="Inbox").click()
+    held[0].continue_()
+    expect(page.locator(".notice")).to_contain_text("wandering.pcap: File received.")
+    page.get_by_role("link", name="Uploads").click()
+    expect(page.locator(".said-now")).to_have_text("wandering.pcap: 1 threat found.")
+    expect(page.get_by_role("progressbar")).to_have_count(0)

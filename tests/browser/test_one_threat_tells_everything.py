@@ -2,6 +2,8 @@ import json
 import pathlib
 import re
 
+import pytest
+
 from browser import expect, sign_in, threat
 from sites import wait_for
 
@@ -296,3 +298,40 @@ def test_an_incident_is_not_told_to_last_as_long_as_one_of_its_flows(site, tab):
     expect(page.locator(".facts dt", has_text="uration")).to_have_text("Duration")
     page.goto(f"{site.url}/#/threat/threat_000002")
     expect(page.locator(".facts dt", has_text="uration")).to_have_text("Duration of the latest flow")
+
+
+@pytest.mark.parametrize("secure", [True, False])
+def test_link_and_record_are_copied_also_where_the_page_came_without_tls(chromium, site, secure):
+    """Then browsers give a page no clipboard."""
+    site.send(threat(1))
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    if not secure:
+        context.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page = sign_in(context.new_page(), site, "threat/threat_000001")
+    for name, held in (("Copy link", "/#/threat/threat_000001"), ("Copy as JSON", '"threat_id": "threat_000001"')):
+        button = page.get_by_role("button", name=name)
+        button.click()
+        expect(page.locator(".notice").last).to_contain_text("Copied.")
+        expect(button).to_be_focused()
+        if secure:
+            assert held in page.evaluate("navigator.clipboard.readText()")
+        page.get_by_role("button", name="Dismiss").click()
+    if not secure:
+        page.locator("textarea").fill("")
+        page.locator("textarea").focus()
+        page.keyboard.press("Control+v")
+        assert '"threat_id": "threat_000001"' in page.locator("textarea").input_value()
+    context.close()
+
+
+def test_on_a_phone_the_back_button_closes_what_covers_the_list(chromium, site):
+    site.send(threat(1), threat(2))
+    context = chromium.new_context(viewport={"width": 390, "height": 800})
+    page = sign_in(context.new_page(), site, "live")
+    page.get_by_role("link", name="Inbox").click()
+    page.locator("[data-id=threat_000001] .row-open").click()
+    expect(panel(page)).to_be_visible()
+    page.go_back()
+    expect(panel(page)).to_be_hidden()
+    expect(page.get_by_role("heading", name="Inbox", exact=True)).to_be_visible()
+    context.close()

@@ -6,7 +6,12 @@ import { button, dialog } from "../parts.js";
 import { suppressDialog } from "./rules.js";
 
 export const mayDecide = (state) => ["analyst", "admin"].includes(state.session.user?.role);
-export const toggleDetail = (id) => route.amend({ t: route.current().query.t === id ? null : id }, true);
+// Where the panel covers the list, the back button closes it.
+const covers = matchMedia("(width < 720px)");
+export const toggleDetail = (id) => {
+  const { t } = route.current().query;
+  route.amend({ t: t === id ? null : id }, Boolean(t) || !covers.matches);
+};
 
 // items(): what the list shows; table: from threatTable, null where one threat stands alone; choose: whether rows can be selected. Gives {id(), index(), set(id), keep(), unmount}.
 export function listCursor({ store, actions, items, table = null, choose = false, redraw = () => {} }) {

@@ -66,6 +66,20 @@ export function mount(root, store, actions, { id, onClose = null }) {
   return store.subscribe(draw);
 }
 
+// Browsers have no clipboard for a page that comes without TLS from another host; the old way still holds there.
+async function copyText(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const back = document.activeElement;
+  const field = h("textarea", { class: "sr-only", value: text });
+  document.body.append(field);
+  field.select();
+  const copied = document.execCommand("copy");
+  field.remove();
+  back?.focus();
+  if (!copied) throw new Error(T.detail.noCopy);
+  return undefined;
+}
+
 const closeButton = (onClose) => h("button", { type: "button", class: "icon-button", "aria-label": T.detail.close, onclick: onClose }, icon("close"));
 const head = (text, ...more) => h("div", { class: "part-head" }, h("h3", {}, text), ...more);
 
@@ -73,7 +87,7 @@ function drawHead(root, t, actions, onClose, state) {
   const link = `${location.origin}${location.pathname}${route.format({ view: "threat", id: t.threat_id })}`;
   const copy = (text) => async () => {
     try {
-      await navigator.clipboard.writeText(text());
+      await copyText(text());
       actions.notify(T.detail.copied);
     } catch (error) {
       actions.notify(T.failed(error.message), { kind: "bad" });

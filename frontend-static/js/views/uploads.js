@@ -11,6 +11,10 @@ import { mayDecide } from "./cursor.js";
 const BASE = "/api/network/uploads";
 const SIZE_MAX = 500e6;
 const ENDED = ["done", "failed", "cancelled"];
+const going = new Set(); // rows of files on their way: they go on while another view is open
+const mine = new Map(); // jobs sent from here, to say aloud how they end
+
+addEventListener("beforeunload", (e) => going.size && e.preventDefault());
 
 export function mount(root, store, actions) {
   const may = mayDecide(store.get());
@@ -26,7 +30,7 @@ export function mount(root, store, actions) {
     drop.classList.remove("over");
     for (const file of e.dataTransfer.files) send(file);
   });
-  const sending = h("div", { class: "sending" });
+  const sending = h("div", { class: "sending" }, ...going);
   const said = h("p", { class: "said-now", role: "status" });
   const body = h("tbody");
   const table = h("table", { class: "shelf" }, h("caption", { class: "sr-only" }, T.uploads.caption),
@@ -41,7 +45,6 @@ export function mount(root, store, actions) {
   let jobs = null;
   let timer = 0;
   let gone = false;
-  const mine = new Map(); // jobs sent from here, to say aloud how they end
 
   async function load() {
     clearTimeout(timer);
@@ -90,17 +93,22 @@ export function mount(root, store, actions) {
     if (file.size > SIZE_MAX) return actions.notify(`${file.name}: ${T.uploads.tooLarge}`, { kind: "bad" });
     const bar = h("progress", { max: "1", value: 0, "aria-label": file.name });
     const word = h("span", { class: "num" }, T.uploads.sending(file.name, f.confidence(0)));
-    const going = upload("/api/network/upload-pcap", file, (sent, all) => {
-      bar.value = sent / all;
-      setText(word, T.uploads.sending(file.name, f.confidence(sent / all)));
+    const sent = upload("/api/network/upload-pcap", file, (part, all) => {
+      bar.value = part / all;
+      setText(word, T.uploads.sending(file.name, f.confidence(part / all)));
     });
-    const row = h("div", { class: "sending-row" }, word, bar, button(T.uploads.cancel, going.abort, { kind: "small" }));
+    const row = h("div", { class: "sending-row" }, word, bar, button(T.uploads.cancel, sent.abort, { kind: "small" }));
+    going.add(row);
     sending.append(row);
-    return going.done.then((answer) => {
+    return sent.done.then((answer) => {
       mine.set(answer.job, file.name);
+      if (gone) return actions.notify(`${file.name}: ${T.uploads.sent}`);
       setText(said, T.uploads.sent);
       return load();
-    }).catch((error) => error.name !== "AbortError" && actions.notify(`${file.name}: ${error.status === 415 ? T.uploads.noCapture : error.message}`, { kind: "bad" })).finally(() => row.remove());
+    }).catch((error) => error.name !== "AbortError" && actions.notify(`${file.name}: ${error.status === 415 ? T.uploads.noCapture : error.message}`, { kind: "bad" })).finally(() => {
+      going.delete(row);
+      row.remove();
+    });
   }
 
   put(state, loading());
