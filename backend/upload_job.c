@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "common/log.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_MAX_BYTES = 64 * 1024, KEPT_MS = 2000000000 /* 23 days */, SAVE_EVERY_MS = 2000 };
+static const char STOPPED[] = "The server was stopped before the capture was read";
+
+enum { LEFT_MAX = 10000, LINE_MAX_BYTES = 64 * 1024, KEPT_MS = 2000000000 /* 23 days */, SAVE_EVERY_MS = 2000 };
 
 struct place {
     bool taken, cancel, over;
@@ -324,6 +327,8 @@ static void run_job(struct uploads *uploads, struct place *place)
     if (place->cancel) {
         reading.job.state = UPLOAD_CANCELLED;
         snprintf(reading.job.message, sizeof reading.job.message, "cancelled");
+    } else if (uploads->stop && reading.job.state == UPLOAD_FAILED) {
+        snprintf(reading.job.message, sizeof reading.job.message, "%s", STOPPED);
     }
     pthread_mutex_unlock(&uploads->lock);
     save(uploads, &reading.job);
@@ -373,6 +378,65 @@ static void *run(void *context)
 
 /* --- life --- */
 
+/* Of a job that nobody reads any more; a list would show it as waiting for good. */
+static bool take_left(void *context, const char *id, int64_t version, const char *json)
+{
+    cJSON *job = json_parse(json, strlen(json), NULL);
+    const cJSON *state = json_member(job, "state");
+
+    (void)id, (void)version;
+    for (enum upload_state s = UPLOAD_RECEIVING; s <= UPLOAD_ANALYSING; s++) {
+        if (cJSON_IsString(state) && strcmp(state->valuestring, state_text(s)) == 0) {
+            cJSON_AddItemToArray(context, job);
+            return true;
+        }
+    }
+    cJSON_Delete(job);
+    return true;
+}
+
+static void end_left(struct uploads *uploads, cJSON *job)
+{
+    const cJSON *id = json_member(job, "id");
+    char *text;
+
+    cJSON_ReplaceItemInObjectCaseSensitive(job, "state", cJSON_CreateString(state_text(UPLOAD_FAILED)));
+    cJSON_ReplaceItemInObjectCaseSensitive(job, "message", cJSON_CreateString(STOPPED));
+    text = json_print(job);
+    if (text != NULL && cJSON_IsString(id))
+        store_doc_put(uploads->api->store, "upload", id->valuestring, NULL, text, clock_now_ms() + KEPT_MS, -1, NULL,
+                      NULL);
+    free(text);
+}
+
+static void remove_files(const char *path)
+{
+    DIR *folder = opendir(path);
+    struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL)
+        unlinkat(dirfd(folder), entry->d_name, 0); /* "." and ".." are no files */
+    if (folder != NULL)
+        closedir(folder);
+}
+
+/* What an end without warning left behind. A store that others use, too, may hold jobs that they read at this moment.
+ */
+static void clear_left(struct uploads *uploads, const char *path)
+{
+    cJSON *jobs = cJSON_CreateArray(), *job;
+
+    if (!store_shared(uploads->api->store)) {
+        store_doc_list(uploads->api->store, "upload", NULL, true, LEFT_MAX, take_left, jobs, NULL);
+        cJSON_ArrayForEach(job, jobs)
+        {
+            end_left(uploads, job);
+        }
+        remove_files(path);
+    }
+    cJSON_Delete(jobs);
+}
+
 struct uploads *uploads_open(struct api *api, struct err *err)
 {
     struct uploads *uploads = calloc(1, sizeof *uploads);
@@ -385,6 +449,7 @@ struct uploads *uploads_open(struct api *api, struct err *err)
     uploads->api = api;
     snprintf(path, sizeof path, "%s/uploads", api->settings->data_dir);
     mkdir(path, 0700); /* what is wrong with it shows with the first file */
+    clear_left(uploads, path);
     pthread_mutex_init(&uploads->lock, NULL);
     pthread_cond_init(&uploads->news, NULL);
     if (pthread_create(&uploads->thread, NULL, run, uploads) != 0) {
@@ -405,9 +470,19 @@ void uploads_stop(struct uploads *uploads)
     uploads->stop = true;
     pthread_cond_broadcast(&uploads->news);
     pthread_mutex_unlock(&uploads->lock);
-    if (uploads->started)
-        pthread_join(uploads->thread, NULL);
+    if (!uploads->started)
+        return;
+    pthread_join(uploads->thread, NULL);
     uploads->started = false;
+    for (size_t i = 0; i < UPLOADS_AT_ONCE; i++) {
+        struct upload_job *job = &uploads->places[i].job;
+
+        if (!uploads->places[i].taken || job->state != UPLOAD_QUEUED)
+            continue;
+        job->state = UPLOAD_FAILED;
+        snprintf(job->message, sizeof job->message, "%s", STOPPED);
+        save(uploads, job);
+    }
 }
 
 void uploads_close(struct uploads *uploads)

@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import signal
 
 import pytest
 import requests
@@ -188,3 +189,24 @@ def test_a_job_that_fails_at_once_is_failed_in_the_list_for_good(pair, capture):
     for job in jobs:
         wait_for(lambda job=job: backend.get(f"/api/network/uploads/{job}").json()["upload"]["state"] == "failed", 30)
         assert backend.get(f"/api/network/uploads/{job}").json()["upload"]["message"] == "Detector local does not answer"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_job_that_the_backends_end_left_behind_is_failed_and_its_file_gone(tmp_path, capture, how):
+    """It was told as waiting for good, and each such capture stayed on the disk."""
+    with backend_with_detector(tmp_path) as (backend, detector):
+        os.kill(detector.process.pid, signal.SIGSTOP)
+        try:
+            jobs = [upload(backend, "scan.pcap", capture.read_bytes(), wait=False).json()["job"] for _ in range(3)]
+            wait_for(lambda: backend.get(f"/api/network/uploads/{jobs[0]}").json()["upload"]["state"] == "analysing", 30)
+            backend.process.send_signal(how)
+            if how == signal.SIGTERM:
+                wait_for(lambda: "event=backend.stopping" in backend.log(), 30)
+        finally:
+            os.kill(detector.process.pid, signal.SIGCONT)
+        backend.process.wait(60)
+        backend.start()
+        left = [backend.get(f"/api/network/uploads/{job}", token=backend.login()).json()["upload"] for job in jobs]
+        assert {job["state"] for job in left} <= ({"failed"} if how == signal.SIGKILL else {"failed", "done"}), left
+        assert {job["message"] for job in left if job["state"] == "failed"} <= {"The server was stopped before the capture was read"}
+        assert os.listdir(backend.data_dir / "uploads") == []
