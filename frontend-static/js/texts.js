@@ -56,7 +56,7 @@ export const T = {
   charts: {
     timeline: "Threats over time", last: "24 hours", byType: "By type", bySeverity: "By severity", topSources: "Top sources",
     topDestinations: "Top destinations", none: "Nothing to draw yet.", noneLast: "None in the last 24 hours.", asTable: "Table", asChart: "Chart",
-    from: "From", until: "until", count: "Threats", address: "Address", search: "Show these threats in History",
+    from: "From", search: "Show these threats in History",
     brush: "Drag over the chart to see a span in History.", show: "Show in History",
     most: (n) => `max ${n}`, slot: (from, to, n) => `${from} – ${to}: ${n}`,
   },
@@ -116,11 +116,11 @@ export const T = {
   },
 
   detail: {
-    title: "Threat", close: "Close details", to: "to", loading: "Loading…", gone: "This threat does not exist, or not any more.",
+    title: "Threat", close: "Close details", to: "to", gone: "This threat does not exist, or not any more.",
     removed: "This threat has been removed.", error: "The threat could not be loaded.",
-    facts: "What was seen", why: "Why it fired", features: "Flow features", growth: "Growth", triage: "Decision", evidence: "Evidence",
+    facts: "What was seen", why: "Why it fired", features: "Flow features", growth: "Growth", triage: "Decision",
     related: "Related", record: "Whole record", first: "First seen", last: "Last seen", flows: "Flows", packets: "Packets", bytes: "Bytes",
-    duration: "Duration", flowDuration: "Duration of the latest flow", revision: "Revision", received: "Received", model: "Model", extractor: "Extractor", community: "Community id", mitre: "MITRE ATT&CK",
+    duration: "Duration", flowDuration: "Duration of the latest flow", revision: "Revision", received: "Received", model: "Model", community: "Community id", mitre: "MITRE ATT&CK",
     forest: "Random forest", attack: "attack", below: "below its threshold", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
     within_: (s, most, limit) => `within ${s} s · harmless up to ${most} · limit ${limit}`,
     usual: "usual", share: "share of the verdict", outside: "outside the usual range", within: "within the usual range",
@@ -128,13 +128,12 @@ export const T = {
     growthChart: "Flows over the time this was open", growthAt: "Seen until",
     noExplanation: "The sender gave no explanation.",
     comment: "Comment", addComment: "Add comment", assignee: "Assignee", nobody: "Nobody", verdict: "Verdict",
-    history: "What happened", by: (who) => `by ${who}`, download: "Download packets (pcap)",
+    history: "What happened", download: "Download packets (pcap)",
     evidence_: (n) => `${n} packets kept.`,
     copy: "Copy as JSON", copied: "Copied.", noCopy: "The browser does not allow it.", link: "Copy link", permalink: "Permalink", suppress: "Suppress…", block: "Block source…",
     sameSource: "Same source", sameDestination: "Same destination", noRelated: "No other threats.",
-    lost: "Someone changed this threat meanwhile. You now see their change; yours was not made.", retry: "Make my change again",
-    simulated: "Made by the simulator.", suppressedBy: "Suppressed by rule", file: "From file",
-    events: { status: "Status", verdict: "Verdict", assignee: "Assignee", comment: "Comment", revision: "Growth" },
+    lost: "Someone changed this threat meanwhile. You now see their change; yours was not made.",
+    suppressedBy: "Suppressed by rule", file: "From file",
   },
 
   // The counters of a host's window; one that is not here is shown by its own name.
@@ -168,8 +167,8 @@ export const T = {
   },
 
   sensors: {
-    title: "Sensors", caption: "Sensors and what they say of themselves", empty: "No sensor has reported yet.", emptyHint: "A detector reports here every 10 seconds once it runs.",
-    error: "The sensors could not be loaded.", name: "Sensor", state: "State", heard: "Last heard", source: "Source", packets: "Packets", drops: "Drops", flows: "Flows",
+    title: "Sensors", empty: "No sensor has reported yet.", emptyHint: "A detector reports here every 10 seconds once it runs.",
+    error: "The sensors could not be loaded.", source: "Source", packets: "Packets", drops: "Drops", flows: "Flows",
     spool: "Waiting", oldest: "Oldest unsent", version: "Version", model: "Model", states: { ok: "ok", late: "late", blind: "blind" }, ago: (a) => `${a} ago`,
     models: "Models", noModels: "The detector has not told of its models.", evictions: "Evictions", delivered: "Delivered", refused: "Refused", dead: "Undelivered", trouble: "Trouble", store: "Store", streams: "Open streams",
     health: "Detector", decided: "What analysts decided", truePositive: "True positives", falsePositive: "False alarms", precision: "Precision", noVerdicts: "No verdict has been given yet.",
@@ -184,12 +183,13 @@ export const T = {
   },
 
   uploads: {
-    title: "Uploads", lead: "Drop a capture file here, or choose one.", hint: ".pcap, .pcapng or .cap, also gzipped, up to 500 MB", choose: "Choose file",
+    title: "Uploads", lead: "Drop a capture file here, or choose one.", hint: ".pcap, .pcapng or .cap, also gzipped, up to 500 MB",
     caption: "Capture files that were read", sending: (name, p) => `Sending ${name}: ${p}`, cancel: "Cancel", empty: "No file has been read yet.", error: "The list could not be loaded.",
     file: "File", state: "State", size: "Size", packets: "Packets", flows: "Flows", threats: "Threats", sum: "SHA-256", when: "When", remove: "Remove",
     nothing: "Nothing found", nothingLong: (name) => `${name}: read to the end, nothing found.`, found: (name, n) => `${name}: ${n} ${n === "1" ? "threat" : "threats"} found.`, show: "Show threats",
     states: { receiving: "receiving", queued: "waiting", running: "reading", analysing: "reading", done: "done", failed: "failed", cancelled: "cancelled" }, sent: "File received. It is being read now.",
     viewer: "Your role may not read capture files.", tooLarge: "The file is larger than 500 MB.", noCapture: "This is no capture file.",
+    none: "No detector is configured that could read a file.", away: "The detector does not answer, so a file cannot be read now.",
   },
 
   settings: {
@@ -204,7 +204,7 @@ export const T = {
     clear: "Remove all threats", clearLead: "Removes every stored threat. The audit log stays.", cleared: (n) => `${n} threats removed.`, danger: "Danger",
   },
 
-  state: { loading: "Loading…", retry: "Try again", error: "Something went wrong." },
+  state: { loading: "Loading…", retry: "Try again" },
   failed: (message) => `That did not work: ${message}`,
   nul: "a text without NUL characters",
   dismiss: "Dismiss",

@@ -18,6 +18,7 @@ def test_a_scan_in_a_file_is_found_and_shown(tab, watched, tmp_path):
     capture = crafted.write_pcap(tmp_path / "scan.pcap", crafted.scan())
     page = sign_in(tab, watched, "uploads")
     expect(page.get_by_text("No file has been read yet.")).to_be_visible()
+    expect(page.get_by_text("cannot be read now")).to_be_hidden()
     page.locator("#capture").set_input_files(capture)
     expect(page.locator(".said-now")).to_have_text("scan.pcap: 1 threat found.", timeout=20000)
     page.get_by_role("link", name="Show threats").click()
@@ -65,6 +66,7 @@ def test_a_detector_that_is_away_is_told_in_words_and_never_by_its_address(tab, 
         tab.on("response", lambda answer: said.append(answer) if "/api/" in answer.url and "stream" not in answer.url else None)
         page = sign_in(tab, site, "uploads", role)
         if role == "admin":
+            expect(page.get_by_text("The detector does not answer, so a file cannot be read now.")).to_be_visible()
             page.locator("#capture").set_input_files(crafted.write_pcap(tmp_path / "scan.pcap", crafted.scan()))
             expect(page.locator(".said-now")).to_have_text("scan.pcap: Detector edge-1 does not answer")
             expect(page.locator("tr", has_text="scan.pcap")).to_contain_text("Detector edge-1 does not answer")

@@ -7,7 +7,7 @@ from browser import expect, fill_in, sign_in, threat
 
 VIEWS = ["live", "live?t=threat_000003", "inbox", "history?q=type:port_scan", "history?q=colour:red", "threat/threat_000003", "sensors", "uploads",
          "settings", "settings/users", "settings/keys", "settings/suppressions", "settings/blocklist", "settings/notifications", "settings/letters", "settings/audit",
-         "settings/clear"]
+         "settings/clear", "settings/nowhere", "history?q=source:9.9.9.9&range=1h", "threat/threat_none", "nowhere"]
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ export function mount(root, store, actions) {
     for (const file of e.dataTransfer.files) send(file);
   });
   const sending = h("div", { class: "sending" }, ...going);
+  const reader = h("p", { class: "wrong", role: "status", hidden: true }); // why no file can be read now
   const said = h("p", { class: "said-now", role: "status" });
   const body = h("tbody");
   const table = h("table", { class: "shelf" }, h("caption", { class: "sr-only" }, T.uploads.caption),
@@ -38,7 +39,7 @@ export function mount(root, store, actions) {
       h(name ? "th" : "td", { scope: name ? "col" : null, class: i > 1 && i < 6 ? "num" : null }, name)))), body);
   const state = h("div");
   put(root, h("div", { class: "view view-uploads" }, h("header", { class: "view-head" }, h("h1", {}, T.uploads.title)),
-    may ? h("div", { class: "drop-place" }, input, drop) : h("p", { class: "muted" }, T.uploads.viewer), sending, said,
+    may ? h("div", { class: "drop-place" }, input, drop) : h("p", { class: "muted" }, T.uploads.viewer), reader, sending, said,
     may ? h("section", { class: "panel scroll" }, table, state) : null));
   if (!may) return () => {};
 
@@ -111,11 +112,19 @@ export function mount(root, store, actions) {
     });
   }
 
+  const drawReader = ({ monitor: { value } }) => {
+    reader.hidden = value?.detector?.healthy !== false;
+    setText(reader, reader.hidden ? "" : value.detector.sensor ? T.uploads.away : T.uploads.none);
+  };
   put(state, loading());
   table.hidden = true;
   load();
+  actions.loadStatus();
+  drawReader(store.get());
+  const leave = store.subscribe(drawReader);
   return () => {
     gone = true;
+    leave();
     clearTimeout(timer);
   };
 }
