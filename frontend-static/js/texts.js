@@ -119,7 +119,7 @@ export const T = {
     title: "Threat", close: "Close details", to: "to", gone: "This threat does not exist, or not any more.",
     removed: "This threat has been removed.", error: "The threat could not be loaded.",
     facts: "What was seen", why: "Why it fired", features: "Flow features", growth: "Growth", triage: "Decision",
-    related: "Related", record: "Whole record", first: "First seen", last: "Last seen", flows: "Flows", packets: "Packets", bytes: "Bytes",
+    related: "Related", record: "Whole record", first: "First seen", last: "Last seen", flows: "Flows", packets: "Packets", packetsSoFar: "Packets counted so far", bytes: "Bytes", bytesSoFar: "Bytes counted so far",
     duration: "Duration", flowDuration: "Duration of the latest flow", revision: "Revision", received: "Received", model: "Model", community: "Community id", mitre: "MITRE ATT&CK",
     forest: "Random forest", attack: "attack", below: "below its threshold", normal: "normal", isolation: "Isolation forest", anomaly: "anomaly", score: "score",
     within_: (s, most, limit) => `within ${s} s · harmless up to ${most} · limit ${limit}`,

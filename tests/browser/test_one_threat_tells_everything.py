@@ -335,3 +335,15 @@ def test_on_a_phone_the_back_button_closes_what_covers_the_list(chromium, site):
     expect(panel(page)).to_be_hidden()
     expect(page.get_by_role("heading", name="Inbox", exact=True)).to_be_visible()
     context.close()
+
+
+def test_no_incident_is_told_to_have_fewer_packets_than_flows(site, tab):
+    site.send(threat(1, revision=2, details={"flow_count": 30, "packet_count": 2, "byte_count": 80}), threat(2, revision=2, details={"flow_count": 30, "packet_count": 170}))
+    page = sign_in(tab, site, "threat/threat_000001")
+    growth = page.locator(".part-head", has=page.get_by_role("heading", name="Growth"))
+    expect(growth).to_contain_text("30 flows")
+    expect(growth).not_to_contain_text("packets")
+    expect(page.locator(".facts dt", has_text="Packets")).to_have_text("Packets counted so far")
+    page.goto(f"{site.url}/#/threat/threat_000002")
+    expect(growth).to_contain_text("30 flows, 170 packets")
+    expect(page.locator(".facts dt", has_text="Packets")).to_have_text("Packets")

@@ -16,10 +16,11 @@ export function timeline({ onSpan }) {
   const axis = h("div", { class: "axis num", "aria-hidden": "true" });
   const peak = h("span", { class: "muted num" });
   const table = figures(T.charts.timeline);
+  const none = h("p", { class: "muted small", hidden: true }, T.charts.noneLast);
   const body = h("div", { class: "chart-body" }, plot, axis);
   const node = h("section", { class: "panel chart wide" },
     h("header", { class: "panel-head" }, h("h2", {}, T.charts.timeline), h("span", { class: "muted" }, T.charts.last), h("span", { class: "spacer" }), peak, table.toggle(body)),
-    body, table.node);
+    none, body, table.node);
   let span = null;
   let from = null;
   let slots = [];
@@ -82,7 +83,8 @@ export function timeline({ onSpan }) {
         });
       });
       put(plot, s("line", { class: "base", x1: 0, x2: WIDE, y1: HIGH, y2: HIGH }), mark, ...rects, brush);
-      most = slots.some((x) => x.total) ? T.charts.most(f.compact(top)) : T.charts.noneLast;
+      most = slots.some((x) => x.total) ? T.charts.most(f.compact(top)) : "";
+      none.hidden = Boolean(most);
       readOut(pointer);
       put(axis, [0, 0.25, 0.5, 0.75, 1].map((p) => h("span", {}, clock.format(span.from + p * (span.to - span.from)))));
       table.draw([T.charts.from, ...f.SEVERITIES.map((n) => T.severity[n])],

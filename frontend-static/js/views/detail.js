@@ -171,8 +171,12 @@ function technique(id) {
   return h("li", {}, parts ? h("a", { href: `https://attack.mitre.org/techniques/${parts.slice(1).filter(Boolean).join("/")}/`, target: "_blank", rel: "noreferrer" }, id) : String(id), name ? ` ${name}` : "");
 }
 
+// A detector counts the packets of an incident's flows as they end; no flow has less than one.
+const countsAll = (d) => !(d.packet_count < d.flow_count);
+
 function drawFacts(root, t) {
   const d = t.details ?? {};
+  const all = countsAll(d);
   const rows = [
     [T.columns.confidence.join(""), h("span", { class: "num" }, f.confidence(t.confidence))],
     [T.columns.time, fullWhen(t.timestamp)],
@@ -182,8 +186,8 @@ function drawFacts(root, t) {
     [T.detail.last, d.last_seen && fullWhen(d.last_seen)],
     [d.flow_count > 1 ? T.detail.flowDuration : T.detail.duration, d.flow_duration !== undefined && `${f.figure(d.flow_duration)} s`],
     [T.detail.flows, d.flow_count !== undefined && f.count(d.flow_count)],
-    [T.detail.packets, d.packet_count !== undefined && f.count(d.packet_count)],
-    [T.detail.bytes, d.byte_count !== undefined && f.bytes(d.byte_count)],
+    [all ? T.detail.packets : T.detail.packetsSoFar, d.packet_count !== undefined && f.count(d.packet_count)],
+    [all ? T.detail.bytes : T.detail.bytesSoFar, d.byte_count !== undefined && f.bytes(d.byte_count)],
     [T.detail.revision, t.revision > 1 && f.count(t.revision)],
     [T.detail.mitre, Array.isArray(t.mitre) && t.mitre.length ? h("ul", {}, t.mitre.map(technique)) : null],
     [T.detail.file, d.file ?? d.file_name],
@@ -210,7 +214,7 @@ function drawGrowth(root, t, grown) {
   const points = grown.filter((p) => Number.isFinite(p.at) && Number.isFinite(p.flows));
   const known = (n) => Number.isFinite(n) && f.count(n);
   const open = Boolean(root.querySelector("details")?.open);
-  return put(root, head(T.detail.growth, h("span", { class: "muted num" }, T.detail.grew(known(d.flow_count), known(d.packet_count), last > first && spell((last - first) / 1000)))),
+  return put(root, head(T.detail.growth, h("span", { class: "muted num" }, T.detail.grew(known(d.flow_count), countsAll(d) && known(d.packet_count), last > first && spell((last - first) / 1000)))),
     points.length > 1 ? growthCurve(points) : null,
     points.length > 1 ? h("details", { class: "fold", open }, h("summary", {}, T.charts.asTable), h("table", { class: "plain" }, h("caption", { class: "sr-only" }, T.detail.growthChart),
       h("thead", {}, h("tr", {}, [T.detail.revision, T.detail.growthAt, T.detail.flows, T.detail.packets].map((n, i) => h("th", { scope: "col", class: i ? "num" : null }, n)))),
