@@ -4,6 +4,8 @@ import re
 import subprocess
 import time
 
+import pytest
+
 from browser import expect, fill_in
 from sites import Backend
 
@@ -70,3 +72,19 @@ def test_no_text_becomes_markup():
     for name in modules():
         text = (STATIC / name).read_text()
         assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\balert\(|\bconfirm\(|\bprompt\(|eval\(|new Function|cssText", text), name
+
+
+@pytest.mark.parametrize(("lost", "times"), [("app.js", 1), ("views/login.js", 2)])  # one of the head's preloads is asked for again as a module
+def test_a_module_that_does_not_come_is_asked_for_again(tab, site, lost, times):
+    """The page was empty until someone thought of loading it again."""
+    refused = []
+
+    def refuse(route):
+        refused.append(route.request.url)
+        route.fulfill(status=503) if len(refused) <= times else route.continue_()
+
+    tab.route(f"**/js/{lost}", refuse)
+    tab.goto(site.url)
+    expect(tab.get_by_text("Part of this page did not come.")).to_be_visible()
+    expect(tab.get_by_label("Username")).to_be_visible()
+    expect(tab.get_by_text("Part of this page did not come.")).to_be_hidden()
