@@ -1,140 +1,15 @@
 /* http.c: see http.h. */
 #include "detector/http.h"
 
-#include <pthread.h>
+#include "detector/http_head.h"
+#include "detector/http_words.h"
+
 #include <string.h>
 
 enum { LINE_MAX_BYTES = 2048 };
 
-/* Lower case, as decode leaves it: '+', tabs and SQL's empty comments have become a single blank. What advertisements
- * and trackers put into their addresses ("javascript:", "<iframe", pieces of JSON) is left out on purpose. */
-static const struct {
-    const char *text, *name;
-} patterns[] = {
-    {"union select", "sql"},
-    {"union all select", "sql"},
-    {"information_schema", "sql"},
-    {"' or '1'='1", "sql"},
-    {"' or 1=1", "sql"},
-    {" or 1=1--", "sql"},
-    {"' and '1'='1", "sql"},
-    {"' and 1=1", "sql"},
-    {" and 1=1--", "sql"},
-    {"sleep(", "sql"},
-    {"benchmark(", "sql"},
-    {"waitfor delay", "sql"},
-    {"xp_cmdshell", "sql"},
-    {"order by 1--", "sql"},
-    {"select concat(", "sql"},
-    {"group_concat(", "sql"},
-    {"extractvalue(", "sql"},
-    {"' --", "sql"},
-    {"';--", "sql"},
-    {",0x3a,", "sql"},
-    {"' union ", "sql"},
-    {"<script", "script"},
-    {"onerror=", "script"},
-    {"onload=", "script"},
-    {"document.cookie", "script"},
-    {"alert(", "script"},
-    {"<svg/on", "script"},
-    {"../../", "traversal"},
-    {"..\\..\\", "traversal"},
-    {"/etc/passwd", "traversal"},
-    {"/etc/shadow", "traversal"},
-    {"boot.ini", "traversal"},
-    {"win.ini", "traversal"},
-    {"/proc/self/", "traversal"},
-    {"php://input", "traversal"},
-    {"php://filter", "traversal"},
-    {"/.env", "probe"},
-    {"/.git/", "probe"},
-    {"/.aws/", "probe"},
-    {"/.ssh/", "probe"},
-    {"wp-config.php", "probe"},
-    {"phpunit/src/util", "probe"},
-    {"cmd.exe", "command"},
-    {"/bin/sh", "command"},
-    {"/bin/bash", "command"},
-    {";wget ", "command"},
-    {";curl ", "command"},
-    {"${jndi:", "command"},
-    {"() { :", "command"},
-    {"invokefunction", "command"},
-    {"/shell?cd", "command"},
-    {"allow_url_include", "command"},
-    {"select * from", "sql"},
-    {"and ascii(", "sql"},
-    {"concat(0x", "sql"},
-    {"convert(int,", "sql"},
-    {" having 1=1", "sql"},
-    {"load_file(", "sql"},
-    {"into outfile", "sql"},
-    {"java.lang.runtime", "command"},
-    {"class.module.classloader", "command"},
-    {"%{(#", "command"},
-    {"${(#", "command"},
-    {"wget http", "command"},
-    {"curl http", "command"},
-    {"chmod 777", "command"},
-    {"/hnap1", "probe"},
-    {"/boaform/", "probe"},
-    {"/gponform/", "probe"},
-    {"autodiscover.json?@", "probe"},
-    /* Panels, orders and modules of bots and stealers, by the names that their kits give them. */
-    {"/gate.php", "bot"},
-    {"/fre.php", "bot"},
-    {"/cfg.bin", "bot"},
-    {"/config.bin", "bot"},
-    {"/getcfg.php", "bot"},
-    {"/bot.php", "bot"},
-    {"/fakeurl.htm", "bot"},
-    {"/is-ready http", "bot"},
-    {"/submit.php?id=", "bot"},
-    {"/nss3.dll", "bot"},
-    {"/mozglue.dll", "bot"},
-    {"/softokn3.dll", "bot"},
-    {"/freebl3.dll", "bot"},
-    {"/cred64.dll", "bot"},
-    {"/clip64.dll", "bot"},
-    {"/mozi.m", "bot"},
-    {"/mozi.a", "bot"},
-    {"/bins.sh", "bot"},
-    {".mpsl http", "bot"},
-    {".m68k http", "bot"},
-    {".arm7 http", "bot"},
-    {"action=bot&", "bot"},
-    {"cmd=getload", "bot"},
-    {"botid=", "bot"},
-    {"bot_id=", "bot"},
-    {"botnet=", "bot"},
-    {"?getexe=", "bot"},
-    {"&getexe=", "bot"},
-    {"&smtp=ok", "bot"},
-    {"&stat=online", "bot"},
-    {"_w617601.", "bot"},
-};
-
-/* Whom tools that try doors call themselves, unless told otherwise: behind "User-Agent: ". */
-static const char *const tools[] = {"sqlmap/",
-                                    "Nikto",
-                                    "Mozilla/5.00 (Nikto",
-                                    "DirBuster",
-                                    "gobuster/",
-                                    "feroxbuster",
-                                    "Fuzz Faster",
-                                    "Wfuzz/",
-                                    "WPScan",
-                                    "w3af",
-                                    "Arachni",
-                                    "ZmEu",
-                                    "Mozilla/4.0 (Hydra)",
-                                    "masscan/",
-                                    "WhatWeb/",
-                                    "Mozilla/5.0 (compatible; Nmap Scripting Engine",
-                                    "nuclei"};
-
-static const char *const methods[] = {"GET ", "POST ", "HEAD ", "PUT ", "OPTIONS ", "DELETE ", "PATCH ", "TRACE "};
+static const char *const methods[] = {"GET ",    "POST ",  "HEAD ",  "PUT ",      "OPTIONS ",
+                                      "DELETE ", "PATCH ", "TRACE ", "PROPFIND ", "SEARCH "};
 
 static bool has_status(const uint8_t *bytes, size_t length, const char *status)
 {
@@ -216,79 +91,256 @@ static size_t decode(const char *in, size_t length, char *out)
     return used;
 }
 
-enum { PAIRS = 1024, PATTERNS = sizeof patterns / sizeof patterns[0] };
-_Static_assert(PATTERNS < UINT8_MAX, "a place in the list, from 1, is a byte");
-
-/* By how they begin: the first pattern for two bytes, and behind each the next of them; 0: none. */
-static uint8_t first_with[PAIRS], next_with[PATTERNS + 1], length_of[PATTERNS + 1];
-
-static unsigned pair_of(const char *at)
+/* "1 = 1" and its like behind an AND or OR: what stands on both sides is the same, with or without quotes. */
+static bool is_always_true(const char *at, const char *end)
 {
-    return ((unsigned)(uint8_t)at[0] * 37 ^ (uint8_t)at[1]) % PAIRS;
-}
+    const char *left, *right;
+    size_t length = 0;
 
-static void order_patterns(void)
-{
-    for (size_t i = PATTERNS; i > 0; i--) {
-        uint8_t *first = &first_with[pair_of(patterns[i - 1].text)];
-
-        length_of[i] = (uint8_t)strlen(patterns[i - 1].text);
-        next_with[i] = *first;
-        *first = (uint8_t)i;
+    while (at < end && (*at == ' ' || *at == '(' || *at == '\'' || *at == '"'))
+        at++;
+    left = at;
+    while (at < end && length < 16 && ((*at >= '0' && *at <= '9') || (*at >= 'a' && *at <= 'z'))) {
+        at++;
+        length++;
     }
+    while (at < end && (*at == ' ' || *at == '\'' || *at == '"' || *at == ')'))
+        at++;
+    if (length == 0 || at == end || *at != '=')
+        return false;
+    for (at++; at < end && (*at == ' ' || *at == '(' || *at == '\'' || *at == '"');)
+        at++;
+    right = at;
+    return (size_t)(end - right) > length && memcmp(left, right, length) == 0 &&
+           !((right[length] >= '0' && right[length] <= '9') || (right[length] >= 'a' && right[length] <= 'z'));
 }
 
-/* The name of the first pattern of the list that is in the text: one pass, that stops where two bytes begin one. */
-static const char *find(const char *text, size_t length)
+/* A page from elsewhere as the value of a parameter, with a '?' at its end that swallows what the server would add.
+ */
+static bool is_page_from_elsewhere(const char *query, const char *end)
 {
-    static pthread_once_t ordered = PTHREAD_ONCE_INIT;
-    size_t best = PATTERNS + 1;
+    const char *last = memmem(query, (size_t)(end - query), " http/1", 7);
 
-    pthread_once(&ordered, order_patterns);
-    for (size_t at = 0; at + 1 < length; at++)
-        for (size_t i = first_with[pair_of(text + at)]; i != 0 && i < best; i = next_with[i])
-            if (length_of[i] <= length - at && memcmp(text + at, patterns[i - 1].text, length_of[i]) == 0)
-                best = i;
-    return best <= PATTERNS ? patterns[best - 1].name : NULL;
+    if (last == NULL || last[-1] != '?' || last - query < 10)
+        return false;
+    return memmem(query, (size_t)(last - query), "=http://", 8) != NULL ||
+           memmem(query, (size_t)(last - query), "=ftp://", 7) != NULL;
 }
 
-/* Headers: orders to a logger or a shell, and a tool's own name. */
-static const char *find_in_head(const char *head, size_t length)
+/* A condition that is always so, an order to a shell behind a sign that ends the one before, or a page to be run. */
+static enum http_kind find_built(const char *text, size_t length)
 {
-    static const char agent[] = "User-Agent: ";
-    const char *at = memmem(head, length, agent, sizeof agent - 1);
+    const char *end = text + length, *query = memchr(text, '?', length);
 
-    if (memmem(head, length, "jndi:", 5) != NULL || memmem(head, length, "() { :", 6) != NULL)
-        return "command";
-    if (at == NULL)
-        return NULL;
-    at += sizeof agent - 1;
-    for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
-        size_t n = strlen(tools[i]);
+    for (const char *at = query != NULL ? query : end; at + 4 < end; at++) {
+        if (*at == ' ' && (memcmp(at, " and ", 5) == 0 || memcmp(at, " or ", 4) == 0)) {
+            if (is_always_true(at + (at[1] == 'a' ? 5 : 4), end))
+                return HTTP_SQL;
+        } else if (*at == ';' || *at == '|' || *at == '`' || *at == '\n' || (*at == '&' && at[1] == '&') ||
+                   (*at == '$' && at[1] == '(')) {
+            const char *order = at + 1 + (*at == '&' || *at == '$');
 
-        if (n <= (size_t)(head + length - at) && memcmp(at, tools[i], n) == 0)
-            return "tool";
+            order += order < end && *order == ' ';
+            if (phrases_at(&http_words.commands, order, (size_t)(end - order)) != 0)
+                return HTTP_COMMAND;
+        }
     }
-    return NULL;
+    return query != NULL && is_page_from_elsewhere(query, end) ? HTTP_COMMAND : HTTP_NOTHING;
+}
+
+/* Some databases are asked over the web: then the whole value of a parameter so named is SQL. */
+static bool is_question(const char *text, size_t length)
+{
+    static const char *const names[] = {"?q=", "&q=", "?query=", "&query=", "?sql=", "&sql="};
+    const char *at = memmem(text, length, "select * from", 13);
+
+    for (size_t i = 0; at != NULL && i < sizeof names / sizeof names[0]; i++) {
+        size_t n = strlen(names[i]);
+
+        if ((size_t)(at - text) >= n && memcmp(at - n, names[i], n) == 0)
+            return true;
+    }
+    return false;
+}
+
+static enum http_kind find(const char *text, size_t length)
+{
+    enum http_kind kind = phrases_find(&http_words.line, text, length);
+
+    if (kind == HTTP_SELECT)
+        kind = is_question(text, length) ? HTTP_NOTHING : HTTP_SQL;
+    return kind != HTTP_NOTHING ? kind : find_built(text, length);
+}
+
+/* Code Red's and its like's: an address, or a part of it, that is the same letter over and over. */
+static bool is_filled(const struct piece *line)
+{
+    enum { FILL = 200 };
+
+    for (size_t at = FILL; at < line->length; at += FILL) {
+        size_t from = at, to = at;
+
+        if ((line->at[at] | 0x20) < 'a' || (line->at[at] | 0x20) > 'z')
+            continue;
+        while (from > 0 && line->at[from - 1] == line->at[at])
+            from--;
+        while (to + 1 < line->length && line->at[to + 1] == line->at[at])
+            to++;
+        if (to - from >= FILL)
+            return true;
+    }
+    return false;
+}
+
+static enum http_kind of_line(const struct piece *line)
+{
+    char once[LINE_MAX_BYTES], twice[LINE_MAX_BYTES];
+    size_t length = line->length < LINE_MAX_BYTES ? line->length : LINE_MAX_BYTES, used, again;
+    enum http_kind kind;
+
+    if (is_filled(line))
+        return HTTP_COMMAND;
+    used = decode(line->at, length, once);
+    kind = find(once, used);
+    if (kind != HTTP_NOTHING || memchr(line->at, '%', length) == NULL)
+        return kind;
+    kind = phrases_find(&http_words.raw, line->at, length);
+    if (kind != HTTP_NOTHING || memchr(once, '%', used) == NULL)
+        return kind;
+    again = decode(once, used, twice);
+    return find(twice, again);
+}
+
+/* Headers: orders to a logger or a shell, all of which hold a brace; ranges that make a server work; a program's
+ * name. */
+static enum http_kind of_headers(const struct http_head *head)
+{
+    enum http_kind kind = HTTP_NOTHING;
+
+    if (head->all.length > 0 && memchr(head->all.at, '{', head->all.length) != NULL)
+        kind = phrases_find(&http_words.orders, head->all.at, head->all.length);
+    if (kind == HTTP_NOTHING && head->range &&
+        (piece_holds(&head->all, "bytes=0-,5-0,5-1") || piece_holds(&head->all, "-18446744073709551615")))
+        kind = HTTP_COMMAND;
+    if (kind == HTTP_NOTHING && piece_begins(&head->line, "PROPFIND ") &&
+        piece_holds(&head->all, "(Not <locktoken:write1>)"))
+        kind = HTTP_COMMAND;
+    if (kind == HTTP_NOTHING && head->agent.length > 0)
+        kind = phrases_at(&http_words.agent, head->agent.at, head->agent.length);
+    if (kind == HTTP_NOTHING && head->agent.length > 0)
+        kind = phrases_find(&http_words.agents, head->agent.at, head->agent.length);
+    return kind;
+}
+
+/* Pages by which routers, cameras and their like are set, and through which they are taken over. */
+static bool is_for_a_device(const struct piece *path)
+{
+    static const char *const pages[] = {"/goform/",
+                                        "/boaform/",
+                                        "/boafrm/",
+                                        "/GponForm/",
+                                        "/HNAP1",
+                                        "/UD/act",
+                                        "/upnp/",
+                                        "picsdesc",
+                                        "wanipcn",
+                                        "wanipconn",
+                                        "/ctrlt/",
+                                        "Unblock.cgi",
+                                        "/apply.cgi",
+                                        "/setup.cgi",
+                                        "/diagnostic",
+                                        "/soap.cgi",
+                                        "/cgi-bin/luci",
+                                        "/cgi-bin/ViewLog.asp",
+                                        "/cgi-bin/mainfunction.cgi",
+                                        "/ztp/cgi-bin/",
+                                        "/command.php",
+                                        "/ping.cgi",
+                                        "/formSysCmd",
+                                        "/SDK/webLanguage"};
+
+    for (size_t i = 0; i < sizeof pages / sizeof pages[0]; i++) {
+        if (piece_holds(path, pages[i]))
+            return true;
+    }
+    return false;
+}
+
+enum { BODY_LOOK = 1024, FORM_MAX = 256 };
+
+static enum http_kind of_body(const struct http_head *head)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    char decoded[BODY_LOOK];
+    size_t length = head->body.length < BODY_LOOK ? head->body.length : BODY_LOOK;
+    enum http_kind kind;
+
+    if (length == 0)
+        return HTTP_NOTHING;
+    length = decode(head->body.at, length, decoded);
+    kind = phrases_find(&http_words.body, decoded, length);
+    if (kind == HTTP_NOTHING && piece_begins(&head->type, form) && head->body.length <= FORM_MAX)
+        kind = phrases_find(&http_words.form, decoded, length);
+    if (kind == HTTP_NOTHING && is_for_a_device(&head->path))
+        kind = phrases_find(&http_words.device, decoded, length);
+    return kind;
+}
+
+/* A name, '=' and no blank from there to the end: as browsers send forms. */
+static bool is_form(const char *text, size_t length)
+{
+    size_t name = 0;
+
+    while (name < length && ((text[name] | 0x20) >= 'a' && (text[name] | 0x20) <= 'z'))
+        name++;
+    if (name == 0 || name == length || text[name] != '=' || length > FORM_MAX)
+        return false;
+    for (size_t i = name; i < length; i++) {
+        if (text[i] <= ' ' || text[i] > '~')
+            return false;
+    }
+    return true;
+}
+
+const char *http_body_pattern(const uint8_t *bytes, size_t length)
+{
+    struct piece body = {(const char *)bytes, length < BODY_LOOK ? length : BODY_LOOK};
+    char decoded[BODY_LOOK];
+    enum http_kind kind;
+    size_t used;
+
+    if (http_body_is_bot(&body))
+        return http_kind_name(HTTP_BOT);
+    used = decode(body.at, body.length, decoded);
+    kind = phrases_find(&http_words.body, decoded, used);
+    if (kind == HTTP_NOTHING && is_form(body.at, length))
+        kind = phrases_find(&http_words.form, decoded, used);
+    return http_kind_name(kind);
+}
+
+/* A page that the server is to run, put there by whoever asks for it next. */
+static bool is_upload_of_code(const struct http_head *head)
+{
+    return piece_begins(&head->line, "PUT ") &&
+           (piece_begins(&head->body, "<%") || piece_begins(&head->body, "<?php"));
 }
 
 const char *http_pattern(const uint8_t *bytes, size_t length)
 {
-    char once[LINE_MAX_BYTES], twice[LINE_MAX_BYTES];
-    const uint8_t *end;
-    const char *found;
-    size_t used, again;
+    struct http_head head;
+    enum http_kind kind;
 
     if (!http_is_request(bytes, length))
         return NULL;
-    if (length > LINE_MAX_BYTES)
-        length = LINE_MAX_BYTES;
-    end = memchr(bytes, '\n', length);
-    used = decode((const char *)bytes, end == NULL ? length : (size_t)(end - bytes), once);
-    found = find(once, used);
-    if (found == NULL) {
-        again = decode(once, used, twice);
-        found = again == used && memcmp(once, twice, used) == 0 ? NULL : find(twice, again);
+    http_head_read(&head, bytes, length);
+    kind = of_line(&head.line);
+    if (kind == HTTP_NOTHING && head.all.at != NULL) {
+        kind = of_headers(&head);
+        if (kind == HTTP_NOTHING && http_head_is_bot(&head))
+            kind = HTTP_BOT;
+        if (kind == HTTP_NOTHING)
+            kind = is_upload_of_code(&head) ? HTTP_COMMAND : of_body(&head);
     }
-    return found != NULL || end == NULL ? found : find_in_head((const char *)end, length - (size_t)(end - bytes));
+    return http_kind_name(kind);
 }

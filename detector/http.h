@@ -1,9 +1,10 @@
 /* http.h: whether a request itself is an attack, or a bot's.
  *
- * Only the first segment of a plain-text request is looked at: its line, %-decoded once or twice, against a short
- * list of things that no honest page asks for and no honest program fetches; its headers for orders to a logger or a
- * shell and for the names that attackers' tools give themselves. Flow figures cannot show a single malicious request;
- * this can, where it is not encrypted. */
+ * Only the first segment of a plain-text request is looked at: its line, %-decoded once or twice, against a list of
+ * things that no honest page asks for and no honest program fetches (http_words.h), and for conditions that are
+ * always true and orders behind a shell's signs; its headers for orders to a logger or a shell and for the names that
+ * attackers' tools give themselves; its shape for bots (http_head.h); the beginning of its body, where that is there,
+ * for what only code is made of. What people write about attacks, search for or link to is not looked for. */
 #ifndef DETECTOR_HTTP_H
 #define DETECTOR_HTTP_H
 
@@ -20,5 +21,7 @@ size_t http_password(const uint8_t *bytes, size_t length, const char **at);
 bool http_is_request(const uint8_t *bytes, size_t length); /* begins with a method and a blank */
 /* The name of the pattern that the request line holds ("sql", "script", ..., "tool", "bot"), or NULL. */
 const char *http_pattern(const uint8_t *bytes, size_t length);
+/* The same of a body that came in a segment of its own: what its words and shape tell without the head. */
+const char *http_body_pattern(const uint8_t *bytes, size_t length);
 
 #endif
