@@ -28,6 +28,8 @@ static const struct {
     {"udp_flood", NULL, "[\"T1498.001\"]"},
     {"data_exfiltration", "icmp_unlike_replies", "[\"T1048\",\"T1095\"]"},
     {"data_exfiltration", NULL, "[\"T1048\",\"T1071.004\"]"},
+    {"suspicious_tcp", "exploit_messages", "[\"T1210\",\"T1190\"]"},
+    {"suspicious_udp", "exploit_datagrams", "[\"T1210\",\"T1190\"]"},
     {"malware", "missing_names", "[\"T1568.002\"]"},
     {"malware", NULL, "[\"T1071\"]"},
 };

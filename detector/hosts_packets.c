@@ -360,7 +360,14 @@ static void count_talk(struct mark *mark, const struct packet *packet, enum talk
                                            [TALK_CONTROL] = COUNT_CONTROL,
                                            [TALK_BANNER] = COUNT_BANNERS,
                                            [TALK_FILLER] = COUNT_FILLERS,
-                                           [TALK_KEYED] = COUNT_KEYED};
+                                           [TALK_KEYED] = COUNT_KEYED,
+                                           [TALK_BOT] = COUNT_BOT_REQUESTS,
+                                           [TALK_BODY] = COUNT_REQUEST_PATTERNS,
+                                           [TALK_MINER] = COUNT_MINING,
+                                           [TALK_EXPLOIT] = COUNT_EXPLOITS,
+                                           [TALK_EXPLOIT_DATAGRAM] = COUNT_EXPLOIT_DATAGRAMS,
+                                           [TALK_SPOILS] = COUNT_SPOILS,
+                                           [TALK_DISGUISE] = COUNT_DISGUISES};
 
     if (talk == TALK_REQUEST)
         count_request(mark, packet);
@@ -384,9 +391,14 @@ static bool is_answer(const struct packet *packet, enum talk talk)
     case TALK_REFUSED:
     case TALK_DENIED:
     case TALK_KEYED:
+    case TALK_SPOILS:
+    case TALK_DISGUISE:
         return true;
     case TALK_CHAT:
     case TALK_CONTROL:
+    case TALK_BOT:
+    case TALK_MINER:
+    case TALK_EXPLOIT:
         return packet->source_port < packet->destination_port;
     default:
         return false;

@@ -46,8 +46,12 @@ const struct limit limits[COUNTERS] = {
          "different passwords of SNMP 1 and 2 (communities) tried at one host; a monitor knows its own"},
     [COUNT_REQUEST_SIZES] = {"request_sizes", "web_attack", LIMIT_PAIR, LIMIT_DISTINCT, 60, 90, 44,
                              "different sizes of short requests to one web server: a list of paths is tried"},
-    [COUNT_REQUEST_PATTERNS] = {"request_patterns", "web_attack", LIMIT_PAIR, LIMIT_SUM, 60, 1, 0,
-                                "a request line that holds SQL, script, a way out of the folder or a known exploit"},
+    [COUNT_REQUEST_PATTERNS] =
+        {"request_patterns", "web_attack", LIMIT_PAIR, LIMIT_SUM, 60, 1, 0,
+         "a request that holds SQL, script, a way out of the folder, an order or a known exploit"},
+    [COUNT_SPOILS] =
+        {"spoils", "web_attack", LIMIT_PAIR, LIMIT_SUM, 60, 1, 0,
+         "an answer that shows that an attack has worked: a system's users, its start file, a shell's words"},
     [COUNT_PAGES_MISSING] = {"missing_pages", "web_attack", LIMIT_PAIR, LIMIT_SUM, 60, 160, 80,
                              "answers 400, 403 or 404 of one web server to one client that asked for many pages: a "
                              "list of paths is tried"},
@@ -92,13 +96,24 @@ const struct limit limits[COUNTERS] = {
     [COUNT_MAIL_HOSTS] = {"mail_hosts", "malware", LIMIT_SOURCE, LIMIT_DISTINCT, 600, 60, 1,
                           "mail servers that one host hands mail to; give real mail servers a suppression"},
     [COUNT_BOT_REQUESTS] = {"bot_requests", "malware", LIMIT_PAIR, LIMIT_SUM, 600, 1, 0,
-                            "a request line of a known bot, stealer or its panel"},
+                            "what a known bot, stealer or its panel asks or says, by its words or by its shape; a "
+                            "program fetched by TFTP"},
     [COUNT_CONTROL] = {"remote_control", "malware", LIMIT_PAIR, LIMIT_SUM, 600, 1, 0,
                        "a remote-control tool's own framing or loader, or a shell's prompt in clear text"},
     [COUNT_CHAT] = {"chat_commands", "malware", LIMIT_PAIR, LIMIT_SUM, 600, 3, 0,
                     "IRC on a port that is not IRC's: bots take their orders there"},
     [COUNT_KEYED] = {"keyed_segments", "malware", LIMIT_PAIR, LIMIT_SUM, 60, 8, 0,
                      "segments of a page that repeat a short key of letters: a program hidden under it"},
+    [COUNT_DISGUISES] = {"disguised_programs", "malware", LIMIT_PAIR, LIMIT_SUM, 600, 1, 0,
+                         "a program that is told to be a picture or a page, or a script that loads one at once"},
+    [COUNT_MINING] = {"mining_messages", "malware", LIMIT_PAIR, LIMIT_SUM, 600, 1, 0,
+                      "work for a mine of coins, or its result; suppress it where mining is wanted"},
+    [COUNT_EXPLOITS] =
+        {"exploit_messages", "suspicious_tcp", LIMIT_PAIR, LIMIT_SUM, 600, 1, 0,
+         "a message that breaks into a service: a number its protocol does not know, a name longer than "
+         "names are, a channel no client opens"},
+    [COUNT_EXPLOIT_DATAGRAMS] = {"exploit_datagrams", "suspicious_udp", LIMIT_PAIR, LIMIT_SUM, 600, 1, 0,
+                                 "the same in a datagram, or a scanner of telephones by its own name"},
     [COUNT_DNS_NAMES] = {"dns_long_names", "data_exfiltration", LIMIT_PAIR, LIMIT_DISTINCT, 60, 60, 29,
                          "different long or TXT/NULL names asked for under one domain"},
     [COUNT_DNS_SUBNAMES] = {"dns_names_of_domain", "data_exfiltration", LIMIT_PAIR, LIMIT_DISTINCT, 60, 280, 140,

@@ -1,108 +1,24 @@
 /* talk.c: see talk.h. */
 #include "detector/talk.h"
 
+#include "detector/control.h"
+#include "detector/exploit.h"
 #include "detector/http.h"
+#include "detector/http_answer.h"
+#include "detector/payload.h"
 #include "detector/ports.h"
 #include "detector/window.h"
 
 #include <string.h>
 
 enum { PROTOCOL_UDP = 17, PORT_SIP = 5060, PORT_SNMP = 161 };
+enum { BANNER = 120 }; /* what is first said is short */
 enum { FILLER_FROM = 16, FILLER_BYTES = 48, PERIOD_MAX = 16 };
-
-struct words {
-    const char *text;
-    size_t length;
-};
-#define WORDS(text)                                                                                                  \
-    {                                                                                                                \
-        text, sizeof(text) - 1                                                                                       \
-    }
-
-static uint32_t le32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 static bool begins(const struct packet *packet, const char *text, size_t length)
 {
     return packet->payload_captured >= length && packet->payload[0] == (uint8_t)text[0] &&
            memcmp(packet->payload, text, length) == 0;
-}
-
-static bool begins_with_one_of(const struct packet *packet, const struct words *words, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (begins(packet, words[i].text, words[i].length))
-            return true;
-    }
-    return false;
-}
-#define BEGINS_WITH_ONE_OF(packet, list) begins_with_one_of(packet, list, sizeof(list) / sizeof(list)[0])
-
-/* Within the first bytes; a banner is short. */
-static bool holds(const struct packet *packet, const char *text)
-{
-    enum { HEAD = 120 };
-    size_t length = packet->payload_captured < HEAD ? packet->payload_captured : HEAD;
-
-    return memmem(packet->payload, length, text, strlen(text)) != NULL;
-}
-
-static bool is_chat(const struct packet *packet)
-{
-    static const struct words commands[] = {WORDS("NICK "),    WORDS("JOIN #"),    WORDS("JOIN &"),
-                                            WORDS("PRIVMSG "), WORDS("PING :"),    WORDS("PONG :"),
-                                            WORDS("NOTICE "),  WORDS("USERHOST "), WORDS("MODE #")};
-
-    return !port_is_chat(packet->source_port) && !port_is_chat(packet->destination_port) &&
-           BEGINS_WITH_ONE_OF(packet, commands);
-}
-
-/* The Gh0st family: five letters of its own, the frame's length, the length unpacked, zlib. */
-static bool is_packed_frame(const struct packet *packet)
-{
-    enum { HEADER = 13, ZLIB = 0x78 };
-    const uint8_t *p = packet->payload;
-
-    if (packet->payload_captured < HEADER + 2 || p[HEADER] != ZLIB || (p[HEADER] * 256 + p[HEADER + 1]) % 31 != 0)
-        return false;
-    for (size_t i = 0; i < 5; i++) {
-        if (p[i] <= ' ' || p[i] > '~')
-            return false;
-    }
-    return le32(p + 5) == packet->payload_bytes && le32(p + 9) > 0;
-}
-
-/* "C:\WINDOWS\system32>", with or without the line before. */
-static bool is_prompt(const struct packet *packet)
-{
-    const uint8_t *p = packet->payload;
-    size_t n = packet->payload_captured;
-
-    if (n != packet->payload_bytes || n < 4 || p[n - 1] != '>')
-        return false;
-    while (n > 0 && (*p == '\r' || *p == '\n')) {
-        p++;
-        n--;
-    }
-    return n >= 4 && n < 200 && p[0] >= 'A' && p[0] <= 'Z' && p[1] == ':' && p[2] == '\\' &&
-           memchr(p, '\n', n) == NULL;
-}
-
-/* Clear-text shells have ports of their own; programs that people fetch begin with MZ as well, but not like these. */
-static bool is_control(const struct packet *packet)
-{
-    static const struct words loaders[] = {WORDS("MZ\xe8\0\0\0\0"), WORDS("MZARUH"), WORDS("MZRE"), WORDS("ll|'|'|")};
-    bool clear = packet->source_port == 23 || packet->destination_port == 23 || packet->source_port == 514 ||
-                 packet->source_port == 513;
-
-    if (is_packed_frame(packet) || BEGINS_WITH_ONE_OF(packet, loaders))
-        return true;
-    if (clear)
-        return false;
-    return is_prompt(packet) || (begins(packet, "Microsoft Windows", 17) && holds(packet, "[Version ")) ||
-           (begins(packet, "uid=", 4) && holds(packet, ") gid="));
 }
 
 /* The client's: a monitor that looks whether the port is open hears the server's and says nothing. */
@@ -120,8 +36,8 @@ static bool smb_refused(const struct packet *packet)
 
     if (packet->payload_captured < 20)
         return false;
-    return (memcmp(p + 4, "\xffSMB", 4) == 0 && le32(p + 9) == logon_failure) ||
-           (memcmp(p + 4, "\xfeSMB", 4) == 0 && le32(p + 12) == logon_failure);
+    return (memcmp(p + 4, "\xffSMB", 4) == 0 && payload_le32(p + 9) == logon_failure) ||
+           (memcmp(p + 4, "\xfeSMB", 4) == 0 && payload_le32(p + 12) == logon_failure);
 }
 
 /* MySQL's error 1045, PostgreSQL's 28P01, SQL Server's 18456, LDAP's 49, VNC's failed check. */
@@ -134,9 +50,9 @@ static bool database_refused(const struct packet *packet)
     case 3306:
         return n >= 7 && memcmp(p + 4, "\xff\x15\x04", 3) == 0;
     case 5432:
-        return p[0] == 'E' && holds(packet, "28P01");
+        return p[0] == 'E' && PAYLOAD_HOLDS(packet, "28P01", BANNER);
     case 1433:
-        return n >= 15 && p[8] == 0xaa && le32(p + 11) == 18456;
+        return n >= 15 && p[8] == 0xaa && payload_le32(p + 11) == 18456;
     case 389:
         return p[0] == 0x30 && n >= 10 && memmem(p, n < 20 ? n : 20, "\x0a\x01\x31", 3) != NULL;
     case 6379:
@@ -161,14 +77,15 @@ static bool is_refused(const struct packet *packet)
     case 110:
         return begins(packet, "-ERR", 4);
     case 143:
-        return holds(packet, " NO ") && (holds(packet, "LOGIN") || holds(packet, "uthenticat"));
+        return PAYLOAD_HOLDS(packet, " NO ", BANNER) &&
+               (PAYLOAD_HOLDS(packet, "LOGIN", BANNER) || PAYLOAD_HOLDS(packet, "uthenticat", BANNER));
     case 23:
     case 2323:
     case 512:
     case 513:
     case 514:
-        return holds(packet, "ogin incorrect") || holds(packet, "ogin failed") ||
-               holds(packet, "uthentication failed") || holds(packet, "ccess denied");
+        return PAYLOAD_HOLDS(packet, "ogin incorrect", BANNER) || PAYLOAD_HOLDS(packet, "ogin failed", BANNER) ||
+               PAYLOAD_HOLDS(packet, "uthentication failed", BANNER) || PAYLOAD_HOLDS(packet, "ccess denied", BANNER);
     case 139:
     case 445:
         return smb_refused(packet);
@@ -249,11 +166,46 @@ static enum talk talk_of_datagram(const struct packet *packet)
         return TALK_REFUSED;
     if (packet->destination_port == PORT_SNMP && community(packet, &at) > 0)
         return TALK_COMMUNITY;
-    return TALK_NOTHING;
+    if (control_in_datagram(packet))
+        return TALK_BOT;
+    return exploit_in_datagram(packet) ? TALK_EXPLOIT_DATAGRAM : TALK_NOTHING;
+}
+
+/* Of a request whose head came before. An upload goes on for long, in segments that are full. */
+static enum talk talk_of_body(const struct packet *packet)
+{
+    enum { FULL = 1300 };
+    const char *name;
+
+    if (packet->payload_bytes >= FULL)
+        return TALK_NOTHING;
+    name = http_body_pattern(packet->payload, packet->payload_captured);
+    return name == NULL ? TALK_NOTHING : strcmp(name, "bot") == 0 ? TALK_BOT : TALK_BODY;
+}
+
+static enum talk talk_of_answer(const struct packet *packet)
+{
+    if (http_is_missing(packet->payload, packet->payload_captured))
+        return TALK_MISSING;
+    if (http_is_denied(packet->payload, packet->payload_captured))
+        return TALK_DENIED;
+    switch (http_answer_of(packet->payload, packet->payload_captured)) {
+    case HTTP_ANSWER_SPOILS:
+        return TALK_SPOILS;
+    case HTTP_ANSWER_DISGUISE:
+        return TALK_DISGUISE;
+    default:
+        return TALK_NOTHING;
+    }
 }
 
 enum talk talk_of(const struct packet *packet)
 {
+    static const enum talk controls[] = {[CONTROL_FRAME] = TALK_CONTROL,
+                                         [CONTROL_BOT] = TALK_BOT,
+                                         [CONTROL_CHAT] = TALK_CHAT,
+                                         [CONTROL_MINER] = TALK_MINER};
+    enum control control;
     size_t period;
 
     if (packet->payload_captured < 4)
@@ -262,20 +214,21 @@ enum talk talk_of(const struct packet *packet)
         return talk_of_datagram(packet);
     if (http_is_request(packet->payload, packet->payload_captured))
         return TALK_REQUEST;
-    if (http_is_missing(packet->payload, packet->payload_captured))
-        return TALK_MISSING;
-    if (http_is_denied(packet->payload, packet->payload_captured))
-        return TALK_DENIED;
-    if (is_chat(packet))
-        return TALK_CHAT;
-    if (is_control(packet))
-        return TALK_CONTROL;
+    if (begins(packet, "HTTP/1.", 7))
+        return talk_of_answer(packet);
+    control = control_of(packet);
+    if (control != CONTROL_NONE)
+        return controls[control];
+    if (exploit_in_segment(packet))
+        return TALK_EXPLOIT;
     if (is_banner(packet))
         return TALK_BANNER;
     if (is_refused(packet))
         return TALK_REFUSED;
     if (port_asks_password(packet->destination_port))
         return period_of(packet) > 0 ? TALK_FILLER : TALK_NOTHING;
+    if (is_plain_web(packet->destination_port))
+        return talk_of_body(packet);
     if (!is_plain_web(packet->source_port))
         return TALK_NOTHING;
     period = period_of(packet);

@@ -1,5 +1,5 @@
 /* talk.h: what the first bytes of a TCP segment, or of a datagram of SIP or SNMP, say that flow figures cannot: an
- * intruder's remote control, a refused log-in, the filler of an overflow.
+ * intruder's remote control (control.h), a break-in (exploit.h), a refused log-in, the filler of an overflow.
  *
  * Reads only what it is given, keeps nothing, and looks at the port first, so that most segments cost a few
  * comparisons. Encrypted traffic says nothing here. */
@@ -10,10 +10,17 @@
 
 enum talk {
     TALK_NOTHING,
-    TALK_REQUEST,   /* of HTTP */
-    TALK_MISSING,   /* HTTP: bad request, forbidden or not found */
-    TALK_CHAT,      /* a command of IRC on a port that is not IRC's */
-    TALK_CONTROL,   /* a remote-control tool's own framing, its loader, or a shell's prompt */
+    TALK_REQUEST, /* of HTTP */
+    TALK_BODY,    /* of a request whose head came before: an attack */
+    TALK_MISSING, /* HTTP: bad request, forbidden or not found */
+    TALK_CHAT,    /* a command of IRC on a port that is not IRC's */
+    TALK_CONTROL, /* a remote-control tool's own framing, its loader, or a shell's prompt */
+    TALK_BOT,     /* what a bot says or is told outside the web */
+    TALK_MINER,   /* work for a mine of coins, or its result */
+    TALK_EXPLOIT, /* a message that breaks into a service outside the web */
+    TALK_EXPLOIT_DATAGRAM,
+    TALK_SPOILS,    /* HTTP: an answer that shows that an attack has worked */
+    TALK_DISGUISE,  /* HTTP: a program told to be a picture or a page, or a script that loads one */
     TALK_BANNER,    /* a client greets a service that asks for a password (SSH, VNC), on whatever port */
     TALK_REFUSED,   /* a server tells that name or password are wrong */
     TALK_DENIED,    /* HTTP: a password is wanted, or another one */

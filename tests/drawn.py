@@ -316,7 +316,7 @@ ATTACKS = {port_scan: {"port_scan"}, slow_scan: {"port_scan"}, sweep: {"port_sca
            ssh_guessing: {"brute_force"}, ftp_guessing_in_one_session: {"brute_force"}, mailbox_guessing: {"brute_force"}, smb_guessing: {"brute_force"},
            database_guessing: {"brute_force"}, path_list: {"web_attack"}, injection: {"web_attack"}, spoofed_flood: {"ddos", "dos"},
            own_flood: {"dos", "ddos"}, datagram_flood: {"udp_flood", "ddos", "dos"}, ping_flood: {"dos"}, amplification: {"ddos"}, slow_web: {"dos"},
-           overflow: {"dos"}, dns_tunnel: {"data_exfiltration"}, echo_tunnel: {"data_exfiltration"}, generated_names: {"malware"}, spam: {"malware"},
+           overflow: {"dos", "suspicious_tcp"}, dns_tunnel: {"data_exfiltration"}, echo_tunnel: {"data_exfiltration"}, generated_names: {"malware"}, spam: {"malware"},
            remote_control: {"malware"}, bot_requests: {"malware"}}
 
 

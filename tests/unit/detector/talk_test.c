@@ -29,6 +29,10 @@ static void web_talk_is_a_request_or_a_missing_page(void **state)
     assert_int_equal(SAID(80, 40000, "HTTP/1.1 404 Not Found\r\n"), TALK_MISSING);
     assert_int_equal(SAID(80, 40000, "HTTP/1.1 401 Unauthorized\r\n"), TALK_DENIED);
     assert_int_equal(SAID(80, 40000, "HTTP/1.1 200 OK\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(80, 40000, "HTTP/1.1 200 OK\r\nServer: a\r\n\r\nroot:x:0:0:root"), TALK_SPOILS);
+    assert_int_equal(SAID(40000, 80, "user=a%27+or+1=1"), TALK_BODY);
+    assert_int_equal(SAID(40000, 443, "user=a%27+or+1=1"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 80, "GUID=1&BUILD=2"), TALK_BOT);
 }
 
 static void a_telephone_is_refused_by_datagram(void **state)
