@@ -23,6 +23,7 @@ export function createActions(store, makeLink) {
   let refreshTimer = 0;
   let noticeId = 0;
   let deciding = Promise.resolve(); // decisions go one after the other
+  let undecided = 0; // decisions that show, but that the server does not have yet
   let changing = Promise.resolve();
   const ownVersions = new Map(); // what our own last change of a threat made of its version
   const undos = new Map();
@@ -86,6 +87,7 @@ export function createActions(store, makeLink) {
     dispatch({ type: "session", phase: "ended" });
   }
   api.onSessionEnd(endSession);
+  addEventListener("beforeunload", (e) => undecided && e.preventDefault());
 
   function begin(user) {
     dispatch({ type: "session", phase: "in", user });
@@ -332,7 +334,8 @@ export function createActions(store, makeLink) {
       for (const t of moved) decided.set(t.threat_id, { status, version: versionOf(t) });
       while (decided.size > DECIDED_MAX) decided.delete(decided.keys().next().value);
       show(moved, status);
-      deciding = deciding.then(() => moveAll(moved, status));
+      undecided += 1;
+      deciding = deciding.then(() => moveAll(moved, status)).finally(() => (undecided -= 1));
       return deciding;
     },
     restore: shield(async (before) => {

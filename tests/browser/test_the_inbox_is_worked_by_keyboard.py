@@ -185,3 +185,28 @@ def test_the_keys_are_told_by_a_question_mark(signed_in):
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_a_page_is_not_left_unasked_before_the_server_has_the_decision(site, tab):
+    site.send(threat(1), threat(2))
+    page = sign_in(tab, site, "inbox")
+    expect(page.locator("tbody tr[data-id]")).to_have_count(2)
+    held, asked = [], []
+
+    def answer(dialog):
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", answer)
+    page.route("**/api/network/threats/threat_*", lambda route: held.append(route) if route.request.method == "PATCH" else route.continue_())
+    page.keyboard.press("j")
+    page.keyboard.press("a")
+    expect(page.locator("tbody tr[data-id]")).to_have_count(1)  # it shows at once
+    page.close(run_before_unload=True)
+    wait_for(lambda: page.wait_for_timeout(50) or asked == ["beforeunload"], 30)
+    held[0].continue_()
+    expect(page.locator(".notice")).to_contain_text("1 threat acknowledged")
+    assert site.record("threat_000002")["triage"]["status"] == "acknowledged"
+    with page.expect_event("close"):
+        page.close(run_before_unload=True)
+    assert asked == ["beforeunload"], "with nothing on its way nobody is asked"
