@@ -223,11 +223,22 @@ static void read_line(struct reading *reading)
 }
 
 /* False ends the call, and with it the analysis. */
+static bool is_wanted(void *context)
+{
+    struct reading *reading = context;
+    struct uploads *uploads = reading->uploads;
+    bool wanted;
+
+    pthread_mutex_lock(&uploads->lock);
+    wanted = !reading->place->cancel && !uploads->stop;
+    pthread_mutex_unlock(&uploads->lock);
+    return wanted;
+}
+
 static bool take_answer(const char *bytes, size_t length, void *context)
 {
     struct reading *reading = context;
     struct uploads *uploads = reading->uploads;
-    bool cancel;
 
     for (size_t i = 0; i < length; i++) {
         if (bytes[i] == '\n') {
@@ -238,14 +249,13 @@ static bool take_answer(const char *bytes, size_t length, void *context)
         }
     }
     pthread_mutex_lock(&uploads->lock);
-    cancel = reading->place->cancel || uploads->stop;
     reading->place->job = reading->job;
     pthread_mutex_unlock(&uploads->lock);
     if (clock_monotonic_ms() - reading->saved_ms >= SAVE_EVERY_MS) {
         save(uploads, &reading->job);
         reading->saved_ms = clock_monotonic_ms();
     }
-    return !cancel;
+    return is_wanted(reading);
 }
 
 /* The name as a query value. */
@@ -270,6 +280,7 @@ static void analyse(struct reading *reading)
                              .headers = headers,
                              .body_file = reading->job.path,
                              .sink = take_answer,
+                             .wanted = is_wanted,
                              .context = reading};
     struct http_reply reply = {0};
     struct err err = {0};

@@ -24,7 +24,7 @@ struct transfer {
     struct text answer;
     size_t taken, max;
     long retry_after_s;
-    bool too_large, sink_stopped, denied;
+    bool too_large, unwanted, denied;
 };
 
 bool http_client_setup(void)
@@ -71,8 +71,8 @@ static size_t on_bytes(char *bytes, size_t size, size_t count, void *pointer)
     }
     transfer->taken += length;
     if (transfer->call->sink != NULL) {
-        transfer->sink_stopped = !transfer->call->sink(bytes, length, transfer->call->context);
-        return transfer->sink_stopped ? 0 : length;
+        transfer->unwanted = !transfer->call->sink(bytes, length, transfer->call->context);
+        return transfer->unwanted ? 0 : length;
     }
     text_add(&transfer->answer, bytes, length);
     return transfer->answer.failed ? 0 : length;
@@ -171,6 +171,15 @@ static curl_socket_t on_socket(void *pointer, curlsocktype purpose, struct curl_
     return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
+static int on_progress(void *pointer, curl_off_t to_come, curl_off_t came, curl_off_t to_go, curl_off_t went)
+{
+    struct transfer *transfer = pointer;
+
+    (void)to_come, (void)came, (void)to_go, (void)went;
+    transfer->unwanted = !transfer->call->wanted(transfer->call->context);
+    return transfer->unwanted;
+}
+
 static CURLcode try_once(struct http_client *client, struct transfer *transfer, struct curl_slist *headers,
                          FILE *file, curl_off_t file_size, bool fresh)
 {
@@ -190,6 +199,11 @@ static CURLcode try_once(struct http_client *client, struct transfer *transfer, 
     if (transfer->call->may_connect != NULL) {
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket);
         curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, transfer);
+    }
+    if (transfer->call->wanted != NULL) {
+        curl_easy_setopt(easy, CURLOPT_XFERINFOFUNCTION, on_progress);
+        curl_easy_setopt(easy, CURLOPT_XFERINFODATA, transfer);
+        curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
     }
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, fresh ? 1L : 0L);
     return curl_easy_perform(easy);
@@ -235,7 +249,7 @@ static bool judge(struct http_client *client, CURLcode code, struct transfer *tr
     if (transfer->too_large)
         return err_set(err, ERR_INVALID, "%s: the answer has more than %zu bytes", transfer->call->url,
                        transfer->max);
-    if (transfer->sink_stopped)
+    if (transfer->unwanted)
         return err_set(err, ERR_SYSTEM, "%s: the answer was not wanted to its end", transfer->call->url);
     if (transfer->answer.failed)
         return err_set(err, ERR_MEMORY, "%s: out of memory", transfer->call->url);

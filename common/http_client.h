@@ -30,6 +30,8 @@ struct http_call {
     bool (*may_connect)(const struct sockaddr *address, void *context);
     /* When set, the answer goes there piece by piece and not into the reply; false ends the call. */
     bool (*sink)(const char *bytes, size_t length, void *context);
+    /* When set, asked about once a second while the call lasts, also when no byte comes; false ends the call. */
+    bool (*wanted)(void *context);
     void *context;
 };
 

@@ -214,3 +214,15 @@ def test_a_job_that_the_backends_end_left_behind_is_failed_and_its_file_gone(tmp
         assert {job["state"] for job in left} <= ({"failed"} if how == signal.SIGKILL else {"failed", "done"}), left
         assert {job["message"] for job in left if job["state"] == "failed"} <= {"The server was stopped before the capture was read"}
         assert os.listdir(backend.data_dir / "uploads") == []
+
+
+def test_a_job_of_a_detector_that_hangs_can_be_cancelled(tmp_path, capture):
+    with backend_with_detector(tmp_path) as (backend, detector):
+        os.kill(detector.process.pid, signal.SIGSTOP)
+        try:
+            job = upload(backend, "hangs.pcap", capture.read_bytes(), wait=False).json()["job"]
+            wait_for(lambda: backend.get(f"/api/network/uploads/{job}").json()["upload"]["state"] == "analysing", 30)
+            assert backend.call("DELETE", f"/api/network/uploads/{job}").status_code == 200
+            wait_for(lambda: backend.get(f"/api/network/uploads/{job}").json()["upload"]["state"] == "cancelled", 20)
+        finally:
+            os.kill(detector.process.pid, signal.SIGCONT)

@@ -216,6 +216,32 @@ static void a_sink_gets_the_pieces_and_may_stop(void **state)
     stop_peer(&peer);
 }
 
+static bool is_wanted_twice(void *context)
+{
+    return ++*(int *)context < 3;
+}
+
+static void a_call_that_nobody_wants_any_more_ends_while_the_peer_is_silent(void **state)
+{
+    static const char *const script[] = {""};
+    struct http_client *client = http_client_create();
+    struct http_reply reply;
+    struct err err = {0};
+    struct peer peer;
+    int asked = 0;
+    char url[64];
+
+    (void)state;
+    start_peer(&peer, script);
+    snprintf(url, sizeof url, "http://127.0.0.1:%d/", peer.port);
+    struct http_call call = {.method = "POST", .url = url, .wanted = is_wanted_twice, .context = &asked};
+    assert_false(http_client_call(client, &call, &reply, &err));
+    assert_int_equal(asked, 3);
+    assert_non_null(strstr(err.text, "not wanted"));
+    http_client_free(client);
+    stop_peer(&peer);
+}
+
 static void a_file_is_sent_as_the_body(void **state)
 {
     static const char *const script[] = {OK_ANSWER};
@@ -277,6 +303,7 @@ int main(void)
         cmocka_unit_test(a_dead_kept_connection_is_replaced_when_allowed),
         cmocka_unit_test(an_answer_larger_than_wanted_is_an_error),
         cmocka_unit_test(a_sink_gets_the_pieces_and_may_stop),
+        cmocka_unit_test(a_call_that_nobody_wants_any_more_ends_while_the_peer_is_silent),
         cmocka_unit_test(a_file_is_sent_as_the_body),
         cmocka_unit_test(silence_and_other_protocols_are_errors),
     };
