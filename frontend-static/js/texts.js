@@ -97,7 +97,7 @@ export const T = {
   // MITRE ATT&CK techniques that the detector names.
   techniques: {
     T1046: "Network Service Discovery", T1048: "Exfiltration Over Alternative Protocol", T1071: "Application Layer Protocol", "T1071.004": "DNS",
-    T1095: "Non-Application Layer Protocol", T1110: "Brute Force", T1190: "Exploit Public-Facing Application", "T1498.001": "Direct Network Flood",
+    T1095: "Non-Application Layer Protocol", T1110: "Brute Force", T1190: "Exploit Public-Facing Application", T1210: "Exploitation of Remote Services", "T1498.001": "Direct Network Flood",
     "T1498.002": "Reflection Amplification", "T1499.002": "Service Exhaustion Flood", "T1568.002": "Domain Generation Algorithms",
     "T1595.001": "Scanning IP Blocks", "T1595.003": "Wordlist Scanning",
   },
