@@ -200,7 +200,7 @@ test: ## install, build and run all tests that need no privilege
 
 .PHONY: behaviour
 behaviour: all ## run the behaviour tests (pytest, the real programs)
-	@venv=$$(scripts/venv.sh) && scripts/with_mongo.sh "$$venv/bin/python" -m pytest -q -n 2 --dist loadgroup tests/behaviour $(PYTEST)
+	@venv=$$(scripts/venv.sh) && scripts/with_mongo.sh "$$venv/bin/python" -m pytest -q tests/behaviour $(PYTEST)
 
 # The main ways are walked on both stores.
 BROWSER_MAIN := $(addprefix tests/browser/test_,a_threat_is_on_the_page_the_moment_it_is_stored.py the_inbox_is_worked_by_keyboard.py \
