@@ -8,8 +8,9 @@
 #include <string.h>
 
 /* The eras of all threats, the newest first. */
-static const char eras[] = "(WITH RECURSIVE era (n) AS (SELECT max(seq) >> 15 FROM threat UNION ALL SELECT n - 1 "
-                           "FROM era WHERE n > (SELECT min(seq) >> 15 FROM threat)) SELECT n FROM era) AS era";
+static const char eras[] = "(WITH RECURSIVE era (n) AS (SELECT " SQL_ERA_OF(
+    "max(seq)") " FROM threat UNION ALL SELECT n - 1 FROM era"
+                " WHERE n > (SELECT " SQL_ERA_OF("min(seq)") " FROM threat)) SELECT n FROM era) AS era";
 
 /* Where each field lives. either: the second column of "either end". */
 struct column {
@@ -579,7 +580,7 @@ void sql_from_index(struct sql *sql, const struct search *s, bool either, bool b
         sql_add(sql, either ? c->either_index : c->index);
         sql_add(sql, " WHERE ");
         if (c->by_era) {
-            sql_add(sql, "seq >> 15 = ");
+            sql_add(sql, SQL_ERA_OF("seq") " = ");
             if (bounded)
                 sql_era(sql);
             else

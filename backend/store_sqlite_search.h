@@ -8,7 +8,8 @@
 #include "common/json.h"
 
 /* ERA: numbers in a row that stand together in an index whose keys are spread, so that what comes in is written to
- * few pages however much is stored. A power of two, as the schema has it. */
+ * few pages however much is stored. SQL_ERA_OF: of a number in SQL, as the schema has it. */
+#define SQL_ERA_OF(seq) seq " >> 15"
 enum { SQL_VALUES = 512, SQL_TEXT_MAX = 256 * 1024, ERA = 1 << 15 };
 
 struct sql_value {

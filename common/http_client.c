@@ -176,7 +176,8 @@ static int on_progress(void *pointer, curl_off_t to_come, curl_off_t came, curl_
     struct transfer *transfer = pointer;
 
     (void)to_come, (void)came, (void)to_go, (void)went;
-    transfer->unwanted = !transfer->call->wanted(transfer->call->context);
+    if (!transfer->call->wanted(transfer->call->context))
+        transfer->unwanted = true;
     return transfer->unwanted;
 }
 

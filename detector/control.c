@@ -8,7 +8,7 @@
 #include <strings.h>
 
 enum { BANNER = 120 }; /* what is first said is short */
-enum { PORT_TFTP = 69, PORT_FTP = 21, PORT_TELNET = 23, PORT_LOGIN = 513, PORT_SHELL = 514 };
+enum { PORT_SHELL = 514 };
 
 /* With which a segment begins, and what else has to be so. */
 enum opening {
@@ -159,7 +159,7 @@ static bool is_packed_frame(const struct packet *packet)
         if (p[i] <= ' ' || p[i] > '~')
             return false;
     }
-    return payload_le32(p + 5) == packet->payload_bytes && payload_le32(p + 9) > 0;
+    return le32(p + 5) == packet->payload_bytes && le32(p + 9) > 0;
 }
 
 /* njRAT and its kin part their words by |'|'|, LimeRAT by |'L'| or |'N'|; the length in digits and a zero may stand
@@ -185,7 +185,7 @@ static bool is_marked_frame(const struct packet *packet)
     const uint8_t *p = packet->payload;
 
     return p[0] == 0 && p[1] == 0xff && packet->payload_captured > HEADER && p[HEADER] == HELLO &&
-           payload_le32(p + 2) == packet->payload_bytes - HEADER;
+           le32(p + 2) == packet->payload_bytes - HEADER;
 }
 
 /* Metasploit's: the length, then the library that is to be loaded. */
@@ -194,9 +194,8 @@ static bool is_sized_loader(const struct packet *packet)
     enum { SMALLEST = 4096, LARGEST = 8 << 20 };
     const uint8_t *p = packet->payload;
 
-    return packet->payload_captured >= 11 && p[4] == 'M' && p[5] == 'Z' && payload_le32(p) >= SMALLEST &&
-           payload_le32(p) <= LARGEST &&
-           phrases_at(&sets.openings, p + 4, packet->payload_captured - 4) == OPEN_FRAME;
+    return packet->payload_captured >= 11 && p[4] == 'M' && p[5] == 'Z' && le32(p) >= SMALLEST &&
+           le32(p) <= LARGEST && phrases_at(&sets.openings, p + 4, packet->payload_captured - 4) == OPEN_FRAME;
 }
 
 /* "C:\WINDOWS\system32>" or PowerShell's, with or without the line before. */
@@ -283,7 +282,7 @@ static enum control opened(const struct packet *packet, enum opening opening)
         frame = packet->payload_bytes == 12;
         break;
     case OPEN_SEED:
-        frame = packet->payload_bytes == 4 + payload_le32(packet->payload);
+        frame = packet->payload_bytes == 4 + le32(packet->payload);
         break;
     case OPEN_SHELL:
         frame = !is_clear(packet);

@@ -1,14 +1,11 @@
 /* dns.c: see dns.h. */
 #include "detector/dns.h"
 
+#include "detector/bytes.h"
+
 #include <string.h>
 
 enum { HEADER = 12, LABEL_MAX = 63, LABELS_MAX = 128 };
-
-static uint16_t be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 static char plain(uint8_t byte)
 {

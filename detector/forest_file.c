@@ -1,5 +1,6 @@
 /* forest_file.c: reads a model file into memory, all or nothing; the format stands in docs/model-format.md. */
 #include "common/token.h"
+#include "detector/bytes.h"
 #include "detector/features.h"
 #include "detector/forest_model.h"
 
@@ -20,11 +21,6 @@ struct reader {
     const uint8_t *at, *end;
     struct err *err;
 };
-
-static uint32_t le32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
 
 static float le_float(const uint8_t *p)
 {

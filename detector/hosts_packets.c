@@ -1,4 +1,5 @@
 /* hosts_packets.c: what single packets tell: ARP, ICMP, DNS and the talk of TCP; see hosts.h. */
+#include "detector/bytes.h"
 #include "detector/dns.h"
 #include "detector/hosts_state.h"
 #include "detector/http.h"
@@ -9,11 +10,6 @@
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PORT_DNS = 53 };
 enum { LONG_PART = 30, ICMP_HEADER = 8 };
 static const int64_t minute_ns = 60000000000;
-
-static uint16_t be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
 
 static void count_arp(struct mark *mark)
 {

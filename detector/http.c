@@ -3,6 +3,7 @@
 
 #include "detector/http_head.h"
 #include "detector/http_words.h"
+#include "detector/payload.h"
 
 #include <string.h>
 
@@ -172,24 +173,17 @@ static enum http_kind find(const char *text, size_t length)
     return kind != HTTP_NOTHING ? kind : find_built(text, length);
 }
 
+static bool is_letter(uint8_t byte)
+{
+    return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+}
+
 /* Code Red's and its like's: an address, or a part of it, that is the same letter over and over. */
 static bool is_filled(const struct piece *line)
 {
     enum { FILL = 200 };
 
-    for (size_t at = FILL; at < line->length; at += FILL) {
-        size_t from = at, to = at;
-
-        if ((line->at[at] | 0x20) < 'a' || (line->at[at] | 0x20) > 'z')
-            continue;
-        while (from > 0 && line->at[from - 1] == line->at[at])
-            from--;
-        while (to + 1 < line->length && line->at[to + 1] == line->at[at])
-            to++;
-        if (to - from >= FILL)
-            return true;
-    }
-    return false;
+    return payload_has_run((const uint8_t *)line->at, line->length, FILL, FILL, is_letter);
 }
 
 static enum http_kind of_line(const struct piece *line)
@@ -269,22 +263,28 @@ static bool is_for_a_device(const struct piece *path)
 
 enum { BODY_LOOK = 1024, FORM_MAX = 256 };
 
+/* What a body begins with; also as a form's or as what is told a device, if it may be one. */
+static enum http_kind find_in_body(const struct piece *body, bool form, bool device)
+{
+    char decoded[BODY_LOOK];
+    size_t length = decode(body->at, body->length < BODY_LOOK ? body->length : BODY_LOOK, decoded);
+    enum http_kind kind = phrases_find(&http_words.body, decoded, length);
+
+    if (kind == HTTP_NOTHING && form)
+        kind = phrases_find(&http_words.form, decoded, length);
+    if (kind == HTTP_NOTHING && device)
+        kind = phrases_find(&http_words.device, decoded, length);
+    return kind;
+}
+
 static enum http_kind of_body(const struct http_head *head)
 {
     static const char form[] = "application/x-www-form-urlencoded";
-    char decoded[BODY_LOOK];
-    size_t length = head->body.length < BODY_LOOK ? head->body.length : BODY_LOOK;
-    enum http_kind kind;
 
-    if (length == 0)
+    if (head->body.length == 0)
         return HTTP_NOTHING;
-    length = decode(head->body.at, length, decoded);
-    kind = phrases_find(&http_words.body, decoded, length);
-    if (kind == HTTP_NOTHING && piece_begins(&head->type, form) && head->body.length <= FORM_MAX)
-        kind = phrases_find(&http_words.form, decoded, length);
-    if (kind == HTTP_NOTHING && is_for_a_device(&head->path))
-        kind = phrases_find(&http_words.device, decoded, length);
-    return kind;
+    return find_in_body(&head->body, piece_begins(&head->type, form) && head->body.length <= FORM_MAX,
+                        is_for_a_device(&head->path));
 }
 
 /* A name, '=' and no blank from there to the end: as browsers send forms. */
@@ -292,7 +292,7 @@ static bool is_form(const char *text, size_t length)
 {
     size_t name = 0;
 
-    while (name < length && ((text[name] | 0x20) >= 'a' && (text[name] | 0x20) <= 'z'))
+    while (name < length && is_letter((uint8_t)text[name]))
         name++;
     if (name == 0 || name == length || text[name] != '=' || length > FORM_MAX)
         return false;
@@ -305,18 +305,11 @@ static bool is_form(const char *text, size_t length)
 
 const char *http_body_pattern(const uint8_t *bytes, size_t length)
 {
-    struct piece body = {(const char *)bytes, length < BODY_LOOK ? length : BODY_LOOK};
-    char decoded[BODY_LOOK];
-    enum http_kind kind;
-    size_t used;
+    const struct piece body = {(const char *)bytes, length};
 
-    if (http_body_is_bot(&body))
+    if (http_body_is_bot(&(struct piece){body.at, length < BODY_LOOK ? length : BODY_LOOK}))
         return http_kind_name(HTTP_BOT);
-    used = decode(body.at, body.length, decoded);
-    kind = phrases_find(&http_words.body, decoded, used);
-    if (kind == HTTP_NOTHING && is_form(body.at, length))
-        kind = phrases_find(&http_words.form, decoded, used);
-    return http_kind_name(kind);
+    return http_kind_name(find_in_body(&body, is_form(body.at, length), false));
 }
 
 /* A page that the server is to run, put there by whoever asks for it next. */

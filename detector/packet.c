@@ -187,7 +187,7 @@ static enum packet_reason loopback(struct walk *walk, const uint8_t *p, size_t n
         return PACKET_CUT_SHORT;
     uint32_t family = be32(p);
     if (family > 0xffff) /* the other byte order */
-        family = (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+        family = le32(p);
     switch (family) {
     case 2:
         return packet_ipv4(walk, p + 4, n - 4);

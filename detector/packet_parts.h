@@ -2,6 +2,7 @@
 #ifndef DETECTOR_PACKET_PARTS_H
 #define DETECTOR_PACKET_PARTS_H
 
+#include "detector/bytes.h"
 #include "detector/packet.h"
 
 #include <string.h>
@@ -32,16 +33,6 @@ struct walk {
     struct packet *out;
     unsigned layers;
 };
-
-static inline uint16_t be16(const uint8_t *p)
-{
-    return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static inline uint32_t be32(const uint8_t *p)
-{
-    return (uint32_t)be16(p) << 16 | be16(p + 2);
-}
 
 enum packet_reason packet_ethernet(struct walk *walk, const uint8_t *p, size_t n);
 enum packet_reason packet_ethertype(struct walk *walk, unsigned type, const uint8_t *p, size_t n);

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-enum { PROTOCOL_UDP = 17, PORT_SIP = 5060, PORT_SNMP = 161 };
+enum { PROTOCOL_UDP = 17, PORT_SNMP = 161 };
 enum { BANNER = 120 }; /* what is first said is short */
 enum { FILLER_FROM = 16, FILLER_BYTES = 48, PERIOD_MAX = 16 };
 
@@ -36,8 +36,8 @@ static bool smb_refused(const struct packet *packet)
 
     if (packet->payload_captured < 20)
         return false;
-    return (memcmp(p + 4, "\xffSMB", 4) == 0 && payload_le32(p + 9) == logon_failure) ||
-           (memcmp(p + 4, "\xfeSMB", 4) == 0 && payload_le32(p + 12) == logon_failure);
+    return (memcmp(p + 4, "\xffSMB", 4) == 0 && le32(p + 9) == logon_failure) ||
+           (memcmp(p + 4, "\xfeSMB", 4) == 0 && le32(p + 12) == logon_failure);
 }
 
 /* MySQL's error 1045, PostgreSQL's 28P01, SQL Server's 18456, LDAP's 49, VNC's failed check. */
@@ -52,7 +52,7 @@ static bool database_refused(const struct packet *packet)
     case 5432:
         return p[0] == 'E' && PAYLOAD_HOLDS(packet, "28P01", BANNER);
     case 1433:
-        return n >= 15 && p[8] == 0xaa && payload_le32(p + 11) == 18456;
+        return n >= 15 && p[8] == 0xaa && le32(p + 11) == 18456;
     case 389:
         return p[0] == 0x30 && n >= 10 && memmem(p, n < 20 ? n : 20, "\x0a\x01\x31", 3) != NULL;
     case 6379:

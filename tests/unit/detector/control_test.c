@@ -1,23 +1,14 @@
 /* Tests of control.h. */
-#include "tests/unit/check.h"
+#include "tests/unit/detector/segment.h"
 
 #include "detector/control.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 static enum control said(uint16_t from, uint16_t to, const void *bytes, size_t size)
 {
-    struct packet packet = {.protocol = 6, .source_port = from, .destination_port = to};
-    uint8_t *copy = malloc(size); /* of just that size: AddressSanitizer sees what is read beyond it */
-    enum control control;
+    struct packet packet = segment_copy(6, from, to, bytes, size);
+    enum control control = control_of(&packet);
 
-    assert_non_null(copy);
-    memcpy(copy, bytes, size);
-    packet.payload = copy;
-    packet.payload_bytes = packet.payload_captured = (uint32_t)size;
-    control = control_of(&packet);
-    free(copy);
+    segment_free(&packet);
     return control;
 }
 #define ROW(from, to, text, control)                                                                                 \
@@ -101,16 +92,10 @@ static void each_says_what_it_is_and_its_twin_does_not(void **state)
 
 static bool datagram(uint16_t to, const char *bytes, size_t size)
 {
-    struct packet packet = {.protocol = 17, .source_port = 40000, .destination_port = to};
-    uint8_t *copy = malloc(size);
-    bool found;
+    struct packet packet = segment_copy(17, 40000, to, bytes, size);
+    bool found = control_in_datagram(&packet);
 
-    assert_non_null(copy);
-    memcpy(copy, bytes, size);
-    packet.payload = copy;
-    packet.payload_bytes = packet.payload_captured = (uint32_t)size;
-    found = control_in_datagram(&packet);
-    free(copy);
+    segment_free(&packet);
     return found;
 }
 

@@ -1,18 +1,7 @@
 /* Tests of talk.h. */
-#include "tests/unit/check.h"
+#include "tests/unit/detector/segment.h"
 
 #include "detector/talk.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-static struct packet segment(uint8_t protocol, uint16_t from, uint16_t to, const void *bytes, size_t size)
-{
-    struct packet packet = {.protocol = protocol, .source_port = from, .destination_port = to, .payload = bytes};
-
-    packet.payload_bytes = packet.payload_captured = (uint32_t)size;
-    return packet;
-}
 
 static enum talk said(uint16_t from, uint16_t to, const void *bytes, size_t size)
 {

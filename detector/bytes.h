@@ -1,0 +1,28 @@
+/* bytes.h: numbers as they lie in packets and files: be is the network's order (RFC 791), le the other. Nothing is
+ * checked: the bytes must be there. */
+#ifndef DETECTOR_BYTES_H
+#define DETECTOR_BYTES_H
+
+#include <stdint.h>
+
+static inline uint16_t be16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t be32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static inline uint16_t le16(const uint8_t *p)
+{
+    return (uint16_t)(p[1] << 8 | p[0]);
+}
+
+static inline uint32_t le32(const uint8_t *p)
+{
+    return (uint32_t)p[3] << 24 | (uint32_t)p[2] << 16 | (uint32_t)p[1] << 8 | p[0];
+}
+
+#endif
