@@ -16,7 +16,7 @@ trap 'rm -f "$log"' EXIT
 status=0
 for part in ${PARTS:-unit behaviour browser}; do
     echo "--- $part"
-    make --no-print-directory "$part" 2>&1 | tee "$log"
+    make --no-print-directory -j"$(nproc)" "$part" 2>&1 | tee "$log"
     code=${PIPESTATUS[0]}
     [ "$code" -eq 0 ] || { status=1; echo "--- $part ended with $code"; }
     before=$((passed + failed))

@@ -25,4 +25,14 @@ def sign_in(page, site, view="live", user="admin"):
     return page
 
 
-__all__ = ["ARGS", "CHROMIUM", "PASSWORD", "expect", "fill_in", "sign_in", "threat"]
+def visit(page, site, where):
+    """Goes to a view of a page that is open already, and waits until it has taken the place of the one before: until then
+    the rows of the old one would be taken for those of the new one."""
+    page.evaluate("document.querySelector('main > .view').classList.add('before')")
+    there = (page.url.partition("#/")[2].split("?")[0] or "live") == where.split("?")[0]  # another query alone keeps the view
+    page.goto(f"{site.url}/#/{where}")
+    expect(page.locator("main > .view" if there else "main > .view:not(.before)")).to_have_count(1)
+    expect(page.locator("aside.detail")).to_be_visible(visible="?t=" in where or "&t=" in where)
+
+
+__all__ = ["ARGS", "CHROMIUM", "PASSWORD", "expect", "fill_in", "sign_in", "threat", "visit"]

@@ -31,16 +31,16 @@ def arrive(site, done):
     done.set()
 
 
-def work(page, done, seconds=240):
+def work(page, site, done, seconds=240):
     """j to the next, X for all like it, then the decision; now and then one alone, and one mistake that is taken back."""
     pressed, mistaken = 0, False
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         seen = page.evaluate(GLANCE)
         if seen["rows"] == 0 and done.is_set():
-            page.wait_for_timeout(400)
-            if page.evaluate(GLANCE)["rows"] == 0:
+            if "new" not in site.states().values():
                 return pressed
+            page.wait_for_timeout(200)  # what is decided is on its way to the server, or the last ones to the page
             continue
         if seen["id"] is None:
             page.keyboard.press("j")
@@ -68,10 +68,6 @@ def work(page, done, seconds=240):
     raise AssertionError(f"not done after {seconds} s: {page.evaluate(GLANCE)}")
 
 
-def counts(page):
-    return {name: page.locator(".tabs a", has_text=name.capitalize()).locator(".num").inner_text() for name in ("new", *KEYS)}
-
-
 def test_all_threats_of_a_shift_end_in_the_right_state_and_another_browser_sees_the_same(tab, site, chromium):
     page = sign_in(tab, site, "inbox", user="analyst")
     context = chromium.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
@@ -80,7 +76,7 @@ def test_all_threats_of_a_shift_end_in_the_right_state_and_another_browser_sees_
     sender = threading.Thread(target=arrive, args=(site, done))
     begun = time.monotonic()
     sender.start()
-    pressed = work(page, done)
+    pressed = work(page, site, done)
     sender.join()
     print(f"\n{THREATS} threats, {pressed} keys, {time.monotonic() - begun:.0f} s")
     # The page shows a decision at once; the last ones are still on their way to the server.
@@ -90,7 +86,6 @@ def test_all_threats_of_a_shift_end_in_the_right_state_and_another_browser_sees_
     wanted = {"new": "0"} | {name: f"{sum(s == name for s in states.values()):,}" for name in KEYS}
     for browser in (page, other):
         expect(browser.get_by_text("Inbox is empty. Well done.")).to_be_visible()
-        expect(browser.locator(".tabs a", has_text="Closed").locator(".num")).to_have_text(wanted["closed"], timeout=60000)
-        expect(browser.locator(".tabs a", has_text="Escalated").locator(".num")).to_have_text(wanted["escalated"], timeout=60000)
-        assert counts(browser) == wanted
+        for name, many in wanted.items():
+            expect(browser.locator(".tabs a", has_text=name.capitalize()).locator(".num")).to_have_text(many, timeout=60000)
     context.close()

@@ -1,6 +1,6 @@
 import json
 
-from browser import PASSWORD, expect, fill_in, sign_in, threat
+from browser import PASSWORD, expect, fill_in, sign_in, threat, visit
 from sites import wait_for
 
 
@@ -72,7 +72,7 @@ def test_all_threats_are_removed_only_after_a_question(site, signed_in):
     page.get_by_role("button", name="Remove all threats").click()
     page.get_by_role("dialog").get_by_role("button", name="Yes, remove").click()
     expect(page.locator(".notice")).to_contain_text("2 threats removed.")
-    page.goto(f"{site.url}/#/live")
+    visit(page, site, "live")
     expect(page.get_by_text("No threats yet")).to_be_visible()
     expect(page.locator("[data-stat=total]")).to_have_text("0")
 

@@ -3,7 +3,7 @@ import pathlib
 import pytest
 
 import crafted
-from browser import expect, sign_in
+from browser import expect, sign_in, visit
 from sites import site_with_detector
 
 
@@ -70,7 +70,7 @@ def test_a_detector_that_is_away_is_told_in_words_and_never_by_its_address(tab, 
             page.locator("#capture").set_input_files(crafted.write_pcap(tmp_path / "scan.pcap", crafted.scan()))
             expect(page.locator(".said-now")).to_have_text("scan.pcap: Detector edge-1 does not answer")
             expect(page.locator("tr", has_text="scan.pcap")).to_contain_text("Detector edge-1 does not answer")
-        page.goto(f"{site.url}/#/sensors")
+        visit(page, site, "sensors")
         expect(page.locator(".view-sensors")).to_contain_text("Detector edge-1 does not answer")
         if role == "admin":
             page.get_by_role("button", name="Test connection").click()

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import axe
-from browser import expect, fill_in, sign_in, threat
+from browser import expect, fill_in, sign_in, threat, visit
 
 VIEWS = ["live", "live?t=threat_000003", "inbox", "history?q=type:port_scan", "history?q=colour:red", "threat/threat_000003", "sensors", "uploads",
          "settings", "settings/users", "settings/keys", "settings/suppressions", "settings/blocklist", "settings/notifications", "settings/letters", "settings/audit",
@@ -31,7 +31,7 @@ def test_axe_finds_nothing_on_any_view(chromium, filled, theme):
     fill_in(page)
     expect(page.locator(".connection")).to_have_attribute("data-phase", "live")
     for view in VIEWS:
-        page.goto(f"{filled.url}/#/{view}")
+        visit(page, filled, view)
         page.wait_for_timeout(600)
         found[view] = axe.violations(page)
     page.keyboard.press("?")
@@ -52,7 +52,7 @@ def test_no_view_scrolls_sideways(chromium, filled, width):
     context = chromium.new_context(viewport={"width": width, "height": 900})
     page = sign_in(context.new_page(), filled)
     for view in VIEWS:
-        page.goto(f"{filled.url}/#/{view}")
+        visit(page, filled, view)
         page.wait_for_timeout(300)
         wide = page.evaluate("""() => {
           const main = document.querySelector("main");
@@ -71,7 +71,7 @@ def test_no_date_is_cut_at_any_width(chromium, site, locale):
     for width in (320, 700, 800, 900, 1024, 1280, 1440):
         page.set_viewport_size({"width": width, "height": 900})
         for view in ("live", "inbox", "inbox?status=all&t=threat_000002", "history?t=threat_000001"):
-            page.goto(f"{site.url}/#/{view}")
+            visit(page, site, view)
             expect(page.locator("tbody tr[data-id]")).to_have_count(3)
             cut = page.evaluate("""() => [...document.querySelectorAll("tbody .c-time")].filter((c) => {
               const [cell, text] = [c.getBoundingClientRect(), c.querySelector("time").getBoundingClientRect()];
@@ -88,7 +88,7 @@ def test_a_time_of_today_takes_one_line_on_a_desk(chromium, site):
     for width in (900, 1024, 1280, 1440):
         page.set_viewport_size({"width": width, "height": 900})
         for view in ("live", "inbox", "history"):
-            page.goto(f"{site.url}/#/{view}")
+            visit(page, site, view)
             expect(page.locator("tbody tr[data-id]")).to_have_count(2)
             tall = page.evaluate("[...document.querySelectorAll('tbody .c-time time')].map((o) => o.getBoundingClientRect().height)")
             assert max(tall) < 24, (width, view, tall)
@@ -144,7 +144,7 @@ def test_the_type_of_a_threat_is_readable_at_any_width(chromium, site, panel):
     for width in (320, 480, 720, 768, 800, 859, 900, 1024, 1100, 1280, 1440, 1920):
         page.set_viewport_size({"width": width, "height": 900})
         for view in ("live", "inbox", "history"):
-            page.goto(f"{site.url}/#/{view}?{panel}")
+            visit(page, site, f"{view}?{panel}")
             expect(page.locator("tbody tr[data-id]")).to_have_count(4)
             cut = page.evaluate("""() => [...document.querySelectorAll("tbody .row-open")].filter((o) => {
               const cell = o.closest("th").getBoundingClientRect();

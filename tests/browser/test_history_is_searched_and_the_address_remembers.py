@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from browser import expect, sign_in, threat
+from browser import expect, sign_in, threat, visit
 
 
 def rows(page):
@@ -152,7 +152,7 @@ def test_a_nul_in_a_query_is_pointed_at(site, signed_in):
     fill(site, 4)
     page = signed_in("history")
     expect(rows(page)).to_have_count(4)
-    page.goto(f"{site.url}/#/history?q=type:a%00b")
+    visit(page, site, "history?q=type:a%00b")
     expect(page.get_by_role("alert")).to_contain_text("a text without NUL characters (at character 7)")
     expect(rows(page)).to_have_count(0)
 

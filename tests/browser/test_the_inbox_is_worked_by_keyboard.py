@@ -142,7 +142,7 @@ def test_an_answer_that_comes_late_does_not_bring_back_what_was_decided(site, si
     expect(page.locator(".tabs a[aria-current] .num")).to_have_text("3", timeout=30000)
     held[0][0].fulfill(response=held[0][1])
     expect(rows(page)).to_have_count(3)
-    assert [row.get_attribute("data-id") for row in rows(page).all()] == ["threat_000004", "threat_000003", "threat_000001"]
+    assert rows(page).evaluate_all("(rows) => rows.map((o) => o.dataset.id)") == ["threat_000004", "threat_000003", "threat_000001"]
 
 
 def test_an_event_that_comes_late_does_not_bring_back_what_was_decided(tab, fake):

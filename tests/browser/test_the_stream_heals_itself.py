@@ -1,6 +1,6 @@
 import pytest
 
-from browser import expect, fill_in, sign_in, threat
+from browser import expect, fill_in, sign_in, threat, visit
 
 PHASE = ".connection"
 
@@ -80,7 +80,7 @@ def test_what_could_not_be_loaded_comes_once_the_server_is_back(site, signed_in,
     site.send(threat(1))
     page = signed_in("uploads")
     site.away()
-    page.goto(f"{site.url}/#/{view}")
+    visit(page, site, view)
     expect(page.locator(".nothing.bad")).to_contain_text("The server cannot be reached.")
     site.back()
     expect(page.locator(PHASE)).to_have_attribute("data-phase", "live")

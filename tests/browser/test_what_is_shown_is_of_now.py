@@ -47,7 +47,7 @@ def test_a_detector_that_comes_is_there_with_its_interfaces(page, place):
     expect(page.locator(".view-live")).to_contain_text("The detector does not answer, so nothing can be found.")
     expect(page.get_by_role("link", name="Older threats in History")).to_have_count(0)
     expect(page.get_by_role("button", name="Start monitoring")).to_be_disabled()
-    assert page.get_by_label("Interface").locator("option").all_inner_texts() == ["Automatic"]
+    expect(page.get_by_label("Interface").locator("option")).to_have_text(["Automatic"])
     detector.start()
     expect(page.get_by_role("button", name="Start monitoring")).to_be_enabled()
     expect(page.get_by_label("Interface").locator("option[value=lo]")).to_have_count(1)

@@ -347,6 +347,7 @@ int main(void)
         CONFORMANCE_TESTS,
         STORE_TEST(every_backend_hears_of_everything_in_order),
         STORE_TEST(a_lost_race_is_tried_again),
+        STORE_TEST(a_slow_server_learns_that_one_is_known),
         STORE_TEST(what_a_dead_backend_left_open_stops_nobody),
         STORE_TEST(a_change_that_is_cut_short_leaves_nothing_behind),
         STORE_TEST(counts_that_were_taken_in_by_half_are_taken_out),
