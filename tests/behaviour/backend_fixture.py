@@ -124,6 +124,7 @@ class Backend(Program):
             given += ["--detector", "none"]
         if not any(o.startswith("--static-dir") for o in options):
             given += ["--static-dir", ROOT / "frontend-static"]
+        self.uri = mongodb_uri  # None: SQLite
         if mongodb_uri:
             given += ["--mongodb-uri", mongodb_uri]
         super().__init__(self.data_dir, "threatline-backend", given, env=env)

@@ -11,14 +11,6 @@ import requests
 from backend_fixture import Backend, Stream, threat
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mongodb"])
-def backend(request):
-    uri = request.getfixturevalue("mongo").uri() if request.param == "mongodb" else None
-    b = Backend(mongodb_uri=uri).start()
-    yield b
-    b.close()
-
-
 @pytest.fixture()
 def filled(backend):
     backend.clear()

@@ -11,14 +11,6 @@ from backend_fixture import Backend, MongoServer, sign, stream_of_now, threat, w
 SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mongodb"])
-def backend(request):
-    uri = request.getfixturevalue("mongo").uri() if request.param == "mongodb" else None
-    b = Backend(mongodb_uri=uri).start()
-    yield b
-    b.close()
-
-
 @pytest.fixture(scope="module")
 def signed(tmp_path_factory):
     """Trusts no network; knows one secret bound to the sensor edge-1."""

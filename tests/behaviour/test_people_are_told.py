@@ -13,10 +13,9 @@ from notice_helpers import make_target, state_of
 from notice_receiver import Receiver
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-def backend(request):
-    uri = request.getfixturevalue("mongo").uri() if request.param == "mongodb" else None
-    b = Backend("--allow-private-targets", mongodb_uri=uri).start()
+@pytest.fixture
+def backend(on_each_store):
+    b = on_each_store("--allow-private-targets")
     yield b
     b.close()
 

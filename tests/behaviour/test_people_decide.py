@@ -9,14 +9,6 @@ import requests
 from backend_fixture import Backend, stream_of_now, threat, wait_until
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mongodb"])
-def backend(request):
-    uri = request.getfixturevalue("mongo").uri() if request.param == "mongodb" else None
-    b = Backend(mongodb_uri=uri).start()
-    yield b
-    b.close()
-
-
 def stored(backend, **changes):
     one = threat(**changes)
     assert backend.send(one).status_code == 200

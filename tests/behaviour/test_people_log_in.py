@@ -10,15 +10,6 @@ import requests
 from backend_fixture import PASSWORD, PROGRAM, Backend, Stream, threat, wait_until
 
 
-@pytest.fixture(scope="module", params=["sqlite", "mongodb"])
-def backend(request):
-    uri = request.getfixturevalue("mongo").uri() if request.param == "mongodb" else None
-    b = Backend(mongodb_uri=uri).start()
-    b.uri = uri
-    yield b
-    b.close()
-
-
 @pytest.fixture()
 def fresh():
     """One whose limits on logins no other test has touched."""
@@ -281,7 +272,7 @@ def test_the_audit_log_tells_who_did_what_from_where(backend):
     assert backend.get("/api/audit?limit=0").status_code == 400
 
 
-@pytest.mark.parametrize("backend", ["mongodb"], indirect=True)  # SQLite serves one backend
+@pytest.mark.parametrize("on_each_store", ["mongodb"], indirect=True)  # SQLite serves one backend
 def test_what_one_backend_ends_ends_on_the_other(backend):
     other = Backend(mongodb_uri=backend.uri).start()
     try:

@@ -14,11 +14,9 @@ MAIL = {"name": "mail", "type": "email", "url": "smtp://127.0.0.1:1", "from": "a
 SMTP_PASSWORD = "smtp-pass-in-the-clear"
 
 
-@pytest.fixture(params=["sqlite", "mongodb"])
-def backend(request):
-    uri = request.getfixturevalue("mongo").uri() if request.param == "mongodb" else None
-    b = Backend("--allow-private-targets", mongodb_uri=uri).start()
-    b.uri = uri
+@pytest.fixture
+def backend(on_each_store):
+    b = on_each_store("--allow-private-targets")
     yield b
     b.close()
 
