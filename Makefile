@@ -274,14 +274,16 @@ build/with-captures/threatline.model: build/bin/threatline-detector
 	  --labels build/with-captures/labels.csv --windows --no-lone --parts 10 $(MODEL_FLAGS) --out $@ --card build/with-captures/README.md
 
 .PHONY: install
-install: all ## install programs, manuals, model and dashboard below PREFIX
+install: all ## install programs, manuals, model, dashboard and units below PREFIX
 	install -D -m 755 -t $(DESTDIR)$(PREFIX)/bin build/bin/threatline-detector build/bin/threatline-backend
 	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/threatline/models models/threatline.model
-	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/threatline backend/openapi.yaml detector/openapi.yaml
 	rm -rf $(DESTDIR)$(PREFIX)/share/threatline/frontend-static
 	cp -r build/www $(DESTDIR)$(PREFIX)/share/threatline/frontend-static
-	for p in detector backend; do install -D -m 644 $$p/$$p.8 $(DESTDIR)$(PREFIX)/share/man/man8/threatline-$$p.8; \
-	  install -D -m 644 $$p/$$p.service $(DESTDIR)$(PREFIX)/lib/systemd/system/threatline-$$p.service; done
+	for p in detector backend; do \
+	  install -D -m 644 $$p/openapi.yaml $(DESTDIR)$(PREFIX)/share/threatline/$$p.openapi.yaml && \
+	  install -D -m 644 $$p/$$p.8 $(DESTDIR)$(PREFIX)/share/man/man8/threatline-$$p.8 && \
+	  install -D -m 644 $$p/$$p.service $(DESTDIR)$(PREFIX)/lib/systemd/system/threatline-$$p.service && \
+	  sed -i 's|/usr/local/|$(PREFIX)/|g' $(DESTDIR)$(PREFIX)/lib/systemd/system/threatline-$$p.service || exit 1; done
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 

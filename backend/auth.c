@@ -180,6 +180,15 @@ static bool key_from_text(struct auth_key *key, const char *text, struct err *er
     return true;
 }
 
+bool auth_key_read(struct auth_key *out, const char *path, struct err *err)
+{
+    char text[AUTH_KEY_MAX + 2];
+    bool ok = config_read_secret(path, text, sizeof text, err) && key_from_text(out, text, err);
+
+    explicit_bzero(text, sizeof text);
+    return ok || err_prefix(err, "jwt-key-file");
+}
+
 static bool key_in_store(struct auth_key *key, struct store *store, struct err *err)
 {
     char *json = NULL, text[AUTH_KEY_MAX + 1] = "";
@@ -203,7 +212,7 @@ static bool key_load(struct auth_key *key, struct store *store, const char *path
     int64_t version;
 
     if (path != NULL && path[0] != '\0')
-        return config_read_secret(path, text, sizeof text, err) && key_from_text(key, text, err);
+        return auth_key_read(key, path, err);
     if (key_in_store(key, store, &local))
         return true;
     if (local.code != ERR_NOT_FOUND)

@@ -29,6 +29,8 @@ struct auth_key {
     size_t length;
 };
 
+bool auth_key_read(struct auth_key *out, const char *path, struct err *err); /* of a jwt-key-file */
+
 enum auth_use { AUTH_ACCESS, AUTH_SESSION };
 struct auth_claims {
     char user[SESSION_USER];

@@ -92,7 +92,9 @@ static bool change_password(struct console *console, const char *name, struct er
 {
     struct user user;
 
-    if (!users_by_name(console->users, name, &user, err) || !new_hash(console, user.hash, err))
+    if (!users_by_name(console->users, name, &user, err))
+        return err->code == ERR_NOT_FOUND ? err_set(err, ERR_NOT_FOUND, "there is no user %s", name) : false;
+    if (!new_hash(console, user.hash, err))
         return false;
     user.disabled = false;
     if (!users_change(console->users, &user, err) || !sessions_end_user(console->sessions, user.id, NULL, err))

@@ -16,6 +16,7 @@
 enum { EXIT_FINE, EXIT_FAILED, EXIT_WRONG, TICK_MS = 250 };
 
 #define AT(member) offsetof(struct settings, member)
+#define PAGES      "frontend-static"
 
 static const struct option_row rows[] = {
     {"bind", "BACKEND_BIND", OPT_TEXT, AT(bind), 1, 45, "127.0.0.1", "IPv4 address to listen on"},
@@ -36,7 +37,8 @@ static const struct option_row rows[] = {
      "key of the login tokens, 32 bytes or more; without it one is made and kept in the store"},
     {"secret-key-file", "BACKEND_SECRET_KEY_FILE", OPT_TEXT, AT(secret_key_file), 0, 0, NULL,
      "key that closes the secrets of notices in the store (64 hex digits); without it data-dir/secret.key is made"},
-    {"static-dir", "BACKEND_STATIC_DIR", OPT_TEXT, AT(static_dir), 0, 0, "frontend-static", "files of the dashboard"},
+    {"static-dir", "BACKEND_STATIC_DIR", OPT_TEXT, AT(static_dir), 0, 0, PAGES,
+     "files of the dashboard; by default of the working directory, else what was installed"},
     {"trusted-networks", "BACKEND_TRUSTED_NETWORKS", OPT_LIST, AT(trusted_networks), 0, 0, "127.0.0.0/8",
      "may use the webhook without a credential (\"none\": nobody)"},
     {"trusted-proxies", "BACKEND_TRUSTED_PROXIES", OPT_LIST, AT(trusted_proxies), 0, 0, NULL,
@@ -138,14 +140,19 @@ static int command(const struct settings *settings, const struct config_list *wo
     struct err err = {0};
     int status = EXIT_FAILED;
 
-    if (strcmp(words->items[0], "backup") == 0 && words->count == 2) {
+    if (strcmp(words->items[0], "backup") == 0) {
+        if (words->count != 2) {
+            fputs("usage: threatline-backend [options] backup FILE\n", stderr);
+            return EXIT_WRONG;
+        }
         if (service_backup(settings, words->items[1], &err))
             return EXIT_FINE;
         fprintf(stderr, "threatline-backend: %s\n", err.text);
         return EXIT_FAILED;
     }
     if (strcmp(words->items[0], "user") != 0) {
-        fprintf(stderr, "threatline-backend: unknown argument \"%s\"\n", words->items[0]);
+        fprintf(stderr, "threatline-backend: unknown command \"%s\": there are user and backup (see --help)\n",
+                words->items[0]);
         return EXIT_WRONG;
     }
     for (size_t i = 1; i < words->count; i++)
@@ -200,7 +207,19 @@ int main(int argc, char **argv)
     empty_when_none(&settings.allowed_origins);
     if (result != CONFIG_WRONG && !log_level_from_text(settings.log_level, &level))
         err_set(&err, ERR_INVALID, "log-level: expected error, warn, info or debug");
-    if (result == CONFIG_WRONG || err.code != ERR_NONE || !token_setup() || !service_check(&settings, &err)) {
+    if (result == CONFIG_CHECK && words.count > 0)
+        err_set(&err, ERR_INVALID, "check: does not go with a command");
+    if (result == CONFIG_WRONG || err.code != ERR_NONE || !token_setup()) {
+        fprintf(stderr, "threatline-backend: %s\n", err.text);
+        return EXIT_WRONG;
+    }
+    if (words.count > 0) {
+        log_setup(level, settings.log_json);
+        return command(&settings, &words);
+    }
+    if (strcmp(settings.static_dir, PAGES) == 0)
+        settings.static_dir = folder_beside(PAGES, settings.installed_static_dir);
+    if (!settings_check(&settings, &err)) {
         fprintf(stderr, "threatline-backend: %s\n", err.text);
         return EXIT_WRONG;
     }
@@ -209,5 +228,5 @@ int main(int argc, char **argv)
         return EXIT_FINE;
     }
     log_setup(level, settings.log_json);
-    return words.count > 0 ? command(&settings, &words) : run(&settings);
+    return run(&settings);
 }

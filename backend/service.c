@@ -15,6 +15,7 @@
 #include "backend/upload.h"
 #include "backend/webhook.h"
 #include "common/clock.h"
+#include "common/folder.h"
 #include "common/log.h"
 
 #include <errno.h>
@@ -22,7 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     BUS_DEPTH = 16384,
@@ -31,8 +32,7 @@ enum {
     WRITERS = 2,
     HEARTBEAT_S = 15,
     EXPORTS_AT_ONCE = 8,
-    SPARE_DESCRIPTORS = 5000, /* below the streams: listeners, requests, the store; moved streams begin at 4096 */
-    URI_MAX = 4096
+    SPARE_DESCRIPTORS = 5000 /* below the streams: listeners, requests, the store; moved streams begin at 4096 */
 };
 
 static const char static_headers[] =
@@ -54,50 +54,23 @@ struct service {
 
 /* --- opening --- */
 
-static bool make_directory(const char *path, struct err *err)
-{
-    char part[1024];
-    size_t length = strlen(path);
-
-    if (length == 0 || length >= sizeof part)
-        return err_set(err, ERR_INVALID, "data-dir: expected a path of at most %zu bytes", sizeof part - 1);
-    memcpy(part, path, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (part[i] != '/' && part[i] != '\0')
-            continue;
-        char kept = part[i];
-
-        part[i] = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
-            return err_set(err, ERR_SYSTEM, "data-dir: cannot make %s: %s", part, strerror(errno));
-        part[i] = kept;
-    }
-    return true;
-}
-
-static bool mongo_uri(const struct settings *settings, char out[URI_MAX], struct err *err)
-{
-    out[0] = '\0';
-    if (settings->mongodb_uri_file != NULL && settings->mongodb_uri_file[0] != '\0')
-        return config_read_secret(settings->mongodb_uri_file, out, URI_MAX, err) ||
-               err_prefix(err, "mongodb-uri-file");
-    if (settings->mongodb_uri != NULL && snprintf(out, URI_MAX, "%s", settings->mongodb_uri) >= URI_MAX)
-        return err_set(err, ERR_INVALID, "mongodb-uri: expected at most %d bytes", URI_MAX - 1);
-    return true;
-}
-
-static bool open_store(struct api *api, struct err *err)
+/* old: it must be there already. What a command made just now would not be the store that was meant. */
+static bool open_store(struct api *api, bool old, struct err *err)
 {
     const struct settings *settings = api->settings;
-    char path[1100], *uri = malloc(URI_MAX);
-    bool ok = uri != NULL && make_directory(settings->data_dir, err) && mongo_uri(settings, uri, err);
+    char path[1100], *uri = malloc(SETTINGS_URI);
+    bool ok = uri != NULL && (old || folder_make(settings->data_dir, err) || err_prefix(err, "data-dir")) &&
+              settings_mongo_uri(settings, uri, err);
 
-    if (ok && uri[0] != '\0') {
+    snprintf(path, sizeof path, "%s/threatline.db", settings->data_dir);
+    if (ok && uri[0] != '\0')
         api->store = store_open_mongo(uri, err);
-    } else if (ok) {
-        snprintf(path, sizeof path, "%s/threatline.db", settings->data_dir);
+    else if (ok && old && access(path, F_OK) != 0)
+        err_set(err, ERR_NOT_FOUND,
+                "%s: %s: expected --data-dir or --mongodb-uri of a backend that was started before", path,
+                strerror(errno));
+    else if (ok)
         api->store = store_open_sqlite(path, err);
-    }
     free(uri);
     return api->store != NULL;
 }
@@ -230,7 +203,7 @@ static bool open_rooms(struct service *service, struct err *err)
     int64_t last = 0;
 
     return networks_read(&api->trusted, &api->settings->trusted_networks, err) &&
-           networks_read(&api->proxies, &api->settings->trusted_proxies, err) && open_store(api, err) &&
+           networks_read(&api->proxies, &api->settings->trusted_proxies, err) && open_store(api, false, err) &&
            open_streams(api, &last, err) && open_seal(api, err) && people_open(api, err) && open_intake(api, err) &&
            open_control(api, err) && events_follow(api, last, err) && people_start(api, err) &&
            (service->retention = retention_start(api, err)) != NULL && open_server(service, err);
@@ -240,7 +213,7 @@ bool service_users(const struct settings *settings, int argc, char **argv, int *
 {
     struct api api = {.settings = settings};
 
-    if (!open_store(&api, err))
+    if (!open_store(&api, true, err))
         return false;
     *status = users_console(api.store, argc, argv);
     store_close(api.store);
@@ -250,7 +223,7 @@ bool service_users(const struct settings *settings, int argc, char **argv, int *
 bool service_backup(const struct settings *settings, const char *file, struct err *err)
 {
     struct api api = {.settings = settings};
-    bool ok = open_store(&api, err) && store_backup(api.store, file, err);
+    bool ok = open_store(&api, true, err) && store_backup(api.store, file, err);
 
     if (api.store != NULL)
         store_close(api.store);
@@ -318,37 +291,4 @@ void service_tick(struct service *service)
 bool service_reload(struct service *service, struct err *err)
 {
     return webhook_reload(service->api.webhook, err);
-}
-
-bool service_check(const struct settings *settings, struct err *err)
-{
-    struct networks *networks = calloc(1, sizeof *networks);
-    struct webhook *webhook = NULL;
-    struct detectors *detectors = NULL;
-    struct seal *seal = NULL;
-    char *uri = malloc(URI_MAX);
-    bool ok = networks != NULL && uri != NULL;
-    const char *secrets = settings->webhook_secret_file, *key = settings->detector_key_file;
-    const char *sealing = settings->secret_key_file;
-    struct stat info;
-
-    ok = ok && (networks_read(networks, &settings->trusted_networks, err) || err_prefix(err, "trusted-networks"));
-    ok = ok && (networks_read(networks, &settings->trusted_proxies, err) || err_prefix(err, "trusted-proxies"));
-    ok = ok && mongo_uri(settings, uri, err);
-    if (ok && secrets != NULL && secrets[0] != '\0')
-        ok = (webhook = webhook_open(secrets, err)) != NULL;
-    ok = ok &&
-         (detectors = detectors_open(&settings->detectors, key != NULL && key[0] != '\0' ? key : NULL, err)) != NULL;
-    if (ok && settings->dashboard_port >= 0 && settings->static_dir != NULL && settings->static_dir[0] != '\0' &&
-        (stat(settings->static_dir, &info) != 0 || !S_ISDIR(info.st_mode)))
-        ok = err_set(err, ERR_INVALID, "static-dir: %s is no directory", settings->static_dir);
-    if (ok && sealing != NULL && sealing[0] != '\0' &&
-        stat(sealing, &info) == 0) /* none yet: it is made at the start */
-        ok = (seal = seal_open(sealing, err)) != NULL || err_prefix(err, "secret-key-file");
-    seal_close(seal);
-    detectors_close(detectors);
-    webhook_close(webhook);
-    free(networks);
-    free(uri);
-    return ok;
 }

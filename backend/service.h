@@ -8,7 +8,7 @@
 #include "backend/api.h"
 
 struct service;
-/* The command "user": see console.h. False: the store cannot be opened. */
+/* The command "user": see console.h. False: the store cannot be opened. Neither command makes one. */
 bool service_users(const struct settings *settings, int argc, char **argv, int *status, struct err *err);
 
 /* The command "backup FILE": a whole copy of the store, while another process may be serving it. */
@@ -20,8 +20,5 @@ void service_close(struct service *service);
 int service_port(const struct service *service, size_t index); /* 0: the API, 1: the dashboard */
 void service_tick(struct service *service);                    /* a few times a second */
 bool service_reload(struct service *service, struct err *err); /* SIGHUP: webhook secrets */
-
-/* Everything that can be looked at without starting: files, addresses, numbers. */
-bool service_check(const struct settings *settings, struct err *err);
 
 #endif

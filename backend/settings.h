@@ -1,10 +1,14 @@
-/* settings.h: what the operator can set; the table that fills it stands in main.c. */
+/* settings.h: what the operator can set, and whether it can be meant so; the table that fills it stands in main.c. */
 #ifndef BACKEND_SETTINGS_H
 #define BACKEND_SETTINGS_H
 
 #include "common/config.h"
+#include "common/err.h"
+#include "common/folder.h"
 
 #include <stdbool.h>
+
+enum { SETTINGS_URI = 4096 };
 
 struct settings {
     const char *bind;
@@ -30,7 +34,14 @@ struct settings {
     bool reverse_names;           /* ask the name service for host names, see reverse.h */
     struct config_list geo_files; /* databases of places, see geo.h */
     const char *log_level;
+    char installed_static_dir[FOLDER_PATH]; /* what static_dir points to where the working directory has none */
     bool log_json;
 };
+
+/* "" when SQLite in data_dir is meant. */
+bool settings_mongo_uri(const struct settings *settings, char out[SETTINGS_URI], struct err *err);
+
+/* Everything that can be looked at without starting a server: addresses, files, keys. Makes nothing. */
+bool settings_check(const struct settings *settings, struct err *err);
 
 #endif

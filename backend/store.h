@@ -21,6 +21,7 @@ struct store;
 
 struct store *store_open_sqlite(const char *path, struct err *err);
 struct store *store_open_mongo(const char *uri, struct err *err);
+bool store_check_mongo(const char *uri, struct err *err); /* can it be one? Connects to nothing */
 void store_close(struct store *store);
 
 const char *store_kind(const struct store *store); /* "sqlite" or "mongodb" */

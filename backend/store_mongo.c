@@ -484,6 +484,20 @@ static void log_driver(mongoc_log_level_t level, const char *domain, const char 
         log_debug("store.driver", "domain=%s message=\"%s\"", domain, message);
 }
 
+bool store_check_mongo(const char *uri, struct err *err)
+{
+    bson_error_t error;
+    mongoc_uri_t *parsed;
+
+    mongoc_init();
+    mongoc_log_set_handler(log_driver, NULL);
+    parsed = mongoc_uri_new_with_error(uri, &error);
+    if (parsed == NULL)
+        return err_set(err, ERR_INVALID, "MongoDB URI: %s", error.message);
+    mongoc_uri_destroy(parsed);
+    return true;
+}
+
 struct store *store_open_mongo(const char *uri, struct err *err)
 {
     struct mongo_store *store = calloc(1, sizeof *store);

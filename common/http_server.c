@@ -586,10 +586,12 @@ static int on_message(const struct mg_connection *connection, const char *messag
 {
     struct http_server *server = mg_get_user_context_data(connection);
 
-    if (server != NULL && atomic_load(&server->starting))
-        err_set(&server->start_err, ERR_SYSTEM, "HTTP server: %s", message);
-    else
+    if (server != NULL && atomic_load(&server->starting)) {
+        if (server->start_err.code == ERR_NONE) /* the first says why, those behind it only what follows */
+            err_set(&server->start_err, ERR_SYSTEM, "HTTP server: %s", message);
+    } else {
         log_debug("http.message", "text=%s", message);
+    }
     return 1;
 }
 
@@ -716,12 +718,13 @@ struct http_server *http_server_start(const struct http_settings *settings, stru
     }
     server->settings = *settings;
     server->stand_in = -1;
-    err_set(&server->start_err, ERR_SYSTEM, "HTTP server: it does not start");
     atomic_store(&server->starting, true);
     http_sockets_allow_many();
     if (!prepare(server, err))
         goto failed;
     if (!start_civetweb(server)) {
+        if (server->start_err.code == ERR_NONE)
+            err_set(&server->start_err, ERR_SYSTEM, "HTTP server: it does not start");
         err_set(err, server->start_err.code, "%s", server->start_err.text);
         goto failed;
     }

@@ -27,6 +27,7 @@ struct batch {
     int64_t started_ms; /* monotonic: of this file */
     bool progress;      /* stderr is a terminal */
     bool short_input;
+    size_t files; /* read so far */
     /* with two workers threats come on another thread than progress */
     atomic_bool stopped, failed;
 };
@@ -169,6 +170,7 @@ static bool read_one(void *context, const char *path)
     struct err err = {0};
     enum reader_end end;
 
+    batch->files++;
     batch->path = path;
     batch->started_ms = clock_monotonic_ms();
     end = reader_file(path, &batch->reader, &counters, &err);
@@ -219,8 +221,11 @@ int batch_run(const struct settings *settings, const struct pipeline_settings *p
     }
     for (size_t i = 0; i < files->count; i++) {
         struct err err = {0};
+        size_t before = batch.files;
 
-        if (!reader_walk(files->items[i], read_one, &batch, &err) && err.code != ERR_NONE) {
+        if (reader_walk(files->items[i], read_one, &batch, &err) && batch.files == before)
+            err_set(&err, ERR_NOT_FOUND, "%s: there is no capture in this folder", files->items[i]);
+        if (err.code != ERR_NONE) {
             log_error("read.failed", "error=\"%s\"", err.text);
             batch.failed = true;
         }

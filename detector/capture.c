@@ -190,6 +190,10 @@ static bool activated(struct capture *capture, int status, struct err *err)
                          : status == PCAP_ERROR_IFACE_NOT_UP ? ERR_UNAVAILABLE
                                                              : ERR_SYSTEM;
     const char *what = pcap_statustostr(status);
+
+    if (code == ERR_DENIED)
+        return err_set(err, code, "%s: no right to capture: it takes CAP_NET_RAW (setcap cap_net_raw=p, or root): %s",
+                       capture->name, more[0] != '\0' ? more : what);
     return strcmp(more, what) == 0 || more[0] == '\0' ? err_set(err, code, "%s: %s", capture->name, what)
                                                       : err_set(err, code, "%s: %s: %s", capture->name, what, more);
 }

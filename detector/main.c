@@ -1,6 +1,7 @@
 /* main.c: the detector as a program: reads the settings, gives up what it need not be allowed, joins the rooms, waits
  * for a signal and takes them apart again in the order in which threats flow. */
 #include "common/clock.h"
+#include "common/folder.h"
 #include "common/http_client.h"
 #include "common/log.h"
 #include "common/token.h"
@@ -101,10 +102,9 @@ static void load_model(struct program *p)
         log_info("model.loaded", "model=%s features=%zu", model_name(p->model), model_features(p->model));
 }
 
-static bool make_folder(const char *path, struct err *err)
+static bool make_data_dir(const char *path, struct err *err)
 {
-    return mkdir(path, 0700) == 0 || errno == EEXIST ||
-           err_set(err, ERR_SYSTEM, "data-dir %s: %s", path, strerror(errno));
+    return folder_make(path, err) || err_prefix(err, "data-dir");
 }
 
 static bool create_tunes(struct program *p, struct err *err)
@@ -114,7 +114,7 @@ static bool create_tunes(struct program *p, struct err *err)
     struct tune_settings settings = {.model = p->model, .false_alarms = s->alarms_a_day, .agree = VERDICT_AGREE};
 
     p->upload_tune = tune_create(&settings, err);
-    if (p->upload_tune == NULL || (s->learn_s > 0 && !make_folder(s->data_dir, err)) ||
+    if (p->upload_tune == NULL || (s->learn_s > 0 && !make_data_dir(s->data_dir, err)) ||
         (s->shadow != NULL && (p->shadow = model_load(s->shadow, err)) == NULL))
         return false;
     if (s->shadow != NULL && p->model == NULL)
@@ -174,7 +174,7 @@ static bool open_delivery(struct program *p, bool heartbeats, struct err *err)
                                      .context = &p->figures};
 
     snprintf(path, sizeof path, "%s/spool.db", s->data_dir);
-    if (!make_folder(s->data_dir, err) ||
+    if (!make_data_dir(s->data_dir, err) ||
         (p->spool = spool_open(path, (int64_t)s->spool_mib * 1024 * 1024, err)) == NULL ||
         (p->outlet = outlet_create(p->spool, err)) == NULL)
         return false;
@@ -314,6 +314,26 @@ done:
     return status;
 }
 
+/* A list of names as monitor.h has it. */
+static bool interfaces_are_there(const char *names, struct err *err)
+{
+    struct capture_interface *list = calloc(INTERFACES_MAX, sizeof *list);
+    size_t count = list ? capture_interfaces(list, INTERFACES_MAX, err) : 0, length;
+    bool there = count > 0;
+
+    for (; there && *names != '\0'; names += length + (names[length] == ',')) {
+        length = strcspn(names, ",");
+        there = length == 4 && strncmp(names, "auto", 4) == 0;
+        for (size_t i = 0; i < count && !there; i++)
+            there = strlen(list[i].name) == length && strncmp(list[i].name, names, length) == 0;
+        if (!there)
+            err_set(err, ERR_NOT_FOUND, "source: there is no interface \"%.*s\" (--interfaces lists them)",
+                    (int)length, names);
+    }
+    free(list);
+    return there;
+}
+
 /* --check: everything that can be known without starting. */
 static int check(struct program *p)
 {
@@ -333,8 +353,11 @@ static int check(struct program *p)
     model_free(shadow);
     if (!sender_check(&sender, &err))
         return wrong(&err);
-    if (access(s->data_dir, F_OK) == 0 && access(s->data_dir, W_OK | X_OK) != 0) {
-        err_set(&err, ERR_SYSTEM, "data-dir %s: cannot be written", s->data_dir);
+    if ((s->user != NULL && !privilege_check(s->user, &err)) ||
+        (strncmp(s->source, "live:", 5) == 0 && !interfaces_are_there(s->source + 5, &err)))
+        return wrong(&err);
+    if (!folder_fits(s->data_dir, &err)) {
+        err_prefix(&err, "data-dir");
         return wrong(&err);
     }
     fprintf(stderr, "threatline-detector: the settings are good\n");

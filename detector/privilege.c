@@ -11,16 +11,32 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-static bool become(const char *user, struct err *err)
+static const struct passwd *account_of(const char *user, struct err *err)
 {
     const struct passwd *account = getpwnam(user);
 
     if (account == NULL)
-        return err_set(err, ERR_NOT_FOUND, "user: there is no user \"%s\"", user);
+        err_set(err, ERR_NOT_FOUND, "user: there is no user \"%s\"", user);
+    else if (getuid() == account->pw_uid || getuid() == 0)
+        return account;
+    else
+        err_set(err, ERR_DENIED, "user: only root can become \"%s\"", user);
+    return NULL;
+}
+
+bool privilege_check(const char *user, struct err *err)
+{
+    return account_of(user, err) != NULL;
+}
+
+static bool become(const char *user, struct err *err)
+{
+    const struct passwd *account = account_of(user, err);
+
+    if (account == NULL)
+        return false;
     if (getuid() == account->pw_uid)
         return true;
-    if (getuid() != 0)
-        return err_set(err, ERR_DENIED, "user: only root can become \"%s\"", user);
     /* the capability must outlive the change of the user */
     if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0 || setgroups(0, NULL) != 0 ||
         setresgid(account->pw_gid, account->pw_gid, account->pw_gid) != 0 ||

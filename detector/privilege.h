@@ -11,6 +11,7 @@
 /* No new privileges ever; when started as root with a user's name, becomes that user. Of all capabilities only
  * CAP_NET_RAW stays, permitted but not effective, where it was there at all. */
 bool privilege_drop(const char *user, struct err *err);
+bool privilege_check(const char *user, struct err *err); /* could it become that user? */
 /* Around the opening of a device, on the thread that opens it. Without the right they do nothing. */
 void privilege_raise(void);
 void privilege_lower(void);

@@ -4,6 +4,7 @@
 #include "common/log.h"
 #include "detector/own_traffic.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AT(member) offsetof(struct settings, member)
+#define AT(member)   offsetof(struct settings, member)
+#define MODEL_FOLDER "models"
 
 static const struct option_row rows[] = {
     {"read", NULL, OPT_FLAG, AT(read), 0, 0, NULL,
@@ -38,7 +40,8 @@ static const struct option_row rows[] = {
     {"ring-mib", "DETECTOR_RING_MIB", OPT_NUMBER, AT(ring_mib), 1, 1024, "64", "size of a capture's ring"},
     {"simulator-seed", "DETECTOR_SIMULATOR_SEED", OPT_NUMBER, AT(simulator_seed), 0, 4294967295, "0",
      "makes the simulator's traffic repeatable; 0: another one each time"},
-    {"model", "DETECTOR_MODEL", OPT_TEXT, AT(model), 1, 4000, "models", "model file, or the folder that holds it"},
+    {"model", "DETECTOR_MODEL", OPT_TEXT, AT(model), 1, 4000, MODEL_FOLDER,
+     "model file, or the folder that holds it; by default of the working directory, else what was installed"},
     {"false-alarms", "DETECTOR_FALSE_ALARMS", OPT_TEXT, AT(false_alarms), 1, 24, NULL,
      "N/day: thresholds of the forests from which so many false alarms are expected (default: the model's)"},
     {"learn", "DETECTOR_LEARN", OPT_TEXT, AT(learn), 1, 24, NULL,
@@ -61,7 +64,7 @@ static const struct option_row rows[] = {
      "of each of them: its headers and so many bytes of payload"},
     {"evidence-mib", "DETECTOR_EVIDENCE_MIB", OPT_NUMBER, AT(evidence_mib), 1, 2048, "32",
      "memory for them, taken at the start"},
-    {"webhook", "DETECTOR_WEBHOOK", OPT_TEXT, AT(webhook), 8, 900, "http://127.0.0.1:5000/api/network/webhook",
+    {"webhook", "DETECTOR_WEBHOOK", OPT_TEXT, AT(webhook), 1, 900, "http://127.0.0.1:5000/api/network/webhook",
      "URL that receives the threats"},
     {"webhook-secret-file", "DETECTOR_WEBHOOK_SECRET_FILE", OPT_TEXT, AT(webhook_secret_file), 1, 4000, NULL,
      "file of \"[sensor ]whsec_...\" lines; deliveries are signed with the sensor's"},
@@ -175,7 +178,10 @@ static bool fits_together(struct settings *s, const struct config_list *files, s
 {
     static const char *const formats[] = {"json", "eve", NULL}, *const logs[] = {"logfmt", "json", NULL};
     enum log_level level;
+    struct in_addr address;
 
+    if (inet_pton(AF_INET, s->bind, &address) != 1)
+        return err_set(err, ERR_INVALID, "bind: expected an IPv4 address, got \"%s\"", s->bind);
     if (!one_of("format", s->format, formats, err) || !one_of("log-format", s->log_format, logs, err) ||
         !source_fits(s->source, err) || !name_sensor(s, err) || !read_alarms(s, err) || !read_learn(s, err))
         return false;
@@ -183,12 +189,16 @@ static bool fits_together(struct settings *s, const struct config_list *files, s
         return err_set(err, ERR_INVALID, "log-level: expected error, warn, info or debug");
     if (strncmp(s->webhook, "http://", 7) != 0 && strncmp(s->webhook, "https://", 8) != 0)
         return err_set(err, ERR_INVALID, "webhook: expected a URL with http or https");
+    if (strchr("/:?#", strstr(s->webhook, "://")[3]) != NULL) /* also its end */
+        return err_set(err, ERR_INVALID, "webhook: \"%s\" names no host", s->webhook);
     if (s->own_traffic != NULL && !own_traffic_check(s->own_traffic, err))
         return false;
     if (s->read && files->count == 0)
         return err_set(err, ERR_INVALID, "read: expected a file or a folder behind it");
     if (!s->read && files->count > 0)
         return err_set(err, ERR_INVALID, "\"%.100s\": files are only for --read", files->items[0]);
+    if (s->cic_names && !s->features)
+        return err_set(err, ERR_INVALID, "cic-names: only with --features");
     if (!s->read && (s->features || s->send))
         return err_set(err, ERR_INVALID, "%s: only with --read", s->features ? "features" : "send");
     if (s->features && s->send)
@@ -208,7 +218,11 @@ enum config_result settings_read(struct settings *settings, int argc, char **arg
 {
     enum config_result result = config_read(&settings_program, argc, argv, settings, files, err);
 
-    if ((result == CONFIG_RUN || result == CONFIG_CHECK) && !fits_together(settings, files, err))
+    if (result != CONFIG_RUN && result != CONFIG_CHECK)
+        return result;
+    if (strcmp(settings->model, MODEL_FOLDER) == 0)
+        settings->model = folder_beside(MODEL_FOLDER, settings->installed_model);
+    if (!fits_together(settings, files, err))
         return CONFIG_WRONG;
     return result;
 }

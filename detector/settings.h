@@ -4,6 +4,7 @@
 
 #include "common/config.h"
 #include "common/err.h"
+#include "common/folder.h"
 
 enum { SETTINGS_SENSOR = 65, SETTINGS_KEY = 129 };
 
@@ -35,6 +36,7 @@ struct settings {
     long learn_s;                      /* 0: nothing is learned */
     char sensor_name[SETTINGS_SENSOR]; /* 1..64 of [A-Za-z0-9._-] */
     char control_key[SETTINGS_KEY];    /* "": none */
+    char installed_model[FOLDER_PATH]; /* what model points to where the working directory has none */
 };
 
 extern const struct config_program settings_program;

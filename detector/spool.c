@@ -208,7 +208,10 @@ struct spool *spool_open(const char *path, int64_t max_bytes, struct err *err)
     pthread_mutex_init(&spool->counts_lock, NULL);
     if (sqlite3_open_v2(path, &spool->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) !=
         SQLITE_OK) {
-        failed(spool, "cannot be opened", err);
+        int reason = spool->db != NULL ? sqlite3_system_errno(spool->db) : 0;
+
+        err_set(err, ERR_SYSTEM, "spool %s: cannot be opened: %s", path,
+                reason != 0 ? strerror(reason) : sqlite3_errmsg(spool->db));
         goto done;
     }
     sqlite3_extended_result_codes(spool->db, 1);

@@ -1,0 +1,93 @@
+"""What --help, the manuals and README.md say, held against the programs."""
+import json
+import re
+import subprocess
+
+import pytest
+
+from programs import BIN, PASSWORD, ROOT, SEED, Backend
+
+PROGRAMS = ("backend", "detector")
+
+
+def help_of(program):
+    """Of each option: its default and its environment variable, None where there is none."""
+    text = subprocess.run([BIN / f"threatline-{program}", "--help"], capture_output=True, text=True, timeout=20, check=True).stdout
+    found = {}
+    for entry in re.split(r"\n  (?=--)", text)[1:]:
+        line = " ".join(entry.split())
+        tail = re.search(r"\(([^()]*)\)$", line)
+        tail = tail[1] if tail else ""
+        fallback = re.search(r"(?:^|; )default ([^;]+)", tail)
+        variable = re.search(r"(?:^|; )([A-Z][A-Z_]+)$", tail)
+        found[line.split()[0].removeprefix("--")] = (fallback and fallback[1], variable and variable[1])
+    return found
+
+
+def manual_of(program):
+    """Of each option: the text of its entry."""
+    found = {}
+    for entry in re.split(r"\n(?=\.It )", (ROOT / program / f"{program}.8").read_text())[1:]:
+        head, _, body = entry.partition("\n")
+        for name in re.findall(r"Fl -([a-z-]+)", head):
+            found[name] = re.split(r"\n\.El", body)[0].replace("\\-", "-").replace("\\e", "\\")
+    return found
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_manual_has_every_option_and_no_other(program):
+    assert set(manual_of(program)) == set(help_of(program))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_the_manual_names_every_default(program):
+    manual = manual_of(program)
+    missing = {name: fallback for name, (fallback, _) in help_of(program).items()
+               if fallback and not all(re.search(rf"(?<![\w.]){re.escape(part)}(?![\w])", manual[name]) for part in fallback.split(","))}
+    assert not missing
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_variable_is_named_after_its_option(program):
+    odd = {"mongodb-uri": "MONGODB_URI", "mongodb-uri-file": "MONGODB_URI_FILE", "detector": "BACKEND_DETECTORS", "geo-file": "BACKEND_GEO_FILES"}
+    for name, (_, variable) in help_of(program).items():
+        usual = f"{program.upper()}_{name.upper().replace('-', '_')}"
+        assert variable in (odd.get(name, usual), None), name
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_every_option_and_variable_that_the_texts_name_is_there(program):
+    """In units, compose files, scripts and documents."""
+    helps = help_of("backend"), help_of("detector")
+    variables = {variable for known in helps for _, variable in known.values()}
+    files = [ROOT / program / f"{program}.service", ROOT / "docker-compose.yml", ROOT / "docker-compose.scale.yml", ROOT / "README.md",
+             ROOT / "scripts/run.sh", ROOT / program / "Dockerfile", ROOT / program / f"{program}.8", *(ROOT / "docs").glob("*.md")]
+    for file in files:
+        text = file.read_text()
+        for variable in re.findall(r"\b(?:BACKEND|DETECTOR|MONGODB)_[A-Z][A-Z_]+\b", text):
+            assert variable in variables, f"{variable} in {file.name}"
+        for option in re.findall(r"threatline-(?:backend|detector)`?[^\n]*? (--[a-z][a-z-]+)", text):
+            assert any(option[2:] in known for known in helps), f"{option} in {file.name}"
+
+
+def test_the_commands_of_the_readme_do_what_it_says(tmp_path):
+    readme = (ROOT / "README.md").read_text()
+    block = next(part for part in re.findall(r"```\n(.*?)```", readme, re.S) if "curl" in part)
+    backend = Backend(tmp_path, arguments=["--detector", "none"]).start()
+    try:
+        commands = block.replace("http://localhost:5000", backend.url).replace("FIRST-PASSWORD", PASSWORD)
+        assert commands.count(backend.url) == 4
+        commands = re.sub(r"(?m)^curl -N (.*)$", r"curl -N -m 5 -o stream.txt \1 || [ $? = 28 ]", commands)  # 28: the time is over
+        (tmp_path / "docs").symlink_to(ROOT / "docs")
+        done = subprocess.run(["bash", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+    finally:
+        backend.stop()
+    answer, history = (json.loads(text) for text in done.stdout.replace('}{"success"', '}\n{"success"').splitlines())
+    assert answer["message"] == "Threat received and broadcasted"
+    assert [t["threat_id"] for t in history["threats"]] == [SEED["threat_id"]]
+    assert "Connected to real-time threat stream" in (tmp_path / "stream.txt").read_text()
+
+
+def test_the_example_threat_is_the_guides():
+    assert json.loads((ROOT / "docs/threat.json").read_text()) == SEED
