@@ -6,6 +6,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.." || exit 1
 data=${THREATLINE_DATA:-data} bind=${THREATLINE_BIND:-127.0.0.1}
 port=${BACKEND_PORT:-5000} page=${DASHBOARD_PORT:-3000} control=${DETECTOR_PORT:-8000}
+reach=$bind shown=$bind # where this machine, and where a browser finds it
+[ "$bind" != 0.0.0.0 ] || reach=127.0.0.1
+case $bind in 0.0.0.0 | 127.0.0.1) shown=localhost ;; esac
+
+# What answers on a port before the start is something else, which would be taken for ours.
+free() { # free VARIABLE HOST PORT
+    ! (exec 3<>"/dev/tcp/$2/$3") 2>/dev/null || { echo "Port $3 is in use; choose another by $1=..." >&2; exit 1; }
+}
+free BACKEND_PORT "$reach" "$port"
+free DASHBOARD_PORT "$reach" "$page"
+free DETECTOR_PORT 127.0.0.1 "$control"
 mkdir -p "$data/backend" "$data/detector"
 chmod 700 "$data"
 if [ ! -s "$data/webhook.secret" ]; then
@@ -17,7 +28,7 @@ stop() {
     [ -z "$stopping" ] || return 0
     stopping=yes
     trap '' INT TERM
-    [ -z "$detector" ] || kill -INT "$detector" 2>/dev/null || true
+    [ -z "$detector" ] || kill -TERM "$detector" 2>/dev/null || true
     [ -z "$detector" ] || wait "$detector" 2>/dev/null || true
     [ -z "$backend" ] || kill -TERM "$backend" 2>/dev/null || true
     [ -z "$backend" ] || wait "$backend" 2>/dev/null || true
@@ -31,17 +42,21 @@ setsid build/bin/threatline-backend --bind "$bind" --port "$port" --dashboard-po
 backend=$!
 ready=
 for _ in $(seq 200); do
-    if curl -fsS -o /dev/null "http://$bind:$port/readyz" 2>/dev/null; then ready=yes; break; fi
+    if curl -fsS -o /dev/null "http://$reach:$port/readyz" 2>/dev/null; then ready=yes; break; fi
     kill -0 "$backend" 2>/dev/null || break
     sleep 0.05
 done
 [ -n "$ready" ] || { echo "The backend did not start; see the lines above." >&2; exit 1; }
 setsid build/bin/threatline-detector --bind 127.0.0.1 --port "$control" --data-dir "$data/detector" --sensor local \
-    --webhook "http://127.0.0.1:$port/api/network/webhook" --webhook-secret-file "$data/webhook.secret" \
+    --webhook "http://$reach:$port/api/network/webhook" --webhook-secret-file "$data/webhook.secret" \
     --model models --source "${THREATLINE_SOURCE:-simulator}" &
 detector=$!
+while ! curl -fsS -o /dev/null "http://127.0.0.1:$control/health" 2>/dev/null; do
+    kill -0 "$detector" 2>/dev/null || { echo "The detector did not start; see the lines above." >&2; exit 1; }
+    sleep 0.05
+done
 echo >&2
-echo "Threatline is up:  http://localhost:$page   (user admin; the first password stands above, once)" >&2
+echo "Threatline is up:  http://$shown:$page   (user admin; the first password stands above, once)" >&2
 echo "Ctrl-C stops it." >&2
 wait -n "$backend" "$detector" || true
 [ -n "$stopping" ] || { echo "One of the programs ended by itself; see the lines above." >&2; exit 1; }
