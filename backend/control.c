@@ -279,6 +279,7 @@ static void status(struct http_request *request, void *context)
         if (!choose(request, api, NULL, &index))
             return;
         detector = ask_detector(api, index);
+        cJSON_DeleteItemFromObjectCaseSensitive(detector, "sensor"); /* ours is the name that the other calls take */
         cJSON_AddStringToObject(detector, "sensor", detectors_name(api->detectors, index));
     } else {
         detector = cJSON_CreateObject();
