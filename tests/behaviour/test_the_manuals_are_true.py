@@ -70,22 +70,29 @@ def test_every_option_and_variable_that_the_texts_name_is_there(program):
             assert any(option[2:] in known for known in helps), f"{option} in {file.name}"
 
 
-def test_the_commands_of_the_readme_do_what_it_says(tmp_path):
-    readme = (ROOT / "README.md").read_text()
-    block = next(part for part in re.findall(r"```\n(.*?)```", readme, re.S) if "curl" in part)
-    backend = Backend(tmp_path, arguments=["--detector", "none"]).start()
+def commands_of(path):
+    return next(part for part in re.findall(r"^```\w*\n(.*?)^```", (ROOT / path).read_text(), re.S | re.M) if "curl" in part)
+
+
+def test_the_commands_of_the_documents_do_what_they_say(tmp_path):
+    secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+    (tmp_path / "webhook.secret").write_text(f"local {secret}\n")
+    (tmp_path / "webhook.secret").chmod(0o600)
+    backend = Backend(tmp_path, arguments=["--detector", "none", "--webhook-secret-file", tmp_path / "webhook.secret"]).start()
     try:
-        commands = block.replace("http://localhost:5000", backend.url).replace("FIRST-PASSWORD", PASSWORD)
-        assert commands.count(backend.url) == 4
+        commands = commands_of("README.md") + "SECRET=" + secret + "\n" + commands_of("docs/api.md")
+        commands = commands.replace("http://localhost:5000", backend.url).replace("FIRST-PASSWORD", PASSWORD)
+        assert commands.count(backend.url) == 4 + 3
         commands = re.sub(r"(?m)^curl -N (.*)$", r"curl -N -m 5 -o stream.txt \1 || [ $? = 28 ]", commands)  # 28: the time is over
         (tmp_path / "docs").symlink_to(ROOT / "docs")
         done = subprocess.run(["bash", "-ec", commands], cwd=tmp_path, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
     finally:
         backend.stop()
-    answer, history = (json.loads(text) for text in done.stdout.replace('}{"success"', '}\n{"success"').splitlines())
+    answer, history, by_key, signed = (json.loads(text) for text in done.stdout.replace('}{"success"', '}\n{"success"').splitlines())
     assert answer["message"] == "Threat received and broadcasted"
     assert [t["threat_id"] for t in history["threats"]] == [SEED["threat_id"]]
+    assert by_key["status"] == signed["status"] == "duplicate"
     assert "Connected to real-time threat stream" in (tmp_path / "stream.txt").read_text()
 
 
