@@ -111,6 +111,8 @@ def test_programs_run_as_a_plain_user_with_no_capability_but_the_detectors_net_r
         assert re.search(r"^Uid:\s+10001\s", text, re.M), service
         assert int(re.search(r"^CapEff:\s+([0-9a-f]+)", text, re.M).group(1), 16) == 0, service
         assert int(re.search(r"^CapBnd:\s+([0-9a-f]+)", text, re.M).group(1), 16) & ~allowed == 0, service
+        assert int(re.search(r"^CapPrm:\s+([0-9a-f]+)", text, re.M).group(1), 16) == allowed, service
+        assert re.search(r"^NoNewPrivs:\s+1$", text, re.M), service
 
 
 def test_a_stop_and_start_keeps_threats_and_the_password(session, password):
