@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
+#include "common/token.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -16,6 +17,8 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+
+#define ID_LETTERS "0123456789ABCDEFGHJKMNPQRSTVWXYZ" /* of a job: Crockford's base 32 */
 
 static const char STOPPED[] = "The server was stopped before the capture was read";
 
@@ -420,13 +423,15 @@ static void end_left(struct uploads *uploads, cJSON *job)
     free(text);
 }
 
+/* Of our jobs only: a detector that shares the folder has files of its own there. */
 static void remove_files(const char *path)
 {
     DIR *folder = opendir(path);
     struct dirent *entry;
 
     while (folder != NULL && (entry = readdir(folder)) != NULL)
-        unlinkat(dirfd(folder), entry->d_name, 0); /* "." and ".." are no files */
+        if (strlen(entry->d_name) == TOKEN_ULID - 1 && strspn(entry->d_name, ID_LETTERS) == TOKEN_ULID - 1)
+            unlinkat(dirfd(folder), entry->d_name, 0);
     if (folder != NULL)
         closedir(folder);
 }

@@ -216,6 +216,19 @@ def test_a_job_that_the_backends_end_left_behind_is_failed_and_its_file_gone(tmp
         assert os.listdir(backend.data_dir / "uploads") == []
 
 
+def test_a_start_leaves_what_is_not_its_own_in_the_folder(tmp_path):
+    """Both programs keep uploads in their data folder, and by default that is the same."""
+    folder = tmp_path / "backend" / "uploads"
+    folder.mkdir(parents=True)
+    for name in ("upload-Ab12Cd", "my.pcap", "01M8KX1CCD385NDRSKD2WWSNK5"):
+        (folder / name).write_bytes(b"packets")
+    backend = Backend(data_dir=tmp_path / "backend").start()
+    try:
+        assert sorted(os.listdir(folder)) == ["my.pcap", "upload-Ab12Cd"]
+    finally:
+        backend.close()
+
+
 def test_a_job_of_a_detector_that_hangs_can_be_cancelled(tmp_path, capture):
     with backend_with_detector(tmp_path) as (backend, detector):
         os.kill(detector.process.pid, signal.SIGSTOP)
