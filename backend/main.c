@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { EXIT_FINE, EXIT_FAILED, EXIT_WRONG, TICK_MS = 250 };
 
@@ -213,6 +214,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "threatline-backend: %s\n", err.text);
         return EXIT_WRONG;
     }
+    umask(077); /* the store, a backup and uploads are nobody else's business */
     if (words.count > 0) {
         log_setup(level, settings.log_json);
         return command(&settings, &words);

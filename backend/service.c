@@ -19,9 +19,11 @@
 #include "common/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -49,6 +51,7 @@ struct service {
     struct http_route *routes;
     struct http_server *server;
     int ports[2];
+    int claim; /* holds the lock of an SQLite store's folder; -1: none */
     int64_t next_second;
 };
 
@@ -73,6 +76,27 @@ static bool open_store(struct api *api, bool old, struct err *err)
         api->store = store_open_sqlite(path, err);
     free(uri);
     return api->store != NULL;
+}
+
+/* The numbers of an SQLite store are given out in one process: a second one would give the same again. */
+static bool claim_store(struct service *service, struct err *err)
+{
+    const char *folder = service->api.settings->data_dir;
+    char path[1100];
+
+    if (strcmp(store_kind(service->api.store), "sqlite") != 0)
+        return true;
+    snprintf(path, sizeof path, "%s/backend.lock", folder);
+    service->claim = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (service->claim < 0)
+        return err_set(err, ERR_SYSTEM, "data-dir: %s: %s", path, strerror(errno));
+    if (flock(service->claim, LOCK_EX | LOCK_NB) == 0)
+        return true;
+    if (errno == EWOULDBLOCK)
+        return err_set(err, ERR_CONFLICT, "data-dir: %s: another backend serves it (several may share a MongoDB)",
+                       folder);
+    log_warn("store.unlocked", "path=\"%s\" reason=\"%s\"", path, strerror(errno)); /* a file system without locks */
+    return true;
 }
 
 /* Streams need a descriptor each; the cap comes down when the system gives fewer. */
@@ -204,8 +228,9 @@ static bool open_rooms(struct service *service, struct err *err)
 
     return networks_read(&api->trusted, &api->settings->trusted_networks, err) &&
            networks_read(&api->proxies, &api->settings->trusted_proxies, err) && open_store(api, false, err) &&
-           open_streams(api, &last, err) && open_seal(api, err) && people_open(api, err) && open_intake(api, err) &&
-           open_control(api, err) && events_follow(api, last, err) && people_start(api, err) &&
+           claim_store(service, err) && open_streams(api, &last, err) && open_seal(api, err) &&
+           people_open(api, err) && open_intake(api, err) && open_control(api, err) &&
+           events_follow(api, last, err) && people_start(api, err) &&
            (service->retention = retention_start(api, err)) != NULL && open_server(service, err);
 }
 
@@ -239,6 +264,7 @@ struct service *service_open(const struct settings *settings, struct err *err)
         return NULL;
     }
     service->api.settings = settings;
+    service->claim = -1;
     service->api.started_ms = clock_now_ms();
     atomic_init(&service->api.export_places, EXPORTS_AT_ONCE);
     if (open_rooms(service, err))
@@ -266,6 +292,8 @@ void service_close(struct service *service)
     webhook_close(api->webhook);
     seal_close(api->seal);
     sensors_free(api->sensors);
+    if (service->claim >= 0)
+        close(service->claim);
     free(service->routes);
     free(service);
 }

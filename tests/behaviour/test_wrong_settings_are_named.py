@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from programs import BIN, ROOT, free_port
+from programs import BIN, ROOT, SEED, Backend, free_port
 
 CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("BACKEND_", "DETECTOR_", "MONGODB_"))}
 
@@ -82,6 +82,21 @@ def test_a_command_on_a_folder_without_a_store_fails_and_makes_none(tmp_path, co
     assert done.returncode == 1
     assert "mistyped/threatline.db" in done.stderr and "--data-dir" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_second_backend_on_the_same_folder_is_refused(tmp_path):
+    """Both would give out the same numbers: every threat to one of them was answered with 503."""
+    first = Backend(tmp_path).start()
+    try:
+        done = run("backend", "--data-dir", tmp_path / "data", "--port", "0", "--dashboard-port", "-1", "--detector", "none")
+        assert done.returncode == 1 and "another backend serves it" in done.stderr
+        assert first.post(SEED).status_code == 200
+        assert run("backend", "--data-dir", tmp_path / "data", "user", "list").stdout.startswith("admin ")  # a command may
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir() if path.is_file()}
+        assert set(modes.values()) == {0o600}, modes
+    finally:
+        first.kill()
+    Backend(tmp_path).start().stop()  # a lock that was left by a crash is none
 
 
 def test_a_command_needs_no_dashboard(tmp_path):
