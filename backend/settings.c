@@ -65,9 +65,8 @@ static bool origins_fit(const struct config_list *origins, struct err *err)
     for (size_t i = 0; i < origins->count; i++) {
         const char *origin = origins->items[i], *host = strstr(origin, "://");
 
-        if ((strncmp(origin, "http://", 7) != 0 && strncmp(origin, "https://", 8) != 0) || host[3] == '\0' ||
-            strpbrk(host + 3, "/?# *") != NULL)
-            return err_set(err, ERR_INVALID, "allowed-origins: %s: expected http://HOST[:PORT] or https://, no path",
+        if (host == NULL || host == origin || host[3] == '\0' || strpbrk(host + 3, "/?#* ") != NULL)
+            return err_set(err, ERR_INVALID, "allowed-origins: %s: expected https://HOST[:PORT] or http://, no path",
                            origin);
     }
     return true;

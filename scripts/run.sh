@@ -17,6 +17,8 @@ free() { # free VARIABLE HOST PORT
 free BACKEND_PORT "$reach" "$port"
 free DASHBOARD_PORT "$reach" "$page"
 free DETECTOR_PORT 127.0.0.1 "$control"
+user="the first password stands above, once"
+[ ! -e "$data/backend/threatline.db" ] || user="a new password: build/bin/threatline-backend --data-dir $data/backend user passwd admin"
 mkdir -p "$data/backend" "$data/detector"
 chmod 700 "$data"
 if [ ! -s "$data/webhook.secret" ]; then
@@ -56,7 +58,7 @@ while ! curl -fsS -o /dev/null "http://127.0.0.1:$control/health" 2>/dev/null; d
     sleep 0.05
 done
 echo >&2
-echo "Threatline is up:  http://$shown:$page   (user admin; the first password stands above, once)" >&2
+echo "Threatline is up:  http://$shown:$page   (user admin; $user)" >&2
 echo "Ctrl-C stops it." >&2
 wait -n "$backend" "$detector" || true
 [ -n "$stopping" ] || { echo "One of the programs ended by itself; see the lines above." >&2; exit 1; }

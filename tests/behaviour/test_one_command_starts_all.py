@@ -53,6 +53,18 @@ def test_it_comes_up_shows_threats_to_the_first_user_and_ends(tmp_path, bind):
         status = run.end()
     assert status == 0 and "Threatline has stopped." in run.log()
     assert not any(listens(port) for port in run.ports.values())
+    again = Run(tmp_path, THREATLINE_BIND=bind)
+    try:
+        again.up()
+        command = re.search(r"a new password: (\S+) (.*)\)", again.log())
+        assert "First password" not in again.log()
+        done = subprocess.run([ROOT / command[1], *command[2].split()], input="another password\n", capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        body = {"username": "admin", "password": "another password"}
+        page = re.search(r"Threatline is up:  (\S+)", again.log())[1]
+        wait_for(lambda: requests.post(f"{page}/api/auth/login", json=body, timeout=20).status_code == 200, 30, why="the new password does not count")
+    finally:
+        again.end()
 
 
 @pytest.mark.parametrize("name", ["BACKEND_PORT", "DASHBOARD_PORT", "DETECTOR_PORT"])
