@@ -45,6 +45,22 @@ struct capture {
     bool broken; /* the last look gave frames, or none, and an error: it is told after them */
 };
 
+bool capture_check_filter(const char *filter, struct err *err)
+{
+    pcap_t *dead = pcap_open_dead(DLT_EN10MB, SNAP_LIVE);
+    struct bpf_program program;
+    bool ok = true;
+
+    if (dead == NULL)
+        return err_set(err, ERR_MEMORY, "filter: out of memory");
+    if (pcap_compile(dead, &program, filter, 1, PCAP_NETMASK_UNKNOWN) == 0)
+        pcap_freecode(&program);
+    else if (strstr(pcap_geterr(dead), "syntax error") != NULL)
+        ok = err_set(err, ERR_INVALID, "filter \"%s\": %s", filter, pcap_geterr(dead));
+    pcap_close(dead);
+    return ok;
+}
+
 static bool set_filter(struct capture *capture, const char *filter, struct err *err)
 {
     struct bpf_program program;

@@ -35,6 +35,9 @@ enum capture_news {
     CAPTURE_LOST   /* the interface went away: err says so */
 };
 
+/* False: no filter on any link, its grammar is wrong. What a link type does not have shows when it is opened. */
+bool capture_check_filter(const char *filter, struct err *err);
+
 struct capture *capture_open_file(const char *path, const struct capture_settings *settings, struct err *err);
 struct capture *capture_open_live(const char *interface, const struct capture_settings *settings, struct err *err);
 void capture_close(struct capture *capture);

@@ -354,6 +354,7 @@ static int check(struct program *p)
     if (!sender_check(&sender, &err))
         return wrong(&err);
     if ((s->user != NULL && !privilege_check(s->user, &err)) ||
+        (s->filter != NULL && !capture_check_filter(s->filter, &err)) ||
         (strncmp(s->source, "live:", 5) == 0 && !interfaces_are_there(s->source + 5, &err)))
         return wrong(&err);
     if (!folder_fits(s->data_dir, &err)) {

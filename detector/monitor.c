@@ -113,9 +113,15 @@ static bool make_filter(const struct monitor *monitor, const char *filter, char 
     const char *parts[2] = {monitor->settings.capture.filter, filter};
     struct text text = {.max = size - 1};
 
-    for (int i = 0; i < 2; i++)
-        if (parts[i] != NULL && parts[i][0] != '\0')
-            text_addf(&text, "%s(%s)", text.length ? " and " : "", parts[i]);
+    for (int i = 0; i < 2; i++) {
+        if (parts[i] == NULL || parts[i][0] == '\0')
+            continue;
+        if (!capture_check_filter(parts[i], err)) { /* "tcp) or (udp" would get past what is put around it */
+            free(text.bytes);
+            return false;
+        }
+        text_addf(&text, "%s(%s)", text.length ? " and " : "", parts[i]);
+    }
     own_traffic_filter(monitor->settings.webhook, monitor->settings.own_traffic, &text);
     if (!text.failed)
         snprintf(out, size, "%s", text.bytes ? text.bytes : "");

@@ -98,6 +98,13 @@ def test_a_start_that_makes_no_sense_is_refused(idle, body):
     assert get(detector, "/health").json()["monitoring_active"] is False
 
 
+@pytest.mark.parametrize("wrong", ["port (", "tcp) or (udp"])  # the second makes sense between the parentheses put around it
+def test_a_filter_that_is_none_is_refused_in_its_own_words(idle, wrong):
+    answer = post(idle, "/api/start-capture", {"interface": "lo", "filter": wrong})
+    assert answer.status_code == 400
+    assert answer.json()["message"] == f'filter "{wrong}": can\'t parse filter expression: syntax error'
+
+
 def test_bodies_that_are_no_json_are_refused(idle):
     for body in (b"{", b"\x00", b'{"interface":"lo","interface":"eth0"}', b"[" * 2000):
         answer = requests.post(idle.url + "/api/start-capture", data=body, timeout=10)

@@ -55,6 +55,7 @@ DETECTOR = [
     (["--model", "{0}/file"], "model"),
     (["--webhook-secret-file", "{0}/file"], "line 1"),
     (["--cic-names"], "cic-names"),
+    (["--filter", "port ("], 'filter "port ("'),
 ]
 
 
