@@ -24,6 +24,7 @@ static const struct {
     {"ddos", "reflectors", "[\"T1498.002\"]"},
     {"ddos", NULL, "[\"T1498.001\"]"},
     {"dos", "slow_requests", "[\"T1499.002\"]"},
+    {"dos", "lease_makers", "[\"T1499.002\"]"},
     {"dos", NULL, "[\"T1498.001\"]"},
     {"udp_flood", NULL, "[\"T1498.001\"]"},
     {"data_exfiltration", "icmp_unlike_replies", "[\"T1048\",\"T1095\"]"},
@@ -31,6 +32,8 @@ static const struct {
     {"suspicious_tcp", "exploit_messages", "[\"T1210\",\"T1190\"]"},
     {"suspicious_udp", "exploit_datagrams", "[\"T1210\",\"T1190\"]"},
     {"malware", "missing_names", "[\"T1568.002\"]"},
+    {"suspicious_udp", "claimed_names", "[\"T1557.001\"]"},
+    {"anomaly", "forged_addresses", "[\"T1557.002\"]"},
     {"malware", NULL, "[\"T1071\"]"},
 };
 

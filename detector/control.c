@@ -20,14 +20,15 @@ enum opening {
     OPEN_VERSION, /* as OPEN_SHELL, and a "[Version " behind it */
     OPEN_USER,    /* as OPEN_SHELL, and a ") gid=" behind it */
     OPEN_BOT,     /* nothing: a bot's */
-    OPEN_APPLET,  /* and capitals: no applet is called so, its error is what is wanted */
-    OPEN_STAR,    /* "!* " and capitals: what Gafgyt's kin are told */
-    OPEN_NICK,    /* IRC: a name made of country, system and number */
-    OPEN_CHAT,    /* IRC: an order to bots behind it, or a port that is not IRC's */
-    OPEN_JSON,    /* miners' words behind it */
-    OPEN_STORE,   /* FTP: a stealer's report by its name */
-    OPEN_MAIL,    /* SMTP: a stealer's report by its subject */
-    OPEN_TLS      /* a certificate that a control server makes for itself behind it */
+    OPEN_APPLET, /* and capitals, there or behind a second one: no applet is called so, its error is what is wanted */
+    OPEN_DROP,   /* a line that also makes a program of what it has fetched */
+    OPEN_STAR,   /* "!* " and capitals: what Gafgyt's kin are told */
+    OPEN_NICK,   /* IRC: a name made of country, system and number */
+    OPEN_CHAT,   /* IRC: an order to bots behind it, or a port that is not IRC's */
+    OPEN_JSON,   /* miners' words behind it */
+    OPEN_STORE,  /* FTP: a stealer's report by its name */
+    OPEN_MAIL,   /* SMTP: a stealer's report by its subject */
+    OPEN_TLS     /* a certificate that a control server makes for itself behind it */
 };
 
 /* Letters are compared without case, which makes texts this long no less telling. The twelve digits are "IDTYPE"
@@ -70,6 +71,12 @@ static const struct phrase openings[] = {
     PHRASE("whoami\r\n", OPEN_SHELL),
     PHRASE("/bin/busybox ", OPEN_APPLET),
     PHRASE("cd /tmp || cd /var/", OPEN_BOT),
+    PHRASE("cd /tmp;", OPEN_DROP),
+    PHRASE("cd /tmp ;", OPEN_DROP),
+    PHRASE("cd /tmp &&", OPEN_DROP),
+    PHRASE("cd /var/run;", OPEN_DROP),
+    PHRASE("cd /dev/shm;", OPEN_DROP),
+    PHRASE("wget http://", OPEN_DROP),
     PHRASE("!* ", OPEN_STAR),
     PHRASE("NICK ", OPEN_NICK),
     PHRASE("PRIVMSG ", OPEN_CHAT),
@@ -269,6 +276,27 @@ static bool is_own_certificate(const struct packet *packet)
            phrases_find(&sets.certificates, p + FROM, payload_first(packet, TO) - FROM) != 0;
 }
 
+/* "/bin/busybox cat /proc/mounts; /bin/busybox ECCHI" */
+static bool names_no_applet(const struct packet *packet)
+{
+    static const char second[] = "; /bin/busybox ";
+    const uint8_t *p = packet->payload, *at = memmem(p, payload_first(packet, 2 * BANNER), second, sizeof second - 1);
+
+    return has_capitals_at(packet, 13) ||
+           (at != NULL && has_capitals_at(packet, (size_t)(at - p) + sizeof second - 1));
+}
+
+/* What a worm has a shell do, all in one line. */
+static bool is_drop(const struct packet *packet)
+{
+    enum { LINE = 600 };
+
+    return (PAYLOAD_HOLDS(packet, "wget http://", LINE) || PAYLOAD_HOLDS(packet, "tftp -", LINE) ||
+            PAYLOAD_HOLDS(packet, "curl -O http://", LINE) || PAYLOAD_HOLDS(packet, "ftpget ", LINE)) &&
+           (PAYLOAD_HOLDS(packet, "chmod 7", LINE) || PAYLOAD_HOLDS(packet, "chmod +x", LINE)) &&
+           PAYLOAD_HOLDS(packet, ";", LINE);
+}
+
 static enum control opened(const struct packet *packet, enum opening opening)
 {
     enum { ORDER = 300, SUBJECT = 1024 };
@@ -297,7 +325,10 @@ static enum control opened(const struct packet *packet, enum opening opening)
         bot = true;
         break;
     case OPEN_APPLET:
-        bot = has_capitals_at(packet, 13);
+        bot = names_no_applet(packet);
+        break;
+    case OPEN_DROP:
+        bot = is_drop(packet);
         break;
     case OPEN_STAR:
         bot = packet->payload_bytes < ORDER && has_capitals_at(packet, 3);
@@ -325,6 +356,15 @@ static enum control opened(const struct packet *packet, enum opening opening)
     return frame ? CONTROL_FRAME : bot ? CONTROL_BOT : CONTROL_NONE;
 }
 
+/* RedLine's calls by their makers' names for them, in a message of .NET's own framing (MC-NMF, 2.2.4.1). */
+static bool is_report(const struct packet *packet)
+{
+    enum { SIZED = 6 };
+
+    return packet->payload[0] == SIZED && PAYLOAD_HOLDS(packet, "http://tempuri.org/", 40) &&
+           (PAYLOAD_HOLDS(packet, "/Entity/Id", 60) || PAYLOAD_HOLDS(packet, "/Endpoint/CheckConnect", 60));
+}
+
 enum control control_of(const struct packet *packet)
 {
     int opening;
@@ -335,6 +375,8 @@ enum control control_of(const struct packet *packet)
     if (is_packed_frame(packet) || is_parted(packet) || is_sized_loader(packet) || is_marked_frame(packet) ||
         (!is_clear(packet) && is_prompt(packet)))
         return CONTROL_FRAME;
+    if (is_report(packet))
+        return CONTROL_BOT;
     if (packet->payload[0] == ':' && is_chat(packet) && payload_finds(packet, &sets.chat, 300))
         return CONTROL_BOT;
     return CONTROL_NONE;

@@ -2,6 +2,7 @@
 #include "detector/hosts.h"
 
 #include "detector/hosts_state.h"
+#include "detector/impossible.h"
 #include "detector/ports.h"
 
 #include <stdlib.h>
@@ -27,15 +28,6 @@ static const enum counter attempt_counter[ATTEMPT_WINDOWS] = {COUNT_PORTS_FAILED
                                                               COUNT_FLOWS_UNANSWERED};
 static const int64_t attempt_span_ns[ATTEMPT_WINDOWS] = {600000000000, 60000000000, 10000000000};
 
-static const uint8_t v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-static bool is_group_address(const uint8_t address[16])
-{
-    if (memcmp(address, v4_prefix, sizeof v4_prefix) == 0)
-        return address[12] >= 224 || address[15] == 255;
-    return address[0] == 0xff;
-}
-
 struct hosts *hosts_create(size_t max_hosts, struct err *err)
 {
     enum { ATTEMPTS = 2 };
@@ -54,7 +46,8 @@ struct hosts *hosts_create(size_t max_hosts, struct err *err)
     hosts_sample(hosts, 1);
     hosts->attempts = windows_create_rows(max_hosts * ATTEMPTS, ATTEMPT_WINDOWS);
     hosts->echo = calloc(ECHO_SLOTS, sizeof *hosts->echo);
-    if (hosts->attempts == NULL || hosts->echo == NULL)
+    hosts->claims = claims_create();
+    if (hosts->attempts == NULL || hosts->echo == NULL || hosts->claims == NULL)
         goto failed;
     return hosts;
 failed:
@@ -71,6 +64,7 @@ void hosts_free(struct hosts *hosts)
         windows_free(hosts->scope[i]);
     windows_free(hosts->attempts);
     free(hosts->echo);
+    claims_free(hosts->claims);
     free(hosts);
 }
 
@@ -87,7 +81,7 @@ void hosts_greatest(const struct hosts *hosts, double out[COUNTERS])
 
 size_t hosts_memory(const struct hosts *hosts)
 {
-    size_t bytes = sizeof *hosts + ECHO_SLOTS * sizeof *hosts->echo;
+    size_t bytes = sizeof *hosts + ECHO_SLOTS * sizeof *hosts->echo + claims_memory();
 
     for (size_t i = 0; i <= LIMIT_NETWORK; i++)
         bytes += windows_memory(hosts->scope[i]);
@@ -135,7 +129,7 @@ void mark_check(struct mark *mark, enum counter counter, double value, const str
     };
     memcpy(e->source, mark->source, sizeof e->source);
     memcpy(e->target, mark->target, sizeof e->target);
-    if (mark->protocol == PROTOCOL_UDP && strcmp(e->type, "dos") == 0)
+    if (mark->protocol == PROTOCOL_UDP && (counter == COUNT_FLOWS_UNANSWERED || counter == COUNT_ONE_WAY_RATE))
         e->type = "udp_flood";
 }
 
@@ -298,13 +292,6 @@ static void count_login(struct mark *mark)
     }
 }
 
-/* First segments that no stack sends on its own. */
-static bool is_odd_probe(uint8_t flags)
-{
-    return (flags & (TCP_SYN | TCP_ACK | TCP_RST)) == 0 || (flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN) ||
-           (flags & (TCP_SYN | TCP_RST)) == (TCP_SYN | TCP_RST);
-}
-
 /* An answer whose question was not seen: a reflector's, or the capture began late. */
 static bool is_stray_answer(const struct mark *mark)
 {
@@ -318,14 +305,6 @@ static uint8_t chunk_of(const struct packet *packet)
     return packet->payload_captured > 0 ? packet->payload[0] : 0;
 }
 enum { CHUNK_INIT = 1, CHUNK_ABORT = 6, CHUNK_COOKIE = 10 };
-
-/* Addresses that no packet may come from: groups and reserved space. */
-static bool is_impossible(const uint8_t source[16])
-{
-    if (memcmp(source, v4_prefix, sizeof v4_prefix) == 0)
-        return source[12] >= 224 || (source[12] == 0 && (source[13] | source[14] | source[15]) != 0);
-    return source[0] == 0xff;
-}
 
 static void on_odd_probe(struct mark *mark, uint8_t flags)
 {
@@ -341,21 +320,23 @@ static void on_new(struct mark *mark, const struct packet *packet)
 
     count_context(mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, mark->target_hash);
     count_context(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, port_item(mark->target_port));
-    if (is_group_address(mark->target))
+    if (packet_is_impossible(packet))
+        mark_count(mark, COUNT_IMPOSSIBLE, 0, flow_item, 1);
+    if (address_is_group(mark->target))
         return;
     switch (mark->protocol) {
     case PROTOCOL_TCP:
-        if (is_impossible(mark->source))
+        if (address_is_impossible(mark->source))
             mark_count(mark, COUNT_SOURCES_IMPOSSIBLE, 0, mark->target_hash, 1);
         if ((flags & (TCP_SYN | TCP_RST)) == TCP_RST)
             mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
-        if (is_odd_probe(flags))
+        if (flags_are_impossible(flags))
             on_odd_probe(mark, flags);
         else if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
             attempt(mark, packet);
         break;
     case PROTOCOL_UDP:
-        if (is_impossible(mark->source) && mark->target_port != 67)
+        if (address_is_impossible(mark->source) && mark->target_port != 67)
             mark_count(mark, COUNT_SOURCES_IMPOSSIBLE, 0, mark->target_hash, 1);
         if (!is_stray_answer(mark)) {
             attempt(mark, packet);
@@ -402,7 +383,7 @@ static bool is_late_probe(const struct mark *mark, uint8_t flags)
 
 static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
 {
-    if (is_group_address(mark->target))
+    if (address_is_group(mark->target))
         return;
     if (mark->protocol == PROTOCOL_SCTP) {
         if (chunk_of(packet) != CHUNK_ABORT)
@@ -452,15 +433,16 @@ static void count_rates(struct mark *mark, const struct flow *flow)
     uint64_t packets = flow->packets[FLOW_FORWARD], data = flow->payload_bytes[FLOW_FORWARD];
     double rate = rate_of(packets, flow->last_ns - flow->first_ns);
     bool one_way = flow->packets[FLOW_BACKWARD] * 20 <= packets;
+    bool pings = (flow->protocol == PROTOCOL_ICMP && flow->icmp_type == 8) ||
+                 (flow->protocol == PROTOCOL_ICMP6 && flow->icmp_type == 128);
 
-    if (packets < SOME || is_group_address(mark->target))
+    if (packets < SOME || (address_is_group(mark->target) && !pings))
         return;
     if (flow->protocol == PROTOCOL_UDP && port_is_collector(flow->port[1]))
         rate /= COLLECTOR;
     if (packets >= MANY && one_way && (flow->protocol != PROTOCOL_TCP || data == 0))
         mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
-    if ((flow->protocol == PROTOCOL_ICMP && flow->icmp_type == 8) ||
-        (flow->protocol == PROTOCOL_ICMP6 && flow->icmp_type == 128))
+    if (pings)
         mark_check(mark, COUNT_PING_RATE, rate, NULL);
     if (flow->protocol == PROTOCOL_UDP && flow->packets[FLOW_BACKWARD] == 0 && is_stray_answer(mark) &&
         port_is_amplifier(mark->source_port) && data >= 100 * packets)

@@ -1,6 +1,7 @@
 /* hosts_packets.c: what single packets tell: ARP, ICMP, DNS and the talk of TCP; see hosts.h. */
 #include "detector/bytes.h"
 #include "detector/dns.h"
+#include "detector/guess.h"
 #include "detector/hosts_state.h"
 #include "detector/http.h"
 #include "detector/talk.h"
@@ -11,11 +12,14 @@ enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 
 enum { LONG_PART = 30, ICMP_HEADER = 8 };
 static const int64_t minute_ns = 60000000000;
 
-static void count_arp(struct mark *mark)
+static void count_arp(struct mark *mark, const struct packet *packet)
 {
     static const uint8_t nobody[4] = {0};
 
-    if (memcmp(mark->source + 12, nobody, 4) != 0 && memcmp(mark->source, mark->target, 16) != 0)
+    if (claims_contradict(mark->hosts->claims, packet))
+        mark_count(mark, COUNT_FORGED, 0, 1, 1);
+    if (packet->arp == ARP_REQUEST && memcmp(mark->source + 12, nobody, 4) != 0 &&
+        memcmp(mark->source, mark->target, 16) != 0)
         mark_count(mark, COUNT_HOSTS_ASKED, 0, mark->target_hash, 1);
 }
 
@@ -257,10 +261,15 @@ static void count_unreachable(struct hosts *hosts, const struct packet *packet, 
 
 static void count_icmp(struct hosts *hosts, struct mark *mark, const struct packet *packet)
 {
+    enum { ADVERTISEMENT = 134 };
     bool six = packet->protocol == PROTOCOL_ICMP6;
     uint8_t type = packet->icmp_type;
 
-    if (six ? type == 128 : type == 8) {
+    if (packet->later) /* there is no type in it */
+        return;
+    if (six && type == ADVERTISEMENT)
+        mark_count(mark, COUNT_ROUTERS, 0, mark->source_hash, 1);
+    else if (six ? type == 128 : type == 8) {
         bool group = six ? packet->destination[0] == 0xff : packet->destination[12] >= 224;
 
         if (packet->icmp_code != 0)
@@ -285,7 +294,7 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
 
 /* What a client asked a web server within a minute: WEB_PASSWORDS in clear text, of which one has one and whoever
  * tries three guesses; WEB_PATHS, since a page's missing picture is asked for again and again, a list only once. */
-enum { WEB_PASSWORDS = 1001, WEB_PATHS };
+enum { WEB_PASSWORDS = 1001, WEB_PATHS, GUESSES_OF };
 
 static uint64_t web_key(const struct mark *mark, uint64_t what)
 {
@@ -307,12 +316,35 @@ static double web_distinct(const struct mark *mark, uint64_t what)
                : 0;
 }
 
+enum { GUESSES = 3 };
+
+static void count_refused(struct mark *mark)
+{
+    mark_count(mark, COUNT_LOGINS_REFUSED, mark->target_port, mark->source_port, 1);
+    mark_count(mark, COUNT_LOGINS_REFUSED_SLOW, mark->target_port, mark->source_port, 1);
+}
+
+/* Another password for the same name: the ones before it were refused. Two may be a slip of the hand. */
+static void count_guess(struct mark *mark, const struct guess *guess)
+{
+    struct window *window =
+        windows_at(mark->hosts->scope[LIMIT_PAIR], web_key(mark, window_mix(GUESSES_OF, guess->name)), mark->now_ns,
+                   minute_ns, true);
+
+    if (window_holds(window, guess->password))
+        return;
+    window_add(window, guess->password);
+    if (window_distinct(window) >= GUESSES)
+        count_refused(mark);
+}
+
 static void count_request(struct mark *mark, const struct packet *packet)
 {
     const char *name = http_pattern(packet->payload, packet->payload_captured), *password = NULL;
     size_t length = http_password(packet->payload, packet->payload_captured, &password);
 
     const uint8_t *end = memchr(packet->payload, '\n', packet->payload_captured);
+    struct guess guess;
 
     note_web(mark, WEB_PATHS, packet->payload,
              end == NULL ? packet->payload_captured : (size_t)(end - packet->payload));
@@ -322,19 +354,13 @@ static void count_request(struct mark *mark, const struct packet *packet)
         mark_count(mark, COUNT_BOT_REQUESTS, 0, packet->source_port, 1);
     else if (name != NULL)
         mark_count(mark, COUNT_REQUEST_PATTERNS, 0, packet->source_port, 1);
-}
-
-static void count_refused(struct mark *mark)
-{
-    mark_count(mark, COUNT_LOGINS_REFUSED, mark->target_port, mark->source_port, 1);
-    mark_count(mark, COUNT_LOGINS_REFUSED_SLOW, mark->target_port, mark->source_port, 1);
+    else if (guess_in_request(packet->payload, packet->payload_captured, &guess))
+        count_guess(mark, &guess);
 }
 
 /* A page asks for a password with the same answer as it refuses one. */
 static void count_denied(struct mark *mark)
 {
-    enum { GUESSES = 3 };
-
     if (web_distinct(mark, WEB_PASSWORDS) >= GUESSES)
         count_refused(mark);
 }
@@ -364,6 +390,7 @@ static void count_talk(struct mark *mark, const struct packet *packet, enum talk
                                            [TALK_EXPLOIT_DATAGRAM] = COUNT_EXPLOIT_DATAGRAMS,
                                            [TALK_SPOILS] = COUNT_SPOILS,
                                            [TALK_DISGUISE] = COUNT_DISGUISES};
+    struct guess guess;
 
     if (talk == TALK_REQUEST)
         count_request(mark, packet);
@@ -373,9 +400,17 @@ static void count_talk(struct mark *mark, const struct packet *packet, enum talk
         count_denied(mark);
     else if (talk == TALK_MISSING)
         count_missing_page(mark);
+    else if (talk == TALK_GUESS && talk_guess(packet, &guess))
+        count_guess(mark, &guess);
+    else if (talk == TALK_LEASE)
+        mark_count(mark, COUNT_LEASES, 0, talk_maker(packet), 1);
+    else if (talk == TALK_FUNCTION)
+        mark_count(mark, COUNT_FUNCTIONS, 0, talk_function(packet), 1);
+    else if (talk == TALK_NAME)
+        mark_count(mark, COUNT_CLAIMED_NAMES, 0, talk_name(packet), 1);
     else if (talk == TALK_COMMUNITY)
         mark_count(mark, COUNT_COMMUNITIES, 0, talk_community(packet), 1);
-    else if (talk != TALK_NOTHING)
+    else if (talk != TALK_NOTHING && talk != TALK_GUESS)
         mark_count(mark, counter[talk], mark->target_port, mark->source_port, 1);
 }
 
@@ -385,6 +420,7 @@ static bool is_answer(const struct packet *packet, enum talk talk)
     switch (talk) {
     case TALK_MISSING:
     case TALK_REFUSED:
+    case TALK_FUNCTION:
     case TALK_DENIED:
     case TALK_KEYED:
     case TALK_SPOILS:
@@ -403,6 +439,8 @@ static bool is_answer(const struct packet *packet, enum talk talk)
 
 bool hosts_wants(const struct packet *packet)
 {
+    if (packet->impossible)
+        return true;
     switch (packet->protocol) {
     case PROTOCOL_ICMP:
     case PROTOCOL_ICMP6:
@@ -432,8 +470,10 @@ size_t hosts_packet(struct hosts *hosts, const struct packet *packet, struct evi
     mark.protocol = packet->protocol;
     mark.source_port = answer ? packet->destination_port : packet->source_port;
     mark.target_port = answer ? packet->source_port : packet->destination_port;
-    if (packet->arp)
-        count_arp(&mark);
+    if (packet->impossible)
+        mark_count(&mark, COUNT_IMPOSSIBLE, 0, packet->protocol, 1);
+    else if (packet->arp)
+        count_arp(&mark, packet);
     else if (icmp)
         count_icmp(hosts, &mark, packet);
     else if (dns && packet->payload_captured > 0)

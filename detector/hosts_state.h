@@ -2,6 +2,7 @@
 #ifndef DETECTOR_HOSTS_STATE_H
 #define DETECTOR_HOSTS_STATE_H
 
+#include "detector/claims.h"
 #include "detector/hosts.h"
 #include "detector/window.h"
 
@@ -25,6 +26,7 @@ struct hosts {
     struct windows *scope[LIMIT_NETWORK + 1]; /* by enum limit_scope, so that a flood in one spares the others */
     struct windows *attempts;                 /* what each first packet counts for its pair: three windows in a row */
     struct echo *echo;
+    struct claims *claims;
     double greatest[COUNTERS]; /* value of each counter so far */
     double from[COUNTERS];     /* values that are raised: from the limit on, unless samples are wanted */
     struct ends ends[ENDS];

@@ -128,6 +128,39 @@ static bool is_page_from_elsewhere(const char *query, const char *end)
            memmem(query, (size_t)(last - query), "=ftp://", 7) != NULL;
 }
 
+/* An order to a shell behind a sign that ends the one before. */
+static bool is_order(const char *at, const char *end)
+{
+    const char *order;
+
+    if (*at != ';' && *at != '|' && *at != '`' && *at != '\n' && !(*at == '&' && at[1] == '&') &&
+        !(*at == '$' && at[1] == '('))
+        return false;
+    order = at + 1 + (*at == '&' || *at == '$');
+    order += order < end && *order == ' ';
+    return phrases_at(&http_words.commands, order, (size_t)(end - order)) != 0;
+}
+
+/* A field that takes an address and hands it to a program, and an order behind the address. */
+static bool is_order_for_an_address(const char *text, size_t length)
+{
+    static const char *const names[] = {
+        "ip=", "host=", "target=", "addr=", "address=", "domain=", "ping=", "ipaddr=", "ping_addr=", "target_host="};
+    const char *end = text + length;
+
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        size_t n = strlen(names[i]);
+
+        if (length <= n + 4 || memcmp(text, names[i], n) != 0)
+            continue;
+        for (const char *at = text + n; at + 4 < end; at++) {
+            if (is_order(at, end))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* A condition that is always so, an order to a shell behind a sign that ends the one before, or a page to be run. */
 static enum http_kind find_built(const char *text, size_t length)
 {
@@ -137,13 +170,8 @@ static enum http_kind find_built(const char *text, size_t length)
         if (*at == ' ' && (memcmp(at, " and ", 5) == 0 || memcmp(at, " or ", 4) == 0)) {
             if (is_always_true(at + (at[1] == 'a' ? 5 : 4), end))
                 return HTTP_SQL;
-        } else if (*at == ';' || *at == '|' || *at == '`' || *at == '\n' || (*at == '&' && at[1] == '&') ||
-                   (*at == '$' && at[1] == '(')) {
-            const char *order = at + 1 + (*at == '&' || *at == '$');
-
-            order += order < end && *order == ' ';
-            if (phrases_at(&http_words.commands, order, (size_t)(end - order)) != 0)
-                return HTTP_COMMAND;
+        } else if (is_order(at, end)) {
+            return HTTP_COMMAND;
         }
     }
     return query != NULL && is_page_from_elsewhere(query, end) ? HTTP_COMMAND : HTTP_NOTHING;
@@ -272,6 +300,8 @@ static enum http_kind find_in_body(const struct piece *body, bool form, bool dev
 
     if (kind == HTTP_NOTHING && form)
         kind = phrases_find(&http_words.form, decoded, length);
+    if (kind == HTTP_NOTHING && form && is_order_for_an_address(decoded, length))
+        kind = HTTP_COMMAND;
     if (kind == HTTP_NOTHING && device)
         kind = phrases_find(&http_words.device, decoded, length);
     return kind;

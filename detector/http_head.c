@@ -288,6 +288,32 @@ static bool is_posed(const struct http_head *head)
              memchr(head->referer.at, '/', head->referer.length) != NULL));
 }
 
+/* Ares' agents: /api/, the machine's name, its card's number in digits, what it is about. */
+static bool is_numbered_machine(const struct http_head *head)
+{
+    enum { DIGITS = 12 };
+    const struct piece *path = &head->path;
+    const char *end = path->length > 20 ? memrchr(path->at, '/', path->length) : NULL;
+    size_t digits = 0;
+
+    if (end == NULL || !head->post || !piece_begins(path, "/api/") ||
+        !(ends(path, "/hello") || ends(path, "/report") || ends(path, "/upload")))
+        return false;
+    while (digits < (size_t)(end - path->at) && is_digit(end[-1 - (ptrdiff_t)digits]))
+        digits++;
+    return digits >= DIGITS && end[-1 - (ptrdiff_t)digits] == '_';
+}
+
+/* RedLine's calls, by their makers' names for them. */
+static bool is_call_home(const struct http_head *head)
+{
+    return head->post && piece_begins(&head->type, "text/xml") &&
+           piece_holds(&head->all, "\"http://tempuri.org/End") &&
+           (piece_holds(&head->all, "/Endpoint/CheckConnect\"") ||
+            piece_holds(&head->all, "/Endpoint/EnvironmentSettings\"") ||
+            piece_holds(&head->all, "/Endpoint/SetEnvironment\""));
+}
+
 /* "?sid=" and ";csrf=", each of 32 digits: Koadic's. */
 static bool is_keyed_pair(const struct piece *path)
 {
@@ -300,7 +326,8 @@ static bool is_keyed_pair(const struct piece *path)
 bool http_head_is_bot(const struct http_head *head)
 {
     return is_told_in_cookie(head) || is_sealed_cookie(head) || is_stager(head) || is_machine_path(&head->path) ||
-           is_picture_of_words(&head->path) || is_keyed_pair(&head->path) || is_bare_program(head) ||
+           is_picture_of_words(&head->path) || is_keyed_pair(&head->path) || is_numbered_machine(head) ||
+           is_call_home(head) || is_bare_program(head) ||
            (head->post && (piece_begins(&head->encoding, "binary") || piece_holds(&head->path, "/bot.php"))) ||
            is_posed(head) || is_told_in_body(head);
 }

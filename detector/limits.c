@@ -29,14 +29,19 @@ const struct limit limits[COUNTERS] = {
                            "different addresses asked for by ARP"},
     [COUNT_ICMP_PROBES] = {"icmp_probe_kinds", "port_scan", LIMIT_PAIR, LIMIT_DISTINCT, 60, 2, 0,
                            "kinds of ICMP question other than a plain echo: they only serve to tell systems apart"},
+    [COUNT_FUNCTIONS] = {"refused_functions", "port_scan", LIMIT_PAIR, LIMIT_DISTINCT, 60, 40, 0,
+                         "functions and units that a Modbus device does not know; a line holds 32 units, and masters "
+                         "know what they may ask"},
     [COUNT_LOGINS] = {"login_sessions", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 30, 12,
                       "sessions to one port that asks for a password in which the client says something"},
     [COUNT_LOGINS_SLOW] = {"login_sessions", "brute_force", LIMIT_PAIR, LIMIT_SUM, 600, 80, 12, "the same, slower"},
     [COUNT_LOGINS_DATA] =
         {"login_sessions", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 1200, 101,
          "sessions to a database, directory, mailbox or file server, which honest programs open often"},
-    [COUNT_LOGINS_REFUSED] = {"refused_logins", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 20, 4,
-                              "answers in clear text that name or password are wrong, also within one session"},
+    [COUNT_LOGINS_REFUSED] =
+        {"refused_logins", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 20, 4,
+         "answers in clear text that name or password are wrong, also within one session; or ever "
+         "other passwords for one name"},
     [COUNT_LOGINS_REFUSED_SLOW] = {"refused_logins", "brute_force", LIMIT_PAIR, LIMIT_SUM, 600, 50, 4,
                                    "the same, slower; a forgotten program tries its old password once a minute"},
     [COUNT_BANNERS] = {"login_banners", "brute_force", LIMIT_PAIR, LIMIT_SUM, 60, 30, 12,
@@ -75,6 +80,15 @@ const struct limit limits[COUNTERS] = {
     [COUNT_AMPLIFIED] =
         {"amplified_answers", "ddos", LIMIT_PAIR, LIMIT_SUM, 10, 300, 1,
          "questions to a service that answers them with much more: the asker's address is a victim's"},
+    [COUNT_IMPOSSIBLE] =
+        {"impossible_packets", "dos", LIMIT_TARGET, LIMIT_SUM, 600, 1, 0,
+         "what no stack sends: a segment to oneself, fragments that overlap or are too long together, "
+         "an echo of an echo"},
+    [COUNT_LEASES] =
+        {"lease_makers", "dos", LIMIT_TARGET, LIMIT_DISTINCT, 10, 60, 0,
+         "makers of network cards that ask for an address (DHCP): a net has few, invented cards have many"},
+    [COUNT_ROUTERS] = {"advertising_routers", "ddos", LIMIT_TARGET, LIMIT_DISTINCT, 10, 20, 0,
+                       "routers that advertise themselves on one link (IPv6): it has one or two"},
     [COUNT_SLOW_REQUESTS] = {"slow_requests", "dos", LIMIT_PAIR, LIMIT_DISTINCT, 60, 6, 2,
                              "requests to a web port that still trickle in after 10 s"},
     [COUNT_FILLERS] = {"filler_segments", "dos", LIMIT_PAIR, LIMIT_SUM, 60, 3, 0,
@@ -114,6 +128,11 @@ const struct limit limits[COUNTERS] = {
          "names are, a channel no client opens"},
     [COUNT_EXPLOIT_DATAGRAMS] = {"exploit_datagrams", "suspicious_udp", LIMIT_PAIR, LIMIT_SUM, 600, 1, 0,
                                  "the same in a datagram, or a scanner of telephones by its own name"},
+    [COUNT_FORGED] = {"forged_addresses", "anomaly", LIMIT_PAIR, LIMIT_SUM, 60, 5, 0,
+                      "ARP replies nobody asked for about an address that another card claims, too: traffic is led "
+                      "astray"},
+    [COUNT_CLAIMED_NAMES] = {"claimed_names", "suspicious_udp", LIMIT_SOURCE, LIMIT_DISTINCT, 600, 4, 0,
+                             "different names that one host says by LLMNR or NetBIOS are its own"},
     [COUNT_DNS_NAMES] = {"dns_long_names", "data_exfiltration", LIMIT_PAIR, LIMIT_DISTINCT, 60, 60, 29,
                          "different long or TXT/NULL names asked for under one domain"},
     [COUNT_DNS_SUBNAMES] = {"dns_names_of_domain", "data_exfiltration", LIMIT_PAIR, LIMIT_DISTINCT, 60, 280, 140,

@@ -57,11 +57,16 @@ static void mapped(uint8_t out[16], const uint8_t *ipv4)
     memcpy(out + 12, ipv4, 4);
 }
 
-/* An ARP request for IPv4 over Ethernet is told with sender and target; other ARP is just no IP. */
+/* ARP for IPv4 over Ethernet is told with sender and target; other ARP is just no IP. */
 static enum packet_reason arp(struct walk *walk, const uint8_t *p, size_t n)
 {
-    if (n >= 28 && be16(p) == 1 && be16(p + 2) == TYPE_IPV4 && p[4] == 6 && p[5] == 4 && be16(p + 6) == 1) {
-        walk->out->arp = true;
+    enum { MESSAGE = 28 };
+
+    if (n >= MESSAGE && be16(p) == 1 && be16(p + 2) == TYPE_IPV4 && p[4] == 6 && p[5] == 4 &&
+        (be16(p + 6) == ARP_REQUEST || be16(p + 6) == ARP_REPLY)) {
+        walk->out->arp = p[7];
+        walk->out->payload = p;
+        walk->out->payload_captured = MESSAGE;
         walk->out->version = 4;
         mapped(walk->out->source, p + 14);
         mapped(walk->out->destination, p + 24);

@@ -30,6 +30,8 @@ enum { /* TCP flags as in the header (RFC 9293) */
        TCP_URG = 32
 };
 
+enum { ARP_REQUEST = 1, ARP_REPLY = 2, ARP_HARDWARE = 8 }; /* the sender's hardware address: its place */
+
 struct packet {
     int64_t time_ns;    /* UTC */
     uint8_t source[16]; /* IPv4 as ::ffff:a.b.c.d (RFC 4291 2.5.5.2) */
@@ -41,7 +43,10 @@ struct packet {
     uint8_t tcp_flags;
     uint8_t icmp_type, icmp_code;
     uint8_t ttl;
-    bool arp;               /* PACKET_NOT_IP only: an ARP request; source/destination hold sender and target */
+    bool later;             /* a fragment but the first: what it holds has no header */
+    bool impossible;        /* fragments that overlap, or reach beyond the longest packet: no stack makes them */
+    uint8_t arp;            /* PACKET_NOT_IP only: an ARP request or reply; source/destination hold sender and target,
+                               payload the whole message */
     uint16_t vlan;          /* outermost 802.1Q id, 0: none */
     uint16_t window;        /* TCP window as sent */
     uint32_t ip_bytes;      /* IP total length: headers and payload, no link header, no padding */

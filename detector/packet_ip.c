@@ -7,7 +7,15 @@
 
 #include <netinet/in.h>
 
-enum { PORT_VXLAN = 4789, SCTP_HEADER = 12, ICMP_HEADER = 8, UDP_HEADER = 8, TCP_HEADER = 20, FRAGMENT_SECONDS = 30 };
+enum {
+    IP_HEADER = 20,
+    PORT_VXLAN = 4789,
+    SCTP_HEADER = 12,
+    ICMP_HEADER = 8,
+    UDP_HEADER = 8,
+    TCP_HEADER = 20,
+    FRAGMENT_SECONDS = 30
+};
 
 static bool has_ports(unsigned protocol)
 {
@@ -111,7 +119,7 @@ static bool fragment_is(const struct fragment *f, const struct packet *out, uint
 }
 
 /* Keeps the ports for the fragments to come, in the place of the same datagram or of the oldest. */
-static void fragment_keep(struct walk *walk, uint32_t id)
+static void fragment_keep(struct walk *walk, uint32_t id, size_t length)
 {
     const struct packet *out = walk->out;
     struct fragment *set = fragment_set(walk->decoder, out, id), *place = set;
@@ -127,6 +135,7 @@ static void fragment_keep(struct walk *walk, uint32_t id)
     *place = (struct fragment){.id = id,
                                .source_port = out->source_port,
                                .destination_port = out->destination_port,
+                               .length = (uint32_t)length,
                                .time_ns = out->time_ns,
                                .protocol = out->protocol,
                                .used = 1};
@@ -154,7 +163,7 @@ enum packet_reason packet_first_fragment(struct walk *walk, uint32_t id, const u
         walk->decoder->inner_flows = inner;
     }
     if (reason == PACKET_OK && has_ports(out->protocol))
-        fragment_keep(walk, id);
+        fragment_keep(walk, id, length);
     return reason;
 }
 
@@ -163,6 +172,8 @@ enum packet_reason packet_later_fragment(struct walk *walk, uint32_t id, size_t 
 {
     struct packet *out = walk->out;
 
+    out->later = true;
+    out->impossible = out->version == 4 && offset + length > UINT16_MAX - IP_HEADER;
     if (has_ports(out->protocol)) {
         const struct fragment *set = fragment_set(walk->decoder, out, id), *found = NULL;
         for (int i = 0; i < FRAGMENT_WAYS && found == NULL; i++)
@@ -170,6 +181,7 @@ enum packet_reason packet_later_fragment(struct walk *walk, uint32_t id, size_t 
                 found = &set[i];
         if (found == NULL || out->time_ns - found->time_ns > FRAGMENT_SECONDS * INT64_C(1000000000))
             return PACKET_FRAGMENT;
+        out->impossible = out->impossible || offset < found->length;
         out->source_port = found->source_port;
         out->destination_port = found->destination_port;
     }

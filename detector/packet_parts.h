@@ -18,6 +18,7 @@ struct fragment {
     uint8_t source[16], destination[16];
     uint32_t id;
     uint16_t source_port, destination_port;
+    uint32_t length; /* of what the first one holds */
     int64_t time_ns;
     uint8_t protocol, used;
 };

@@ -11,8 +11,20 @@
 
 #include <string.h>
 
-enum { PROTOCOL_UDP = 17, PORT_SNMP = 161 };
-enum { BANNER = 120 }; /* what is first said is short */
+enum {
+    PROTOCOL_UDP = 17,
+    PORT_KERBEROS = 88,
+    PORT_NETBIOS = 137,
+    PORT_SNMP = 161,
+    PORT_MODBUS = 502,
+    PORT_RTSP = 554,
+    PORT_LLMNR = 5355,
+    PORT_RTSP_OTHER = 8554,
+    PORT_DHCP_SERVER = 67,
+    PORT_DHCP_CLIENT = 68
+};
+enum { BANNER = 120 };        /* what is first said is short */
+enum { NAME_MAX_BYTES = 15 }; /* NetBIOS' names */
 enum { FILLER_FROM = 16, FILLER_BYTES = 48, PERIOD_MAX = 16 };
 
 static bool begins(const struct packet *packet, const char *text, size_t length)
@@ -40,13 +52,37 @@ static bool smb_refused(const struct packet *packet)
            (memcmp(p + 4, "\xfeSMB", 4) == 0 && le32(p + 12) == logon_failure);
 }
 
-/* MySQL's error 1045, PostgreSQL's 28P01, SQL Server's 18456, LDAP's 49, VNC's failed check. */
+/* Kerberos: the name is not known (6), or the password wrong (24; RFC 4120, 5.9.1 and 7.5.9). Before any password a
+ * client is told that one is wanted (25). */
+static bool kerberos_refused(const struct packet *packet)
+{
+    enum { ERROR = 0x7e, LENGTH = 4, UNKNOWN = 6, WRONG = 24 };
+    const uint8_t *p = packet->payload, *code;
+    size_t n = payload_first(packet, BANNER);
+
+    if (n > LENGTH && packet->protocol != PROTOCOL_UDP) {
+        p += LENGTH;
+        n -= LENGTH;
+    }
+    if (p[0] != ERROR)
+        return false;
+    code = memmem(p, n - 1, "\xa6\x03\x02\x01", 4);
+    return code != NULL && (code[4] == UNKNOWN || code[4] == WRONG);
+}
+
+/* Oracle's error 1017, MySQL's 1045, PostgreSQL's 28P01, SQL Server's 18456, LDAP's 49, VNC's failed check. */
 static bool database_refused(const struct packet *packet)
 {
     const uint8_t *p = packet->payload;
     size_t n = packet->payload_captured;
 
     switch (packet->source_port) {
+    case PORT_KERBEROS:
+        return kerberos_refused(packet);
+    case 1521:
+        return PAYLOAD_HOLDS(packet, "ORA-01017", 2 * BANNER);
+    case 1883: /* MQTT 3.1.1: bad name or password, or not allowed; 5.0: the same as reasons */
+        return n >= 4 && p[0] == 0x20 && (p[3] == 4 || p[3] == 5 || p[3] == 0x86 || p[3] == 0x87);
     case 3306:
         return n >= 7 && memcmp(p + 4, "\xff\x15\x04", 3) == 0;
     case 5432:
@@ -85,12 +121,14 @@ static bool is_refused(const struct packet *packet)
     case 513:
     case 514:
         return PAYLOAD_HOLDS(packet, "ogin incorrect", BANNER) || PAYLOAD_HOLDS(packet, "ogin failed", BANNER) ||
-               PAYLOAD_HOLDS(packet, "uthentication failed", BANNER) || PAYLOAD_HOLDS(packet, "ccess denied", BANNER);
+               PAYLOAD_HOLDS(packet, "uthentication failed", BANNER) ||
+               PAYLOAD_HOLDS(packet, "ccess denied", BANNER) || PAYLOAD_HOLDS(packet, "ogin invalid", BANNER);
     case 139:
     case 445:
         return smb_refused(packet);
     case PORT_SIP:
-        return begins(packet, "SIP/2.0 403 ", 12);
+        return begins(packet, "SIP/2.0 403 ", 12) ||
+               (begins(packet, "SIP/2.0 404 ", 12) && PAYLOAD_HOLDS(packet, " REGISTER\r\n", 1024));
     default:
         return database_refused(packet);
     }
@@ -158,17 +196,135 @@ uint64_t talk_community(const struct packet *packet)
     return window_hash(19, at, length);
 }
 
+/* DHCP: a card looks for a server (RFC 2131 and 2132, 9.6). Cards that hide behind an invented number of their own
+ * (the second bit) tell no maker, unless it is one that no card may have. */
+static bool is_lease(const struct packet *packet)
+{
+    enum { CARD = 28, OPTIONS = 240, TYPE = 53, DISCOVER = 1 };
+    const uint8_t *p = packet->payload;
+
+    return packet->destination_port == PORT_DHCP_SERVER && packet->payload_captured > OPTIONS + 2 && p[0] == 1 &&
+           p[OPTIONS] == TYPE && p[OPTIONS + 2] == DISCOVER && ((p[CARD] & 2) == 0 || (p[CARD] & 1) != 0);
+}
+
+uint64_t talk_maker(const struct packet *packet)
+{
+    enum { CARD = 28, MAKER = 3 };
+
+    return window_hash(24, packet->payload + CARD, MAKER);
+}
+
+/* The name in an answer by LLMNR (RFC 4795) about an address, in small letters and cut as NetBIOS cuts it; its
+ * length, 0: it is none. */
+static size_t name_by_llmnr(const struct packet *packet, char out[NAME_MAX_BYTES])
+{
+    enum { HEADER = 12, A = 1, AAAA = 28, LABEL_MAX = 63 };
+    const uint8_t *p = packet->payload;
+    size_t length, used = 0;
+
+    if (packet->payload_captured < HEADER + 4 || (p[2] & 0xf8) != 0x80 || (p[3] & 15) != 0 || be16(p + 4) != 1 ||
+        be16(p + 6) == 0 || p[HEADER] == 0 || p[HEADER] > LABEL_MAX)
+        return 0;
+    length = p[HEADER];
+    if (packet->payload_captured < HEADER + 1 + length + 3 || p[HEADER + 1 + length] != 0 ||
+        (be16(p + HEADER + 2 + length) != A && be16(p + HEADER + 2 + length) != AAAA))
+        return 0;
+    for (; used < length && used < NAME_MAX_BYTES; used++)
+        out[used] = (char)(p[HEADER + 1 + used] | 0x20);
+    return used;
+}
+
+/* The same by NetBIOS (RFC 1002, 4.2.13) about a machine's own name, not a group's or a browser's. A server that
+ * answers for others says so (RA in the flags). */
+static size_t name_by_netbios(const struct packet *packet, char out[NAME_MAX_BYTES])
+{
+    enum { NAME = 13, SUFFIX = NAME + 30, TYPE = 46, GROUP = 56, ANSWER = 62 };
+    const uint8_t *p = packet->payload;
+    size_t used = 0;
+
+    if (packet->payload_captured < ANSWER || be16(p + 2) != 0x8500 || be16(p + 4) != 0 || be16(p + 6) != 1 ||
+        p[NAME - 1] != 32 || be16(p + TYPE) != 0x20 || (p[GROUP] & 0x80) != 0 ||
+        (p[SUFFIX] == 'B' && p[SUFFIX + 1] >= 'L'))
+        return 0;
+    for (; used < NAME_MAX_BYTES; used++) {
+        char sign = (char)((p[NAME + 2 * used] - 'A') << 4 | ((p[NAME + 2 * used + 1] - 'A') & 15));
+
+        if (sign == ' ')
+            break;
+        out[used] = (char)(sign | 0x20);
+    }
+    return used;
+}
+
+/* Modbus (Application Protocol 1.1b3, 7; over TCP, 3.1.3): an exception that says that there is no such function (1),
+ * or that nobody answers behind the gateway (10, 11). */
+static bool is_unknown_function(const struct packet *packet)
+{
+    enum { ANSWER = 9, ILLEGAL = 1, NO_PATH = 10, NO_ANSWER = 11 };
+    const uint8_t *p = packet->payload;
+
+    return packet->payload_bytes == ANSWER && packet->payload_captured == ANSWER && be16(p + 2) == 0 &&
+           be16(p + 4) == 3 && (p[7] & 0x80) != 0 && (p[8] == ILLEGAL || p[8] == NO_PATH || p[8] == NO_ANSWER);
+}
+
+uint64_t talk_function(const struct packet *packet)
+{
+    enum { ILLEGAL = 1 };
+    const uint8_t *p = packet->payload;
+
+    return window_mix(p[6], p[8] == ILLEGAL ? p[7] : 0);
+}
+
+static size_t claimed_name(const struct packet *packet, char out[NAME_MAX_BYTES])
+{
+    return packet->source_port == PORT_LLMNR ? name_by_llmnr(packet, out) : name_by_netbios(packet, out);
+}
+
+uint64_t talk_name(const struct packet *packet)
+{
+    char name[NAME_MAX_BYTES];
+
+    return window_hash(25, name, claimed_name(packet, name));
+}
+
+static bool is_claim(const struct packet *packet)
+{
+    char name[NAME_MAX_BYTES];
+
+    return (packet->source_port == PORT_LLMNR || packet->source_port == PORT_NETBIOS) &&
+           claimed_name(packet, name) > 0;
+}
+
+bool talk_guess(const struct packet *packet, struct guess *out)
+{
+    const uint8_t *p = packet->payload;
+    size_t n = packet->payload_captured;
+
+    if (packet->protocol == PROTOCOL_UDP)
+        return guess_in_registration(p, n, out);
+    if (packet->destination_port == PORT_RTSP || packet->destination_port == PORT_RTSP_OTHER)
+        return guess_in_stream(p, n, out);
+    return guess_in_body(p, n, out);
+}
+
 static enum talk talk_of_datagram(const struct packet *packet)
 {
     const uint8_t *at;
+    struct guess guess;
 
-    if (packet->source_port == PORT_SIP && is_refused(packet))
+    if ((packet->source_port == PORT_SIP || packet->source_port == PORT_KERBEROS) && is_refused(packet))
         return TALK_REFUSED;
+    if (packet->destination_port == PORT_SIP && packet->payload[0] == 'R' && talk_guess(packet, &guess))
+        return TALK_GUESS;
+    if (packet->source_port == PORT_DHCP_CLIENT && is_lease(packet))
+        return TALK_LEASE;
     if (packet->destination_port == PORT_SNMP && community(packet, &at) > 0)
         return TALK_COMMUNITY;
     if (control_in_datagram(packet))
         return TALK_BOT;
-    return exploit_in_datagram(packet) ? TALK_EXPLOIT_DATAGRAM : TALK_NOTHING;
+    if (exploit_in_datagram(packet))
+        return TALK_EXPLOIT_DATAGRAM;
+    return is_claim(packet) ? TALK_NAME : TALK_NOTHING;
 }
 
 /* Of a request whose head came before. An upload goes on for long, in segments that are full. */
@@ -176,11 +332,14 @@ static enum talk talk_of_body(const struct packet *packet)
 {
     enum { FULL = 1300 };
     const char *name;
+    struct guess guess;
 
     if (packet->payload_bytes >= FULL)
         return TALK_NOTHING;
     name = http_body_pattern(packet->payload, packet->payload_captured);
-    return name == NULL ? TALK_NOTHING : strcmp(name, "bot") == 0 ? TALK_BOT : TALK_BODY;
+    if (name == NULL)
+        return talk_guess(packet, &guess) ? TALK_GUESS : TALK_NOTHING;
+    return strcmp(name, "bot") == 0 ? TALK_BOT : TALK_BODY;
 }
 
 static enum talk talk_of_answer(const struct packet *packet)
@@ -206,12 +365,16 @@ enum talk talk_of(const struct packet *packet)
                                          [CONTROL_CHAT] = TALK_CHAT,
                                          [CONTROL_MINER] = TALK_MINER};
     enum control control;
+    struct guess guess;
     size_t period;
 
     if (packet->payload_captured < 4)
         return TALK_NOTHING;
     if (packet->protocol == PROTOCOL_UDP)
         return talk_of_datagram(packet);
+    if ((packet->destination_port == PORT_RTSP || packet->destination_port == PORT_RTSP_OTHER) &&
+        talk_guess(packet, &guess))
+        return TALK_GUESS;
     if (http_is_request(packet->payload, packet->payload_captured))
         return TALK_REQUEST;
     if (begins(packet, "HTTP/1.", 7))
@@ -221,6 +384,8 @@ enum talk talk_of(const struct packet *packet)
         return controls[control];
     if (exploit_in_segment(packet))
         return TALK_EXPLOIT;
+    if (packet->source_port == PORT_MODBUS && is_unknown_function(packet))
+        return TALK_FUNCTION;
     if (is_banner(packet))
         return TALK_BANNER;
     if (is_refused(packet))

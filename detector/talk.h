@@ -1,11 +1,13 @@
-/* talk.h: what the first bytes of a TCP segment, or of a datagram of SIP or SNMP, say that flow figures cannot: an
- * intruder's remote control (control.h), a break-in (exploit.h), a refused log-in, the filler of an overflow.
+/* talk.h: what the first bytes of a TCP segment, or of a datagram of SIP, SNMP and others, say that flow figures
+ * cannot: an intruder's remote control (control.h), a break-in (exploit.h), a refused log-in, the filler of an
+ * overflow.
  *
  * Reads only what it is given, keeps nothing, and looks at the port first, so that most segments cost a few
  * comparisons. Encrypted traffic says nothing here. */
 #ifndef DETECTOR_TALK_H
 #define DETECTOR_TALK_H
 
+#include "detector/guess.h"
 #include "detector/packet.h"
 
 enum talk {
@@ -23,6 +25,10 @@ enum talk {
     TALK_DISGUISE,  /* HTTP: a program told to be a picture or a page, or a script that loads one */
     TALK_BANNER,    /* a client greets a service that asks for a password (SSH, VNC), on whatever port */
     TALK_REFUSED,   /* a server tells that name or password are wrong */
+    TALK_GUESS,     /* a name and a password outside a request's first segment (talk_guess) */
+    TALK_LEASE,     /* a card asks for an address: DHCP (talk_maker) */
+    TALK_NAME,      /* somebody says a name is his: LLMNR, NetBIOS (talk_name) */
+    TALK_FUNCTION,  /* Modbus: there is no such function, or no such unit (talk_function) */
     TALK_DENIED,    /* HTTP: a password is wanted, or another one */
     TALK_COMMUNITY, /* a question of SNMP, with its community's name in clear text */
     TALK_FILLER,    /* the same few bytes over and over, to a service that asks for a password */
@@ -31,5 +37,9 @@ enum talk {
 
 enum talk talk_of(const struct packet *packet);       /* of a TCP or UDP packet */
 uint64_t talk_community(const struct packet *packet); /* a hash of the name in a TALK_COMMUNITY */
+bool talk_guess(const struct packet *packet, struct guess *out);
+uint64_t talk_maker(const struct packet *packet);    /* a hash of who made the card */
+uint64_t talk_name(const struct packet *packet);     /* a hash of the name */
+uint64_t talk_function(const struct packet *packet); /* which, of which unit */
 
 #endif

@@ -35,12 +35,30 @@ def udp(source, destination, sport, dport, payload=b""):
     return ip(source, destination, 17, struct.pack("!HHHH", sport, dport, 8 + len(payload), 0) + payload)
 
 
+class Frame(bytes):
+    """A whole frame of Ethernet, as it is."""
+
+
+def arp(operation, hardware, sender, target, asked_by=bytes(6)):
+    """1: who has target? 2: sender is at hardware, told to target."""
+    body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + hardware + ipaddress.ip_address(sender).packed + asked_by + ipaddress.ip_address(target).packed
+    return Frame((b"\xff" * 6 if operation == 1 else asked_by) + hardware + b"\x08\x06" + body)
+
+
+def fragment(source, destination, protocol, ident, offset, more, payload):
+    packet = ip4(source, destination, protocol, payload, ident=ident)
+    head = packet[:6] + struct.pack("!H", (0x2000 if more else 0) | offset // 8) + packet[8:10] + b"\0\0" + packet[12:20]
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
 def ethernet(packet):
+    if isinstance(packet, Frame):
+        return packet
     return b"\x02\0\0\0\0\x02\x02\0\0\0\0\x01" + (b"\x86\xdd" if packet[0] >> 4 == 6 else b"\x08\0") + packet
 
 
 def write_pcap(path, packets):
-    """packets: (seconds, IPv4 or IPv6 packet) in any order of time."""
+    """packets: (seconds, IPv4 or IPv6 packet, or a Frame) in any order of time."""
     with open(path, "wb") as out:
         out.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
         for when, packet in packets:

@@ -3,7 +3,7 @@ import json
 import struct
 
 import pytest
-from crafted import ip4, ip6, tcp, udp, write_pcap
+from crafted import arp, fragment, ip4, ip6, tcp, udp, write_pcap
 from programs import read
 
 HERE, THERE, START = "10.1.1.9", "192.168.1.7", 1_700_000_000.0
@@ -259,7 +259,151 @@ def mining(count):
     yield from says(count, b'{"id":1,"method":"mining.authorize","params":["a.b","x"]}\n', 40000, 3333)
 
 
-CASES = [(closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
+def card(n):
+    return b"\x00\x1b\x21\x00" + struct.pack("!H", n)
+
+
+def led_astray(count):
+    """The gateway answers when it is asked; another card says every other second that it is the gateway."""
+    yield START, arp(1, card(7), THERE, "192.168.1.1")
+    yield START + 0.001, arp(2, card(1), "192.168.1.1", THERE, card(7))
+    for n in range(count):
+        yield START + 3 + n * 2, arp(2, card(66), "192.168.1.1", THERE, card(7))
+
+
+def llmnr(name, answer=None):
+    labels = bytes([len(name)]) + name.encode() + b"\0\0\1\0\1"
+    head = struct.pack("!HHHHHH", 7, 0x8000 if answer else 0, 1, 1 if answer else 0, 0, 0)
+    return head + labels + (labels + struct.pack("!IH", 30, 4) + bytes(map(int, answer.split("."))) if answer else b"")
+
+
+def names_of_others(count):
+    for n in range(count):
+        yield START + n * 30, udp(THERE, "224.0.0.252", 50000 + n, 5355, llmnr(f"server{n}"))
+        yield START + n * 30 + 0.01, udp(HERE, THERE, 5355, 50000 + n, llmnr(f"server{n}", HERE))
+
+
+def netbios(name, address, flags=0x8500, seconds=300000, suffix=0x20):
+    raw = name.upper().ljust(15).encode() + bytes([suffix])
+    coded = b"".join(bytes([65 + (c >> 4), 65 + (c & 15)]) for c in raw)
+    return struct.pack("!HHHHHH", 7, flags, 0, 1, 0, 0) + b"\x20" + coded + b"\0" + struct.pack("!HHIHH", 0x20, 1, seconds, 6, 0) + bytes(map(int, address.split(".")))
+
+
+def names_by_netbios(count):
+    for n in range(count):
+        yield START + n * 30, udp(HERE, THERE, 137, 137, netbios(f"server{n}", HERE))
+
+
+def names_for_a_moment(count):
+    for n in range(count):
+        yield START + n * 30, udp(HERE, THERE, 137, 137, netbios("server", HERE, seconds=165))
+
+
+def discover(hardware):
+    return udp("0.0.0.0", "255.255.255.255", 68, 67, struct.pack("!BBBBIHH", 1, 1, 6, 0, 7, 0, 0x8000) + bytes(16) + hardware + bytes(202) + b"\x63\x82\x53\x63\x35\1\1\xff")
+
+
+def invented_cards(count):
+    for n in range(count):
+        yield START + n * 0.01, discover(bytes([n & 0xfd, n * 7 % 256, n * 13 % 256, 1, 2, 3]))
+
+
+def routers(count):
+    for n in range(count):
+        yield START + n * 0.01, ip6(f"fe80::{n + 1:x}", "ff02::1", 58, struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ttl=255)
+
+
+def to_oneself(count):
+    for n in range(count):
+        yield START + n, tcp(THERE, THERE, 139, 139, "S")
+
+
+def teardrops(count):
+    for n in range(count):
+        yield START + n, fragment(HERE, THERE, 17, 242 + n, 0, True, struct.pack("!HHHH", 31915, 20197, 44, 0) + bytes(28))
+        yield START + n + 0.001, fragment(HERE, THERE, 17, 242 + n, 24, False, bytes(4))
+
+
+def too_long_together(count):
+    for n in range(count):
+        yield START + n, fragment(HERE, THERE, 1, 7, 0, True, b"\x08\0\0\0\0\7\0\1" + bytes(1472))
+        yield START + n + 0.001, fragment(HERE, THERE, 1, 7, 65120, False, bytes(1000))
+
+
+def echo_of_an_echo(count):
+    for n in range(count):
+        yield START + n, udp(HERE, THERE, 7, 19, b"a" * 64)
+
+
+def pings_to_all(count):
+    for n in range(count):
+        yield START + n * 0.002, echo(THERE, "192.168.1.255", n)
+
+
+def posted(count, body):
+    for n in range(count):
+        text = body(n)
+        head = b"POST /login HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n" % len(text)
+        yield from session(START + n, 40000 + n, 80, head + text, b"HTTP/1.1 200 OK\r\n\r\nno")
+
+
+def passwords_in_a_form(count):
+    yield from posted(count, lambda n: b"username=admin&password=word%04d&Login=Login" % n)
+
+
+def passwords_in_an_address(count):
+    for n in range(count):
+        yield from session(START + n, 40000 + n, 80, b"GET /brute/?username=admin&password=word%04d HTTP/1.1\r\nHost: a\r\n\r\n" % n, b"HTTP/1.1 200 OK\r\n\r\nno")
+
+
+def passwords_in_a_body_of_its_own(count):
+    for n in range(count):
+        yield START + n, tcp(HERE, THERE, 40000 + n, 80, "PA", b"log=admin&pwd=word%04d&wp-submit=Log+In" % n)
+
+
+def passwords_for_a_telephone(count):
+    for n in range(count):
+        yield START + n, udp(HERE, THERE, 5061, 5060, b'REGISTER sip:lab SIP/2.0\r\nAuthorization: Digest username="100", response="%032x"\r\n\r\n' % n)
+        yield START + n + 0.01, udp(THERE, HERE, 5060, 5061, b"SIP/2.0 401 Unauthorized\r\n\r\n")
+
+
+def kerberos(code):
+    return b"\x7e\x2e\x30\x2c\xa0\3\2\1\5\xa1\3\2\1\x1e\xa4\x11\x18\x0f20231114221320Z\xa6\3\2\1" + bytes([code]) + b"\xa9\5\x1b\3LAB"
+
+
+def tickets_refused(count):
+    for n in range(count):
+        yield START + n, udp(THERE, HERE, 88, 40000 + n, kerberos(24))
+
+
+def brokers_refuse(count):
+    yield from says(count, b"\x20\2\0\5", 1883, 40000, THERE, HERE)
+
+
+def modbus(count, unit, code):
+    for n in range(count):
+        yield START + n * 0.2, tcp(HERE, THERE, 40000, 502, "PA", struct.pack("!HHHBB", n, 0, 2, unit(n), 1 + n % 100))
+        yield START + n * 0.2 + 0.01, tcp(THERE, HERE, 502, 40000, "PA", struct.pack("!HHHBBB", n, 0, 3, unit(n), 0x81 + n % 100, code))
+
+
+def functions_tried(count):
+    yield from modbus(count, lambda n: 1, 1)
+
+
+def units_tried(count):
+    yield from modbus(count, lambda n: n + 1, 11)
+
+
+CASES = [(led_astray, 4, 6, "anomaly", "forged_addresses"), (names_of_others, 3, 6, "suspicious_udp", "claimed_names"),
+         (names_by_netbios, 3, 6, "suspicious_udp", "claimed_names"), (names_for_a_moment, 0, 1, "suspicious_udp", "exploit_datagrams"),
+         (invented_cards, 46, 90, "dos", "lease_makers"), (routers, 15, 30, "ddos", "advertising_routers"),
+         (to_oneself, 0, 1, "dos", "impossible_packets"), (teardrops, 0, 1, "dos", "impossible_packets"),
+         (too_long_together, 0, 1, "dos", "impossible_packets"), (echo_of_an_echo, 0, 1, "dos", "impossible_packets"),
+         (pings_to_all, 900, 2100, "dos", "pings_s"), (passwords_in_a_form, 20, 30, "brute_force", "refused_logins"),
+         (passwords_in_an_address, 20, 30, "brute_force", "refused_logins"), (passwords_in_a_body_of_its_own, 20, 30, "brute_force", "refused_logins"),
+         (passwords_for_a_telephone, 20, 30, "brute_force", "refused_logins"), (tickets_refused, 18, 22, "brute_force", "refused_logins"),
+         (brokers_refuse, 18, 22, "brute_force", "refused_logins"), (functions_tried, 30, 60, "port_scan", "refused_functions"),
+         (units_tried, 30, 60, "port_scan", "refused_functions"), (closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
          (logins, 28, 32, "brute_force", "login_sessions"), (paths, 70, 130, "web_attack", "request_sizes"),
          (nothing_there, 155, 165, "web_attack", "missing_pages"), (spoofed, 48, 80, "ddos", "unanswered_sources"),
          (half_open, 80, 130, "dos", "half_open_flows"),
@@ -379,6 +523,97 @@ def written_about():
     yield START + 40, udp(HERE, THERE, 40000, 1434, b"\x04SQLEXPRESS\0")
 
 
-@pytest.mark.parametrize("make", [written_about, programs_at_work, senders_looked_up, missing_pictures, idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
+def failover():
+    """The second gateway takes the address and tells everybody, ten times; three times it goes back and forth."""
+    yield START, arp(1, card(7), THERE, "192.168.1.1")
+    yield START + 0.001, arp(2, card(1), "192.168.1.1", THERE, card(7))
+    for n in range(30):
+        yield START + 10 + n, arp(2, card(1 + n // 10 % 2), "192.168.1.1", "192.168.1.1", b"\xff" * 6)
+
+
+def two_cards_of_one_host():
+    """Each answers for the host's address, whoever asks."""
+    for n in range(60):
+        yield START + n, arp(1, card(7), THERE, "192.168.1.2")
+        for k in (1, 2):
+            yield START + n + k * 0.001, arp(2, card(k), "192.168.1.2", THERE, card(7))
+
+
+def answers_seen_without_their_questions():
+    for n in range(60):
+        yield START + n, arp(2, card(1), "192.168.1.1", THERE, card(7))
+
+
+def own_names():
+    """A host answers for its name; a server answers for all and says so; a controller for its domain."""
+    for n in range(60):
+        yield START + n, udp(HERE, THERE, 5355, 50000 + n, llmnr("workshop" if n % 2 else "WORKSHOP", HERE))
+        yield START + n, udp(HERE, THERE, 137, 137, netbios("workshop", HERE))
+        yield START + n, udp("192.168.1.2", THERE, 137, 137, netbios(f"host{n}", HERE, flags=0x8580))
+        yield START + n, udp("192.168.1.3", THERE, 137, 137, netbios(f"domain{n}", HERE, suffix=0x1B))
+
+
+def power_is_back():
+    """Three hundred devices of twenty makers, and telephones that hide their maker."""
+    for n in range(300):
+        yield START + n * 0.02, discover(bytes([0, 1, n % 20, n % 256, 1, 2]))
+        yield START + n * 0.02, discover(bytes([(n * 4 + 2) % 256, n % 256, n * 3 % 256, n * 5 % 256, 1, 2]))
+
+
+def large_pieces():
+    """Datagrams and pings in pieces, some of them twice, and the last piece first."""
+    for n in range(60):
+        pieces = [(0, True, struct.pack("!HHHH", 800, 2049, 3000, 0) + bytes(1472)), (1480, True, bytes(1480)), (2960, False, bytes(40))]
+        for k, (offset, more, data) in enumerate(reversed(pieces) if n % 3 == 0 else pieces):
+            for twice in range(1 + n % 2):
+                yield START + n + k * 0.001 + twice * 0.0001, fragment(HERE, THERE, 17, n % 20, offset, more, data)
+        whole = b"\x08\0\0\0\0\7" + struct.pack("!H", n) + bytes(65507)
+        for at in range(0, len(whole), 1480):
+            yield START + n + 0.5 + at * 1e-6, fragment(HERE, THERE, 1, 1000 + n, at, at + 1480 < len(whole), whole[at:at + 1480])
+
+
+def old_services():
+    """A card is woken through the echo port, an echo is asked for, a program talks to its own host."""
+    for n in range(60):
+        yield START + n, udp(HERE, "192.168.1.255", 40000, 7, b"\xff" * 6 + b"\0\1\2\3\4\5" * 16)
+        yield START + n, udp(HERE, THERE, 40000 + n, 7, b"hello")
+        yield START + n + 0.01, udp(THERE, HERE, 7, 40000 + n, b"hello")
+        yield from session(START + n, 40000 + n, 8080, b"GET / HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n", THERE, THERE)
+
+
+def people_who_log_in():
+    """Through one address, each with a password of his own; a program with its only one; somebody who tries nine."""
+    yield from posted(60, lambda n: b"username=user%d&password=secret%d" % (n, n))
+    for n in range(60):
+        yield from session(START + n, 45000 + n, 80, b"GET /send?user=shop&password=k3y&text=%d HTTP/1.1\r\nHost: a\r\n\r\n" % n, b"HTTP/1.1 200 OK\r\n\r\nok")
+    for n in range(9):
+        yield START + n * 4, tcp(HERE, THERE, 46000, 80, "PA", b"email=anna%%40a.example&password=try%d" % n)
+    for n in range(60):
+        yield START + n, udp(THERE, HERE, 88, 40000 + n, kerberos(25 if n % 5 else 24))
+
+
+def telephones_that_register():
+    """Sixty behind one address, each twice a minute; one trunk that calls all the time."""
+    for n in range(120):
+        yield START + n * 0.5, udp(HERE, THERE, 5061, 5060, b'REGISTER sip:lab SIP/2.0\r\nAuthorization: Digest username="%d", response="%032x"\r\n\r\n' % (n % 60, n))
+        yield START + n * 0.5, udp(HERE, THERE, 5061, 5060, b'INVITE sip:%d@lab SIP/2.0\r\nAuthorization: Digest username="trunk", response="%032x"\r\n\r\n' % (n, n))
+        yield START + n * 0.5 + 0.01, udp(THERE, HERE, 5060, 5061, b"SIP/2.0 404 Not Found\r\nCSeq: 2 INVITE\r\n\r\n")
+
+
+def a_line_that_is_cut():
+    """Of the 32 units on it nobody answers, poll after poll."""
+    yield from modbus(300, lambda n: n % 32 + 1, 11)
+
+
+def advertised_often():
+    for n in range(200):
+        yield START + n * 0.1, ip6(f"fe80::{n % 4 + 1:x}", "ff02::1", 58, struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ttl=255)
+
+
+LINK = [failover, two_cards_of_one_host, answers_seen_without_their_questions, own_names, power_is_back, large_pieces, old_services, people_who_log_in,
+        telephones_that_register, a_line_that_is_cut, advertised_often]
+
+
+@pytest.mark.parametrize("make", LINK + [written_about, programs_at_work, senders_looked_up, missing_pictures, idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])
 def test_what_only_looks_like_it_is_silent(tmp_path, make):
     assert threats(tmp_path, make()) == []

@@ -49,8 +49,36 @@ static void bots_are_named_by_what_they_fetch(void **state)
     assert_string_equal(pattern("GET /bins/a.mpsl HTTP/1.0\r\n"), "bot");
     assert_string_equal(pattern("POST /a/bot.php HTTP/1.0\r\n\r\n"), "bot");
     assert_string_equal(pattern("GET /state1.php?U3ViamVjdD1QaW5nJmtleT0 HTTP/1.1\r\n"), "bot");
+    assert_string_equal(pattern("POST /api/win7-pc_96572943812345/hello HTTP/1.1\r\nHost: a\r\n\r\n"), "bot");
+    assert_null(pattern("POST /api/users/96572943812345/report HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_null(pattern("POST /api/host_20240101/upload HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_string_equal(pattern("POST / HTTP/1.1\r\nContent-Type: text/xml; charset=utf-8\r\n"
+                                "SOAPAction: \"http://tempuri.org/Endpoint/CheckConnect\"\r\n\r\n"),
+                        "bot");
+    assert_null(pattern("POST /a.svc HTTP/1.1\r\nContent-Type: text/xml; charset=utf-8\r\n"
+                        "SOAPAction: \"http://tempuri.org/IService1/GetData\"\r\n\r\n"));
     assert_null(pattern("GET /a.mpslx HTTP/1.0\r\n"));
     assert_null(pattern("GET /gateway.php HTTP/1.1\r\n"));
+}
+
+static const char *form(const char *text)
+{
+    return http_body_pattern((const uint8_t *)text, strlen(text));
+}
+
+static void an_order_behind_an_address_in_a_form_is_one(void **state)
+{
+    (void)state;
+    assert_string_equal(form("ip=127.0.0.1%3B+cat+%2Fetc%2Fhosts&Submit=Submit"), "command");
+    assert_string_equal(form("ip=127.0.0.1+%26%26+ls+-la&Submit=Submit"), "command");
+    assert_string_equal(form("target=%7Cwhoami"), "command");
+    assert_null(form("ip=127.0.0.1&count=4"));
+    assert_null(form("address=12+High+St%3B+flat+2"));
+    assert_null(form("comment=first+cd+%2Ftmp%3B+ls+-la"));
+    assert_null(form("q=a%3B+ls+-la"));
+    assert_string_equal(form("--7\r\nContent-Type: application/x-php\r\n\r\n<?php echo shell_exec($_GET['a']); ?>"),
+                        "command");
+    assert_null(form("--7\r\nContent-Type: application/x-php\r\n\r\n<?php echo date('Y'); ?>"));
 }
 
 static void attacks_are_named_also_when_encoded_twice(void **state)
@@ -341,6 +369,7 @@ int main(void)
         cmocka_unit_test(honest_requests_hold_nothing),
         cmocka_unit_test(headers_tell_orders_and_tools),
         cmocka_unit_test(bots_are_named_by_what_they_fetch),
+        cmocka_unit_test(an_order_behind_an_address_in_a_form_is_one),
         cmocka_unit_test(attacks_are_named_also_when_encoded_twice),
         cmocka_unit_test(every_cut_of_a_request_is_safe),
         cmocka_unit_test(published_exploits_are_named_wherever_they_stand),

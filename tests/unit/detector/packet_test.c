@@ -242,7 +242,7 @@ static void bsd_loopback_knows_every_number_of_ipv6(void **state)
     }
 }
 
-static void an_arp_request_is_told_with_sender_and_target(void **state)
+static void arp_is_told_with_sender_and_target(void **state)
 {
     struct frame f = {.n = 0};
     struct packet p;
@@ -256,14 +256,18 @@ static void an_arp_request_is_told_with_sender_and_target(void **state)
     put_zeros(&f, 6);
     put32(&f, 0xc0a80002);
     assert_int_equal(decode(1, false, &f, &p), PACKET_NOT_IP);
-    assert_true(p.arp);
+    assert_int_equal(p.arp, ARP_REQUEST);
     packet_address_text(p.source, text);
     assert_string_equal(text, "192.168.0.1");
     packet_address_text(p.destination, text);
     assert_string_equal(text, "192.168.0.2");
-    f.bytes[21] = 2; /* a reply */
+    f.bytes[21] = 2;
     assert_int_equal(decode(1, false, &f, &p), PACKET_NOT_IP);
-    assert_false(p.arp);
+    assert_int_equal(p.arp, ARP_REPLY);
+    assert_int_equal(p.payload_captured, 28);
+    f.bytes[21] = 3; /* RARP's question */
+    assert_int_equal(decode(1, false, &f, &p), PACKET_NOT_IP);
+    assert_int_equal(p.arp, 0);
 }
 
 static void ipv4_options_are_no_payload(void **state)
@@ -432,6 +436,32 @@ static void later_fragments_have_the_ports_of_the_first(void **state)
     assert_int_equal(p.payload_bytes, 528);
     assert_int_equal(decode_at(decoder, 101, 0, &other, &p), PACKET_FRAGMENT);
     assert_int_equal(decode_at(decoder, 101, 30 * second + 1, &later, &p), PACKET_FRAGMENT);
+    packet_decoder_free(decoder);
+}
+
+static void fragments_that_overlap_or_are_too_long_are_impossible(void **state)
+{
+    struct packet_decoder *decoder = packet_decoder_create(false);
+    struct frame first = {.n = 0}, inside = {.n = 0}, behind = {.n = 0}, last = {.n = 0}, beyond = {.n = 0};
+    struct packet p;
+
+    (void)state;
+    put_ipv4(&first, 17, 40, 77, 0x2000);
+    put_udp(&first, 53, 32);
+    put_ipv4(&inside, 17, 8, 77, 4); /* at 32, of 40 */
+    put_ipv4(&behind, 17, 8, 77, 5);
+    put_ipv4(&last, 1, 19, 79, 8187); /* at 65,496: with a header of 20 it is 65,535 long */
+    put_ipv4(&beyond, 1, 20, 79, 8187);
+    assert_int_equal(decode_at(decoder, 101, 0, &first, &p), PACKET_OK);
+    assert_false(p.impossible || p.later);
+    assert_int_equal(decode_at(decoder, 101, 0, &inside, &p), PACKET_OK);
+    assert_true(p.impossible && p.later);
+    assert_int_equal(decode_at(decoder, 101, 0, &behind, &p), PACKET_OK);
+    assert_true(!p.impossible && p.later);
+    assert_int_equal(decode_at(decoder, 101, 0, &last, &p), PACKET_OK);
+    assert_false(p.impossible);
+    assert_int_equal(decode_at(decoder, 101, 0, &beyond, &p), PACKET_OK);
+    assert_true(p.impossible);
     packet_decoder_free(decoder);
 }
 
@@ -604,7 +634,7 @@ int main(void)
         cmocka_unit_test(llc_snap_carries_ip_and_other_llc_does_not),
         cmocka_unit_test(every_link_type_leads_to_the_packet),
         cmocka_unit_test(bsd_loopback_knows_every_number_of_ipv6),
-        cmocka_unit_test(an_arp_request_is_told_with_sender_and_target),
+        cmocka_unit_test(arp_is_told_with_sender_and_target),
         cmocka_unit_test(ipv4_options_are_no_payload),
         cmocka_unit_test(a_total_length_of_zero_means_all_that_was_captured),
         cmocka_unit_test(headers_that_cannot_be_are_refused),
@@ -613,6 +643,7 @@ int main(void)
         cmocka_unit_test(endless_extension_headers_are_refused),
         cmocka_unit_test(an_ipv6_packet_without_a_length_is_taken_as_captured),
         cmocka_unit_test(later_fragments_have_the_ports_of_the_first),
+        cmocka_unit_test(fragments_that_overlap_or_are_too_long_are_impossible),
         cmocka_unit_test(ipv6_fragments_work_alike),
         cmocka_unit_test(a_tcp_header_cut_in_two_still_shows_its_flags),
         cmocka_unit_test(a_flood_of_fragments_takes_no_more_memory),

@@ -22,6 +22,9 @@ static void web_talk_is_a_request_or_a_missing_page(void **state)
     assert_int_equal(SAID(40000, 80, "user=a%27+or+1=1"), TALK_BODY);
     assert_int_equal(SAID(40000, 443, "user=a%27+or+1=1"), TALK_NOTHING);
     assert_int_equal(SAID(40000, 80, "GUID=1&BUILD=2"), TALK_BOT);
+    assert_int_equal(SAID(40000, 80, "log=admin&pwd=a&wp-submit=Log+In"), TALK_GUESS);
+    assert_int_equal(SAID(40000, 443, "log=admin&pwd=a&wp-submit=Log+In"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 554, "DESCRIBE rtsp://a/1 RTSP/1.0\r\nAuthorization: Basic YTpi\r\n"), TALK_GUESS);
 }
 
 static void a_telephone_is_refused_by_datagram(void **state)
@@ -34,6 +37,116 @@ static void a_telephone_is_refused_by_datagram(void **state)
     packet = segment(17, 5060, 5060, asked, sizeof asked - 1);
     assert_int_equal(talk_of(&packet), TALK_NOTHING);
     packet = segment(17, 40000, 5060, refused, sizeof refused - 1);
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+}
+
+#define KERBEROS(code)                                                                                               \
+    "\x7e\x2e\x30\x2c\xa0\3\2\1\5\xa1\3\2\1\x1e\xa4\x11\x18\x0f"                                                     \
+    "20231114221320Z\xa6\3\2\1" code "\xa9\5\x1b\3LAB"
+#define NETBIOS(flags, group, suffix)                                                                                \
+    "\0\7" flags "\0\0\0\1\0\0\0\0\x20"                                                                              \
+    "FDEFFCFGEFFCCACACACACACACACACA" suffix "\0\0\x20\0\1\0\4\x93\xe0\0\6" group "\0\x0a\1\1\x09"
+#define LLMNR(flags, answers, kind) "\0\7" flags "\0\1\0" answers "\0\0\0\0\6SERVER\0\0" kind "\0\1"
+#define DATAGRAM(from, to, text, talk)                                                                               \
+    {                                                                                                                \
+        from, to, text, sizeof(text) - 1, talk                                                                       \
+    }
+
+static const struct {
+    uint16_t from, to;
+    const char *text;
+    size_t length;
+    enum talk talk;
+} datagrams[] = {
+    DATAGRAM(88, 40000, KERBEROS("\x18"), TALK_REFUSED),
+    DATAGRAM(88, 40000, KERBEROS("\6"), TALK_REFUSED),
+    DATAGRAM(88, 40000, KERBEROS("\x19"), TALK_NOTHING), /* a password is wanted */
+    DATAGRAM(40000, 88, KERBEROS("\x18"), TALK_NOTHING),
+    DATAGRAM(5060, 5061, "SIP/2.0 404 Not Found\r\nCSeq: 1 REGISTER\r\n\r\n", TALK_REFUSED),
+    DATAGRAM(5060, 5061, "SIP/2.0 404 Not Found\r\nCSeq: 1 INVITE\r\n\r\n", TALK_NOTHING),
+    DATAGRAM(5061, 5060, "REGISTER sip:a SIP/2.0\r\nAuthorization: Digest username=\"1\",response=\"2\"\r\n",
+             TALK_GUESS),
+    DATAGRAM(5061, 5060, "REGISTER sip:a SIP/2.0\r\nCSeq: 1 REGISTER\r\n", TALK_NOTHING),
+    DATAGRAM(137, 137, NETBIOS("\x85\0", "\0", "CA"), TALK_NAME),
+    DATAGRAM(137, 137, NETBIOS("\x85\x80", "\0", "CA"), TALK_NOTHING), /* a server's for others */
+    DATAGRAM(137, 137, NETBIOS("\x85\0", "\x80", "CA"), TALK_NOTHING), /* a group's */
+    DATAGRAM(137, 137, NETBIOS("\x85\0", "\0", "BL"), TALK_NOTHING),   /* a domain's */
+    DATAGRAM(138, 138, NETBIOS("\x85\0", "\0", "CA"), TALK_NOTHING),
+    DATAGRAM(5355, 50000, LLMNR("\x80\0", "\1", "\1"), TALK_NAME),
+    DATAGRAM(5355, 50000, LLMNR("\x80\0", "\1", "\x0c"), TALK_NOTHING), /* of an address, its name */
+    DATAGRAM(5355, 50000, LLMNR("\x80\0", "\0", "\1"), TALK_NOTHING),
+    DATAGRAM(50000, 5355, LLMNR("\0\0", "\0", "\1"), TALK_NOTHING),
+};
+
+static void a_datagram_says_what_it_says_and_cut_short_it_says_nothing_else(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof datagrams / sizeof datagrams[0]; i++) {
+        for (size_t length = datagrams[i].length; length > 0; length--) {
+            struct packet packet = segment_copy(17, datagrams[i].from, datagrams[i].to, datagrams[i].text, length);
+            enum talk talk = talk_of(&packet);
+
+            if (talk != datagrams[i].talk && (length == datagrams[i].length || talk != TALK_NOTHING))
+                fail_msg("datagram %zu, %zu bytes: %d", i, length, (int)talk);
+            segment_free(&packet);
+        }
+    }
+}
+
+static void a_name_is_the_same_by_both_protocols(void **state)
+{
+    static const char one[] = NETBIOS("\x85\0", "\0", "CA"), two[] = LLMNR("\x80\0", "\1", "\1");
+    struct packet netbios = segment(17, 137, 137, one, sizeof one - 1);
+    struct packet llmnr = segment(17, 5355, 50000, two, sizeof two - 1);
+
+    (void)state;
+    assert_true(talk_name(&netbios) == talk_name(&llmnr));
+}
+
+static void a_card_that_asks_for_an_address_has_a_maker(void **state)
+{
+    uint8_t ask[244] = {1, 1, 6, [28] = 0, 0x1b, 0x21, 1, 2, 3, [240] = 53, 1, 1, 0xff};
+    struct packet packet = segment(17, 68, 67, ask, sizeof ask);
+    uint64_t maker = talk_maker(&packet);
+
+    (void)state;
+    assert_int_equal(talk_of(&packet), TALK_LEASE);
+    ask[33] = 9; /* the next card */
+    assert_true(talk_maker(&packet) == maker);
+    ask[28] = 2; /* one that hides */
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+    ask[28] = 3; /* one that cannot be */
+    assert_int_equal(talk_of(&packet), TALK_LEASE);
+    assert_true(talk_maker(&packet) != maker);
+    ask[242] = 3; /* it asks for the one it was offered */
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+    ask[242] = 1;
+    packet.source_port = 67; /* a relay asks for many */
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+}
+
+static void a_device_tells_what_it_does_not_know(void **state)
+{
+    uint8_t answer[9] = {0, 1, 0, 0, 0, 3, 17, 0x91, 1};
+    struct packet packet = segment(6, 502, 40000, answer, sizeof answer);
+    uint64_t function = talk_function(&packet);
+
+    (void)state;
+    assert_int_equal(talk_of(&packet), TALK_FUNCTION);
+    answer[7] = 0xab; /* another function */
+    assert_true(talk_function(&packet) != function);
+    answer[8] = 11; /* another unit is not there, whatever it is asked */
+    function = talk_function(&packet);
+    answer[7] = 0x91;
+    assert_int_equal(talk_of(&packet), TALK_FUNCTION);
+    assert_true(talk_function(&packet) == function);
+    answer[8] = 2; /* an address that is not there */
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+    answer[8] = 1;
+    answer[7] = 0x11; /* an answer */
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+    answer[7] = 0x91;
+    packet.source_port = 503;
     assert_int_equal(talk_of(&packet), TALK_NOTHING);
 }
 
@@ -130,6 +243,12 @@ static void each_service_has_its_refusal(void **state)
     assert_int_equal(said(445, 40000, smb, sizeof smb), TALK_REFUSED);
     assert_int_equal(said(445, 40000, old, sizeof old), TALK_REFUSED);
     assert_int_equal(said(1433, 40000, mssql, sizeof mssql), TALK_REFUSED);
+    assert_int_equal(SAID(23, 40000, "% Login invalid\r\n\r\nUsername: "), TALK_REFUSED);
+    assert_int_equal(SAID(88, 40000, "\0\0\0\x30" KERBEROS("\x18")), TALK_REFUSED);
+    assert_int_equal(SAID(88, 40000, "\0\0\0\x30" KERBEROS("\x19")), TALK_NOTHING);
+    assert_int_equal(SAID(1521, 40000, "\0\x40\0\0\6\0\0\0ORA-01017: invalid"), TALK_REFUSED);
+    assert_int_equal(SAID(1883, 40000, "\x20\2\0\5"), TALK_REFUSED);
+    assert_int_equal(SAID(1883, 40000, "\x20\2\0\0"), TALK_NOTHING);
     assert_int_equal(SAID(21, 40000, "230 Login successful.\r\n"), TALK_NOTHING);
     assert_int_equal(SAID(40000, 21, "530 \r\n"), TALK_NOTHING); /* not the server's */
 }
@@ -223,6 +342,10 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_telephone_is_refused_by_datagram),
+        cmocka_unit_test(a_datagram_says_what_it_says_and_cut_short_it_says_nothing_else),
+        cmocka_unit_test(a_name_is_the_same_by_both_protocols),
+        cmocka_unit_test(a_card_that_asks_for_an_address_has_a_maker),
+        cmocka_unit_test(a_device_tells_what_it_does_not_know),
         cmocka_unit_test(a_community_is_read_in_each_form_of_length_and_never_beyond_the_end),
         cmocka_unit_test(web_talk_is_a_request_or_a_missing_page),
         cmocka_unit_test(chat_counts_only_away_from_its_ports),

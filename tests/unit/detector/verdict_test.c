@@ -278,7 +278,7 @@ static void arp(struct scene *scene, uint32_t step)
 {
     struct packet p = packet(scene, ATTACKER, 0, 0xc0a80201 + step, 0, 0);
 
-    p.arp = true;
+    p.arp = ARP_REQUEST;
     verdict_packet(scene->verdict, &p);
 }
 

@@ -1,0 +1,149 @@
+/* guess.c: see guess.h. */
+#include "detector/guess.h"
+
+#include "detector/phrases.h"
+#include "detector/window.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { FORM_MAX = 512, HEAD_MAX = 2048 };
+enum { PART_NAME = 1, PART_PASSWORD };
+
+/* In which field of a form a name and a password stand, by a part of the field's name. */
+static const struct phrase parts[] = {
+    PHRASE("passw", PART_PASSWORD), PHRASE("passwd", PART_PASSWORD), PHRASE("pwd", PART_PASSWORD),
+    PHRASE("username", PART_NAME),  PHRASE("user", PART_NAME),       PHRASE("email", PART_NAME),
+    PHRASE("usr", PART_NAME),       PHRASE("account", PART_NAME),
+};
+static struct phrases part_set;
+
+__attribute__((constructor)) static void order(void)
+{
+    PHRASES_ORDER(&part_set, parts);
+}
+
+static bool is(const char *at, size_t length, const char *word)
+{
+    return strlen(word) == length && strncasecmp(at, word, length) == 0;
+}
+
+static int part_of(const char *name, size_t length)
+{
+    int part = phrases_find(&part_set, name, length);
+
+    if (part == 0 && (is(name, length, "pass") || is(name, length, "pw")))
+        return PART_PASSWORD;
+    if (part == 0 && (is(name, length, "log") || is(name, length, "login") || is(name, length, "name")))
+        return PART_NAME;
+    return part;
+}
+
+/* name=value&name=value; the first name and the first password count. */
+static bool in_form(const char *at, size_t length, struct guess *out)
+{
+    const char *end = at + (length < FORM_MAX ? length : FORM_MAX);
+    bool have[PART_PASSWORD + 1] = {0};
+
+    while (at < end && !(have[PART_NAME] && have[PART_PASSWORD])) {
+        const char *stop = memchr(at, '&', (size_t)(end - at)), *sign;
+        int part;
+
+        stop = stop == NULL ? end : stop;
+        sign = memchr(at, '=', (size_t)(stop - at));
+        if (sign == NULL)
+            return false;
+        part = part_of(at, (size_t)(sign - at));
+        if (part != 0 && !have[part] && sign + 1 < stop) {
+            *(part == PART_NAME ? &out->name : &out->password) = window_hash(23, sign + 1, (size_t)(stop - sign - 1));
+            have[part] = true;
+        }
+        at = stop < end ? stop + 1 : end;
+    }
+    return have[PART_NAME] && have[PART_PASSWORD];
+}
+
+/* The next <string> of XML-RPC; returns what stands behind it, or NULL. */
+static const char *next_string(const char *at, const char *end, uint64_t *hash)
+{
+    static const char begin[] = "<string>", over[] = "</string>";
+    const char *from = memmem(at, (size_t)(end - at), begin, sizeof begin - 1), *to;
+
+    if (from == NULL)
+        return NULL;
+    from += sizeof begin - 1;
+    to = memmem(from, (size_t)(end - from), over, sizeof over - 1);
+    if (to != NULL)
+        *hash = window_hash(23, from, (size_t)(to - from));
+    return to;
+}
+
+static bool in_call(const char *at, size_t length, struct guess *out)
+{
+    static const char method[] = "<methodName>wp.getUsersBlogs<";
+    const char *end = at + length, *call = memmem(at, length, method, sizeof method - 1);
+
+    if (call != NULL)
+        call = next_string(call, end, &out->name);
+    return call != NULL && next_string(call, end, &out->password) != NULL;
+}
+
+bool guess_in_body(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    const char *at = (const char *)bytes;
+
+    if (length < 8)
+        return false;
+    if (bytes[0] == '<')
+        return in_call(at, length < FORM_MAX ? length : FORM_MAX, out);
+    return ((bytes[0] | 0x20) >= 'a' && (bytes[0] | 0x20) <= 'z') && in_form(at, length, out);
+}
+
+bool guess_in_request(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    const char *at = (const char *)bytes, *line, *query, *stop, *body;
+
+    length = length < HEAD_MAX ? length : HEAD_MAX;
+    line = memchr(at, '\n', length);
+    if (line == NULL)
+        return false;
+    query = memchr(at, '?', (size_t)(line - at));
+    if (query != NULL) {
+        stop = memchr(query, ' ', (size_t)(line - query));
+        if (stop != NULL && in_form(query + 1, (size_t)(stop - query - 1), out))
+            return true;
+    }
+    if (bytes[0] != 'P')
+        return false;
+    body = memmem(at, length, "\r\n\r\n", 4);
+    return body != NULL && guess_in_body((const uint8_t *)body + 4, (size_t)(at + length - body - 4), out);
+}
+
+/* What stands behind a word, up to the sign that ends it. */
+static bool behind(const uint8_t *bytes, size_t length, const char *word, char sign, uint64_t *hash)
+{
+    const char *text = (const char *)bytes, *at = memmem(text, length, word, strlen(word)), *stop;
+
+    if (at == NULL)
+        return false;
+    at += strlen(word);
+    stop = memchr(at, sign, (size_t)(text + length - at));
+    if (stop == NULL)
+        return false;
+    *hash = window_hash(23, at, (size_t)(stop - at));
+    return true;
+}
+
+bool guess_in_stream(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    out->name = 0; /* it stands with the password, under base64: a recorder has one of both */
+    return length > 40 && memmem(bytes, 40, " rtsp://", 8) != NULL &&
+           behind(bytes, length, "\nAuthorization: Basic ", '\r', &out->password);
+}
+
+bool guess_in_registration(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    return length > 10 && memcmp(bytes, "REGISTER ", 9) == 0 &&
+           behind(bytes, length, "username=\"", '"', &out->name) &&
+           behind(bytes, length, "response=\"", '"', &out->password);
+}

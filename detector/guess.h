@@ -1,0 +1,24 @@
+/* guess.h: the name and the password that one message tries, where they stand in it: a form (in the address or the
+ * body), WordPress' XML-RPC, RTSP's basic authentication, a registration of SIP.
+ *
+ * Nobody has many passwords: whoever tries another for the same name was refused, whatever the answer looked like.
+ * Reads only what it is given, keeps nothing. */
+#ifndef DETECTOR_GUESS_H
+#define DETECTOR_GUESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct guess {
+    uint64_t name, password; /* hashes */
+};
+
+/* A request of HTTP: its address, and its body where that is there. */
+bool guess_in_request(const uint8_t *bytes, size_t length, struct guess *out);
+/* A body that came in a segment of its own. */
+bool guess_in_body(const uint8_t *bytes, size_t length, struct guess *out);
+bool guess_in_stream(const uint8_t *bytes, size_t length, struct guess *out);       /* a request of RTSP */
+bool guess_in_registration(const uint8_t *bytes, size_t length, struct guess *out); /* a REGISTER of SIP */
+
+#endif

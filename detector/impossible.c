@@ -1,0 +1,38 @@
+/* impossible.c: see impossible.h. */
+#include "detector/impossible.h"
+
+enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PORT_ECHO = 7, PORT_CHARGEN = 19 };
+
+bool address_is_impossible(const uint8_t source[16])
+{
+    if (memcmp(source, impossible_v4, sizeof impossible_v4) == 0)
+        return source[12] >= 224 || (source[12] == 0 && (source[13] | source[14] | source[15]) != 0);
+    return source[0] == 0xff;
+}
+
+bool flags_are_impossible(uint8_t flags)
+{
+    return (flags & (TCP_SYN | TCP_ACK | TCP_RST)) == 0 || (flags & (TCP_SYN | TCP_FIN)) == (TCP_SYN | TCP_FIN) ||
+           (flags & (TCP_SYN | TCP_RST)) == (TCP_SYN | TCP_RST);
+}
+
+/* Echo and chargen answer whatever comes: each other for ever (an echo of an echo), and all hosts of a net the one
+ * whose address was taken (fraggle). A card is woken by a datagram to all, at the echo port, too, that begins with
+ * 0xff. */
+static bool is_loop(const struct packet *packet)
+{
+    enum { WAKE = 0xff };
+
+    if (packet->destination_port != PORT_ECHO && packet->destination_port != PORT_CHARGEN)
+        return false;
+    return packet->source_port == PORT_ECHO || packet->source_port == PORT_CHARGEN ||
+           (address_is_group(packet->destination) && packet->payload_captured > 0 && packet->payload[0] != WAKE);
+}
+
+bool packet_is_impossible(const struct packet *packet)
+{
+    if (packet->protocol == PROTOCOL_UDP)
+        return is_loop(packet);
+    return packet->protocol == PROTOCOL_TCP && packet->source_port == packet->destination_port &&
+           packet->source_port != 0 && memcmp(packet->source, packet->destination, 16) == 0; /* land */
+}

@@ -1,0 +1,25 @@
+/* impossible.h: what no stack sends and no host is called; by the packet alone. */
+#ifndef DETECTOR_IMPOSSIBLE_H
+#define DETECTOR_IMPOSSIBLE_H
+
+#include "detector/packet.h"
+
+#include <string.h>
+
+static const uint8_t impossible_v4[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+/* Hosts in number: a multicast group, or all of a net whose last byte is 255. */
+static inline bool address_is_group(const uint8_t address[16])
+{
+    if (memcmp(address, impossible_v4, sizeof impossible_v4) == 0)
+        return address[12] >= 224 || address[15] == 255;
+    return address[0] == 0xff;
+}
+
+bool address_is_impossible(const uint8_t source[16]); /* no packet may come from it: groups and reserved space */
+bool flags_are_impossible(uint8_t flags);             /* of a first segment */
+/* Of a flow's first packet: it goes from a port to itself, or makes two services answer each other without end, or
+ * many answer at once. */
+bool packet_is_impossible(const struct packet *packet);
+
+#endif
