@@ -24,6 +24,7 @@ static const struct {
     {"ddos", "reflectors", "[\"T1498.002\"]"},
     {"ddos", NULL, "[\"T1498.001\"]"},
     {"dos", "slow_requests", "[\"T1499.002\"]"},
+    {"dos", "renegotiations", "[\"T1499.002\"]"},
     {"dos", "lease_makers", "[\"T1499.002\"]"},
     {"dos", NULL, "[\"T1498.001\"]"},
     {"udp_flood", NULL, "[\"T1498.001\"]"},

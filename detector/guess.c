@@ -141,6 +141,20 @@ bool guess_in_stream(const uint8_t *bytes, size_t length, struct guess *out)
            behind(bytes, length, "\nAuthorization: Basic ", '\r', &out->password);
 }
 
+/* Programs that send mail do not ask whether a mailbox is there (RFC 5321, 3.5.3: servers need not tell). */
+bool guess_in_mail(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    enum { COMMAND = 5 };
+
+    out->name = 0; /* all of them are tried by one */
+    if (length <= COMMAND + 2 || length > 100 ||
+        (strncasecmp((const char *)bytes, "VRFY ", COMMAND) != 0 &&
+         strncasecmp((const char *)bytes, "EXPN ", COMMAND) != 0))
+        return false;
+    out->password = window_hash(23, bytes + COMMAND, length - COMMAND);
+    return true;
+}
+
 bool guess_in_registration(const uint8_t *bytes, size_t length, struct guess *out)
 {
     return length > 10 && memcmp(bytes, "REGISTER ", 9) == 0 &&

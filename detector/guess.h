@@ -1,5 +1,6 @@
 /* guess.h: the name and the password that one message tries, where they stand in it: a form (in the address or the
- * body), WordPress' XML-RPC, RTSP's basic authentication, a registration of SIP.
+ * body), WordPress' XML-RPC, RTSP's basic authentication, a registration of SIP; or a name of a mailbox (VRFY of
+ * SMTP).
  *
  * Nobody has many passwords: whoever tries another for the same name was refused, whatever the answer looked like.
  * Reads only what it is given, keeps nothing. */
@@ -19,6 +20,7 @@ bool guess_in_request(const uint8_t *bytes, size_t length, struct guess *out);
 /* A body that came in a segment of its own. */
 bool guess_in_body(const uint8_t *bytes, size_t length, struct guess *out);
 bool guess_in_stream(const uint8_t *bytes, size_t length, struct guess *out);       /* a request of RTSP */
+bool guess_in_mail(const uint8_t *bytes, size_t length, struct guess *out);         /* a command of SMTP */
 bool guess_in_registration(const uint8_t *bytes, size_t length, struct guess *out); /* a REGISTER of SIP */
 
 #endif

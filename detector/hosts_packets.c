@@ -404,6 +404,8 @@ static void count_talk(struct mark *mark, const struct packet *packet, enum talk
         count_guess(mark, &guess);
     else if (talk == TALK_LEASE)
         mark_count(mark, COUNT_LEASES, 0, talk_maker(packet), 1);
+    else if (talk == TALK_KEYS)
+        mark_count(mark, COUNT_RENEGOTIATIONS, mark->source_port, 1, 1);
     else if (talk == TALK_FUNCTION)
         mark_count(mark, COUNT_FUNCTIONS, 0, talk_function(packet), 1);
     else if (talk == TALK_NAME)

@@ -93,6 +93,9 @@ const struct limit limits[COUNTERS] = {
                              "requests to a web port that still trickle in after 10 s"},
     [COUNT_FILLERS] = {"filler_segments", "dos", LIMIT_PAIR, LIMIT_SUM, 60, 3, 0,
                        "segments of the same few bytes over and over to a service that asks for a password"},
+    [COUNT_RENEGOTIATIONS] =
+        {"renegotiations", "dos", LIMIT_PAIR, LIMIT_SUM, 60, 30, 0,
+         "times that one client wants new keys within one connection (TLS): dear for the server"},
     [COUNT_SOURCES_UNANSWERED] = {"unanswered_sources", "ddos", LIMIT_TARGET, LIMIT_DISTINCT, 10, 60, 12,
                                   "sources that one target did not answer"},
     [COUNT_SOURCES_HALF_OPEN] = {"half_open_sources", "ddos", LIMIT_TARGET, LIMIT_DISTINCT, 60, 60, 1,

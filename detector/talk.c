@@ -13,6 +13,7 @@
 
 enum {
     PROTOCOL_UDP = 17,
+    PORT_MAIL = 25,
     PORT_KERBEROS = 88,
     PORT_NETBIOS = 137,
     PORT_SNMP = 161,
@@ -256,6 +257,16 @@ static size_t name_by_netbios(const struct packet *packet, char out[NAME_MAX_BYT
     return used;
 }
 
+/* A record of a handshake that does not begin as one in clear text does: it is encrypted (RFC 5246, 7.4). */
+static bool is_renegotiation(const struct packet *packet)
+{
+    enum { HANDSHAKE = 22, HELLO = 1, CERTIFICATE = 11, KEYS = 16 };
+    const uint8_t *p = packet->payload;
+
+    return p[0] == HANDSHAKE && p[1] == 3 && packet->payload_captured > 9 &&
+           packet->source_port > packet->destination_port && p[5] != HELLO && p[5] != CERTIFICATE && p[5] != KEYS;
+}
+
 /* Modbus (Application Protocol 1.1b3, 7; over TCP, 3.1.3): an exception that says that there is no such function (1),
  * or that nobody answers behind the gateway (10, 11). */
 static bool is_unknown_function(const struct packet *packet)
@@ -304,6 +315,8 @@ bool talk_guess(const struct packet *packet, struct guess *out)
         return guess_in_registration(p, n, out);
     if (packet->destination_port == PORT_RTSP || packet->destination_port == PORT_RTSP_OTHER)
         return guess_in_stream(p, n, out);
+    if (packet->destination_port == PORT_MAIL)
+        return guess_in_mail(p, n, out);
     return guess_in_body(p, n, out);
 }
 
@@ -372,7 +385,8 @@ enum talk talk_of(const struct packet *packet)
         return TALK_NOTHING;
     if (packet->protocol == PROTOCOL_UDP)
         return talk_of_datagram(packet);
-    if ((packet->destination_port == PORT_RTSP || packet->destination_port == PORT_RTSP_OTHER) &&
+    if ((packet->destination_port == PORT_RTSP || packet->destination_port == PORT_RTSP_OTHER ||
+         packet->destination_port == PORT_MAIL) &&
         talk_guess(packet, &guess))
         return TALK_GUESS;
     if (http_is_request(packet->payload, packet->payload_captured))
@@ -386,6 +400,8 @@ enum talk talk_of(const struct packet *packet)
         return TALK_EXPLOIT;
     if (packet->source_port == PORT_MODBUS && is_unknown_function(packet))
         return TALK_FUNCTION;
+    if (is_renegotiation(packet))
+        return TALK_KEYS;
     if (is_banner(packet))
         return TALK_BANNER;
     if (is_refused(packet))

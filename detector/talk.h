@@ -29,6 +29,7 @@ enum talk {
     TALK_LEASE,     /* a card asks for an address: DHCP (talk_maker) */
     TALK_NAME,      /* somebody says a name is his: LLMNR, NetBIOS (talk_name) */
     TALK_FUNCTION,  /* Modbus: there is no such function, or no such unit (talk_function) */
+    TALK_KEYS,      /* TLS: a client wants new keys in a connection that has some */
     TALK_DENIED,    /* HTTP: a password is wanted, or another one */
     TALK_COMMUNITY, /* a question of SNMP, with its community's name in clear text */
     TALK_FILLER,    /* the same few bytes over and over, to a service that asks for a password */

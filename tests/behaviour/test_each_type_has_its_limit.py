@@ -386,6 +386,15 @@ def modbus(count, unit, code):
         yield START + n * 0.2 + 0.01, tcp(THERE, HERE, 502, 40000, "PA", struct.pack("!HHHBBB", n, 0, 3, unit(n), 0x81 + n % 100, code))
 
 
+def new_keys(count):
+    yield from says(count, b"\x16\3\3\0\x28\x9a" + bytes(39), 40000, 443)
+
+
+def mailboxes_asked_for(count):
+    for n in range(count):
+        yield START + n, tcp(HERE, THERE, 40000, 25, "PA", b"VRFY user%03d\r\n" % n)
+
+
 def functions_tried(count):
     yield from modbus(count, lambda n: 1, 1)
 
@@ -403,7 +412,8 @@ CASES = [(led_astray, 4, 6, "anomaly", "forged_addresses"), (names_of_others, 3,
          (passwords_in_an_address, 20, 30, "brute_force", "refused_logins"), (passwords_in_a_body_of_its_own, 20, 30, "brute_force", "refused_logins"),
          (passwords_for_a_telephone, 20, 30, "brute_force", "refused_logins"), (tickets_refused, 18, 22, "brute_force", "refused_logins"),
          (brokers_refuse, 18, 22, "brute_force", "refused_logins"), (functions_tried, 30, 60, "port_scan", "refused_functions"),
-         (units_tried, 30, 60, "port_scan", "refused_functions"), (closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
+         (units_tried, 30, 60, "port_scan", "refused_functions"),
+         (new_keys, 28, 31, "dos", "renegotiations"), (mailboxes_asked_for, 20, 30, "brute_force", "refused_logins"), (closed_ports, 12, 19, "port_scan", "failed_ports"), (pinged, 9, 18, "port_scan", "silent_hosts"),
          (logins, 28, 32, "brute_force", "login_sessions"), (paths, 70, 130, "web_attack", "request_sizes"),
          (nothing_there, 155, 165, "web_attack", "missing_pages"), (spoofed, 48, 80, "ddos", "unanswered_sources"),
          (half_open, 80, 130, "dos", "half_open_flows"),
@@ -605,13 +615,22 @@ def a_line_that_is_cut():
     yield from modbus(300, lambda n: n % 32 + 1, 11)
 
 
+def many_sessions():
+    """Each with its own keys, some with a client's certificate, one asks for new ones now and then."""
+    for n in range(200):
+        for k, kind in enumerate((b"\1", b"\x0b" if n % 2 else b"\x10")):
+            yield START + n * 0.2 + k * 0.01, tcp(HERE, THERE, 40000 + n, 443, "PA", b"\x16\3\3\0\x28" + kind + bytes(39))
+        if n % 10 == 0:
+            yield START + n * 0.2 + 0.05, tcp(HERE, THERE, 39999, 443, "PA", b"\x16\3\3\0\x28\x9a" + bytes(39))
+
+
 def advertised_often():
     for n in range(200):
         yield START + n * 0.1, ip6(f"fe80::{n % 4 + 1:x}", "ff02::1", 58, struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ttl=255)
 
 
 LINK = [failover, two_cards_of_one_host, answers_seen_without_their_questions, own_names, power_is_back, large_pieces, old_services, people_who_log_in,
-        telephones_that_register, a_line_that_is_cut, advertised_often]
+        telephones_that_register, a_line_that_is_cut, many_sessions, advertised_often]
 
 
 @pytest.mark.parametrize("make", LINK + [written_about, programs_at_work, senders_looked_up, missing_pictures, idle_connections_closed, one_password_asked_for_again_and_again, negotiations, monitored_agents, pings_seen_one_way])

@@ -75,6 +75,8 @@ static void other_protocols_have_them_too(void **state)
     compare(guess_in_registration,
             "REGISTER sip:a SIP/2.0\r\nAuthorization: Digest username=\"a\",response=\"1\"\r\n",
             "REGISTER sip:a SIP/2.0\r\nAuthorization: Digest username=\"a\",response=\"2\"\r\n", true, false);
+    compare(guess_in_mail, "VRFY root\r\n", "VRFY admin\r\n", true, false);
+    assert_false(reads(guess_in_mail, "EHLO a.example\r\n", 16, &out));
     assert_false(reads(guess_in_registration, "INVITE sip:a SIP/2.0\r\nusername=\"a\",response=\"1\"\r\n", 49, &out));
 }
 

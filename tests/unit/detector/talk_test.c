@@ -24,6 +24,11 @@ static void web_talk_is_a_request_or_a_missing_page(void **state)
     assert_int_equal(SAID(40000, 80, "GUID=1&BUILD=2"), TALK_BOT);
     assert_int_equal(SAID(40000, 80, "log=admin&pwd=a&wp-submit=Log+In"), TALK_GUESS);
     assert_int_equal(SAID(40000, 443, "log=admin&pwd=a&wp-submit=Log+In"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 25, "VRFY root\r\n"), TALK_GUESS);
+    assert_int_equal(SAID(40000, 25, "RCPT TO:<root>\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 443, "\x16\3\3\0\x28\x9a\1\2\3\4"), TALK_KEYS);
+    assert_int_equal(SAID(443, 40000, "\x16\3\3\0\x28\x9a\1\2\3\4"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 443, "\x16\3\1\0\x28\1\0\0\x24\3"), TALK_NOTHING); /* the first one */
     assert_int_equal(SAID(40000, 554, "DESCRIBE rtsp://a/1 RTSP/1.0\r\nAuthorization: Basic YTpi\r\n"), TALK_GUESS);
 }
 
