@@ -25,6 +25,7 @@ enum opening {
     OPEN_STAR,   /* "!* " and capitals: what Gafgyt's kin are told */
     OPEN_NICK,   /* IRC: a name made of country, system and number */
     OPEN_CHAT,   /* IRC: an order to bots behind it, or a port that is not IRC's */
+    OPEN_NOTE,   /* the same, and a " :" behind it: a log may begin so */
     OPEN_JSON,   /* miners' words behind it */
     OPEN_STORE,  /* FTP: a stealer's report by its name */
     OPEN_MAIL,   /* SMTP: a stealer's report by its subject */
@@ -84,7 +85,7 @@ static const struct phrase openings[] = {
     PHRASE("JOIN &", OPEN_CHAT),
     PHRASE("PING :", OPEN_CHAT),
     PHRASE("PONG :", OPEN_CHAT),
-    PHRASE("NOTICE ", OPEN_CHAT),
+    PHRASE("NOTICE ", OPEN_NOTE),
     PHRASE("USERHOST ", OPEN_CHAT),
     PHRASE("MODE #", OPEN_CHAT),
     PHRASE("{\"id", OPEN_JSON),
@@ -335,6 +336,9 @@ static enum control opened(const struct packet *packet, enum opening opening)
         break;
     case OPEN_NICK:
     case OPEN_CHAT:
+    case OPEN_NOTE:
+        if (opening == OPEN_NOTE && !PAYLOAD_HOLDS(packet, " :", BANNER))
+            return CONTROL_NONE;
         if (opening == OPEN_NICK ? is_numbered_name(packet) : payload_finds(packet, &sets.chat, ORDER))
             return CONTROL_BOT;
         return is_chat(packet) ? CONTROL_NONE : CONTROL_CHAT;

@@ -198,6 +198,8 @@ static enum http_kind find(const char *text, size_t length)
 
     if (kind == HTTP_SELECT)
         kind = is_question(text, length) ? HTTP_NOTHING : HTTP_SQL;
+    else if (kind == HTTP_PANEL)
+        kind = memmem(text, length, ".php", 4) == NULL ? HTTP_NOTHING : HTTP_BOT;
     return kind != HTTP_NOTHING ? kind : find_built(text, length);
 }
 
@@ -358,6 +360,8 @@ const char *http_pattern(const uint8_t *bytes, size_t length)
         return NULL;
     http_head_read(&head, bytes, length);
     kind = of_line(&head.line);
+    if (kind == HTTP_CONFIG)
+        kind = head.referer.length > 0 ? HTTP_NOTHING : HTTP_BOT;
     if (kind == HTTP_NOTHING && head.all.at != NULL) {
         kind = of_headers(&head);
         if (kind == HTTP_NOTHING && http_head_is_bot(&head))

@@ -100,8 +100,8 @@ static const struct phrase line[] = {
     PHRASE("acunetix_wvs_security_test", HTTP_TOOL), PHRASE("netsparker(0x", HTTP_TOOL),
     PHRASE("?act=ls&d=", HTTP_COMMAND), PHRASE("\x90\x90\x90\x90\x90\x90\x90\x90", HTTP_COMMAND),
     /* Panels, orders and modules of bots and stealers, by the names that their kits give them. */
-    PHRASE("/gate.php", HTTP_BOT), PHRASE("/fre.php", HTTP_BOT), PHRASE("/cfg.bin", HTTP_BOT),
-    PHRASE("/config.bin", HTTP_BOT), PHRASE("/getcfg.php", HTTP_BOT), PHRASE("/fakeurl.htm", HTTP_BOT),
+    PHRASE("/gate.php", HTTP_BOT), PHRASE("/fre.php", HTTP_BOT), PHRASE("/cfg.bin", HTTP_CONFIG),
+    PHRASE("/config.bin", HTTP_CONFIG), PHRASE("/getcfg.php", HTTP_BOT), PHRASE("/fakeurl.htm", HTTP_BOT),
     PHRASE("/is-ready http", HTTP_BOT), PHRASE("/is-enum-driver http", HTTP_BOT), PHRASE("/vre http", HTTP_BOT),
     PHRASE("/submit.php?id=", HTTP_BOT), PHRASE("/nss3.dll", HTTP_BOT), PHRASE("/mozglue.dll", HTTP_BOT),
     PHRASE("/softokn3.dll", HTTP_BOT), PHRASE("/freebl3.dll", HTTP_BOT), PHRASE("/cred64.dll", HTTP_BOT),
@@ -109,7 +109,7 @@ static const struct phrase line[] = {
     PHRASE("/bins.sh", HTTP_BOT), PHRASE(".mpsl http", HTTP_BOT), PHRASE(".m68k http", HTTP_BOT),
     PHRASE(".arm7 http", HTTP_BOT), PHRASE(".arm5 http", HTTP_BOT), PHRASE(".sh4 http", HTTP_BOT),
     PHRASE(".spc http", HTTP_BOT), PHRASE("action=bot&", HTTP_BOT), PHRASE("cmd=getload", HTTP_BOT),
-    PHRASE("botid=", HTTP_BOT), PHRASE("bot_id=", HTTP_BOT), PHRASE("botnet=", HTTP_BOT),
+    PHRASE("botid=", HTTP_PANEL), PHRASE("bot_id=", HTTP_PANEL), PHRASE("botnet=", HTTP_PANEL),
     PHRASE("?getexe=", HTTP_BOT), PHRASE("&getexe=", HTTP_BOT), PHRASE("&smtp=ok", HTTP_BOT),
     PHRASE("&stat=online", HTTP_BOT), PHRASE("?u3viamvjdd1", HTTP_BOT), PHRASE("/linuxsucks.php", HTTP_BOT),
     PHRASE("/apache_handler.php", HTTP_BOT), PHRASE("/curl.php?token=", HTTP_BOT),
@@ -320,7 +320,8 @@ __attribute__((constructor)) static void order(void)
 
 const char *http_kind_name(enum http_kind kind)
 {
-    static const char *const names[] = {NULL, "sql", "script", "traversal", "probe", "command", "tool", "bot", NULL};
+    static const char *const names[] = {NULL,   "sql", "script", "traversal", "probe", "command",
+                                        "tool", "bot", NULL,     NULL,        NULL};
 
     return names[kind];
 }

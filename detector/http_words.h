@@ -13,6 +13,8 @@ enum http_kind {
     HTTP_COMMAND,
     HTTP_TOOL,
     HTTP_BOT,
+    HTTP_PANEL,  /* a bot's, on a page of PHP: people's chat programs have bots, too */
+    HTTP_CONFIG, /* a bot's, unless a page led to it: routers keep their settings under such a name */
     HTTP_SELECT
 };
 

@@ -72,6 +72,8 @@ static const struct {
     ROW(40000, 6667, "NICK [afk]bob|away\r\n", CONTROL_NONE),
     ROW(40000, 6667, "NICK bot-17\r\n", CONTROL_NONE),
     ROW(40000, 1868, "NICK bot-17\r\n", CONTROL_CHAT),
+    ROW(1868, 40000, "NOTICE bot-17 :done\r\n", CONTROL_CHAT),
+    ROW(40000, 5000, "NOTICE worker 17: done\n", CONTROL_NONE), /* a log's */
     ROW(40000, 3333, "{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}", CONTROL_MINER),
     ROW(40000, 3333, "{\"id\":1,\"method\":\"login\",\"params\":{\"login\":\"4\",\"agent\":\"XMRig/6\"}}",
         CONTROL_MINER),

@@ -57,6 +57,10 @@ static void bots_are_named_by_what_they_fetch(void **state)
                         "bot");
     assert_null(pattern("POST /a.svc HTTP/1.1\r\nContent-Type: text/xml; charset=utf-8\r\n"
                         "SOAPAction: \"http://tempuri.org/IService1/GetData\"\r\n\r\n"));
+    assert_string_equal(pattern("GET /b/in.php?botid=7 HTTP/1.1\r\nHost: a\r\n\r\n"), "bot");
+    assert_null(pattern("GET /chat/start?botId=7 HTTP/1.1\r\nHost: a\r\n\r\n"));
+    assert_string_equal(pattern("GET /x/config.bin HTTP/1.1\r\nHost: a\r\n\r\n"), "bot");
+    assert_null(pattern("GET /userRpm/config.bin HTTP/1.1\r\nReferer: http://a/userRpm/BakNRestoreRpm.htm\r\n\r\n"));
     assert_null(pattern("GET /a.mpslx HTTP/1.0\r\n"));
     assert_null(pattern("GET /gateway.php HTTP/1.1\r\n"));
 }
