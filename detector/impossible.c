@@ -29,10 +29,20 @@ static bool is_loop(const struct packet *packet)
            (address_is_group(packet->destination) && packet->payload_captured > 0 && packet->payload[0] != WAKE);
 }
 
+/* A host's own talk may be captured as it is made; what is told to 127.0.0.1 never leaves it. */
+static bool is_loopback(const uint8_t address[16])
+{
+    static const uint8_t six[16] = {[15] = 1};
+
+    return (memcmp(address, impossible_v4, sizeof impossible_v4) == 0 && address[12] == 127) ||
+           memcmp(address, six, sizeof six) == 0;
+}
+
 bool packet_is_impossible(const struct packet *packet)
 {
     if (packet->protocol == PROTOCOL_UDP)
         return is_loop(packet);
     return packet->protocol == PROTOCOL_TCP && packet->source_port == packet->destination_port &&
-           packet->source_port != 0 && memcmp(packet->source, packet->destination, 16) == 0; /* land */
+           packet->source_port != 0 && packet->payload_bytes == 0 &&
+           memcmp(packet->source, packet->destination, 16) == 0 && !is_loopback(packet->source); /* land */
 }

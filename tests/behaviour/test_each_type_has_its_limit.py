@@ -585,6 +585,8 @@ def large_pieces():
 def old_services():
     """A card is woken through the echo port, an echo is asked for, a program talks to its own host."""
     for n in range(60):
+        yield START + n, tcp("127.0.0.1", "127.0.0.1", 80, 80, "S")
+        yield START + n, tcp(THERE, THERE, 80, 80, "S", b"POST / HTTP/1.1\r\n\r\n")
         yield START + n, udp(HERE, "192.168.1.255", 40000, 7, b"\xff" * 6 + b"\0\1\2\3\4\5" * 16)
         yield START + n, udp(HERE, THERE, 40000 + n, 7, b"hello")
         yield START + n + 0.01, udp(THERE, HERE, 7, 40000 + n, b"hello")
