@@ -299,11 +299,7 @@ static bool is_stray_answer(const struct mark *mark)
            mark->source_port != mark->target_port;
 }
 
-/* The first chunk of an SCTP packet, 0 where it was not captured (RFC 9260). */
-static uint8_t chunk_of(const struct packet *packet)
-{
-    return packet->payload_captured > 0 ? packet->payload[0] : 0;
-}
+/* The first chunk of an SCTP packet (RFC 9260) is the first byte of what it carries. */
 enum { CHUNK_INIT = 1, CHUNK_ABORT = 6, CHUNK_COOKIE = 10 };
 
 static void on_odd_probe(struct mark *mark, uint8_t flags)
@@ -354,7 +350,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         mark_count(mark, COUNT_FLOWS_UNANSWERED, mark_attempt_extra(mark), flow_item, 1);
         break;
     case PROTOCOL_SCTP:
-        if (chunk_of(packet) == CHUNK_INIT || chunk_of(packet) == CHUNK_COOKIE)
+        if (packet->first == CHUNK_INIT || packet->first == CHUNK_COOKIE)
             attempt(mark, packet);
         break;
     default:
@@ -386,7 +382,7 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
     if (address_is_group(mark->target))
         return;
     if (mark->protocol == PROTOCOL_SCTP) {
-        if (chunk_of(packet) != CHUNK_ABORT)
+        if (packet->first != CHUNK_ABORT)
             answered(mark);
     } else if (mark->protocol != PROTOCOL_TCP) {
         answered(mark);

@@ -26,7 +26,7 @@ static bool is_loop(const struct packet *packet)
     if (packet->destination_port != PORT_ECHO && packet->destination_port != PORT_CHARGEN)
         return false;
     return packet->source_port == PORT_ECHO || packet->source_port == PORT_CHARGEN ||
-           (address_is_group(packet->destination) && packet->payload_captured > 0 && packet->payload[0] != WAKE);
+           (address_is_group(packet->destination) && packet->payload_bytes > 0 && packet->first != WAKE);
 }
 
 /* A host's own talk may be captured as it is made; what is told to 127.0.0.1 never leaves it. */

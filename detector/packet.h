@@ -42,6 +42,7 @@ struct packet {
     uint8_t protocol; /* IANA number of the transport, after extension headers */
     uint8_t tcp_flags;
     uint8_t icmp_type, icmp_code;
+    uint8_t first; /* byte of the payload, which an event outlives; 0: there is none */
     uint8_t ttl;
     bool later;             /* a fragment but the first: what it holds has no header */
     bool impossible;        /* fragments that overlap, or reach beyond the longest packet: no stack makes them */

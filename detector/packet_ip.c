@@ -28,6 +28,7 @@ static void payload(struct packet *out, const uint8_t *p, size_t n, size_t lengt
     out->payload_bytes = (uint32_t)(length - head);
     if (n > head) {
         out->payload = p + head;
+        out->first = p[head];
         out->payload_captured = (uint32_t)(n - head);
     }
 }

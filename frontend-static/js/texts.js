@@ -99,7 +99,7 @@ export const T = {
     T1046: "Network Service Discovery", T1048: "Exfiltration Over Alternative Protocol", T1071: "Application Layer Protocol", "T1071.004": "DNS",
     T1095: "Non-Application Layer Protocol", T1110: "Brute Force", T1190: "Exploit Public-Facing Application", T1210: "Exploitation of Remote Services", "T1498.001": "Direct Network Flood",
     "T1498.002": "Reflection Amplification", "T1499.002": "Service Exhaustion Flood", "T1568.002": "Domain Generation Algorithms",
-    "T1595.001": "Scanning IP Blocks", "T1595.003": "Wordlist Scanning",
+    "T1557.001": "LLMNR/NBT-NS Poisoning and SMB Relay", "T1557.002": "ARP Cache Poisoning", "T1595.001": "Scanning IP Blocks", "T1595.003": "Wordlist Scanning",
   },
 
   history: {
@@ -153,6 +153,9 @@ export const T = {
     filler_segments: "Segments of filler: an overflow", keyed_segments: "Segments that repeat a key", login_banners: "Greetings of a sign-in service", refused_logins: "Refused sign-ins",
     disguised_programs: "Programs told to be something else", exploit_datagrams: "Datagrams that break in", exploit_messages: "Messages that break in",
     mining_messages: "Work for a mine of coins", spoils: "Answers that show an attack has worked",
+    advertising_routers: "Routers that advertise themselves", claimed_names: "Names one host says are its own", forged_addresses: "Claims of another's address by ARP",
+    impossible_packets: "Packets no stack sends", lease_makers: "Makers of cards that ask for an address", refused_functions: "Modbus functions and units tried",
+    renegotiations: "New keys within one TLS connection",
     remote_control: "Remote-control frames or a shell", snmp_communities: "SNMP communities tried", unanswered_names: "Names nobody answered",
   },
 

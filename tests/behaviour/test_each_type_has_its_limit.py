@@ -335,6 +335,11 @@ def echo_of_an_echo(count):
         yield START + n, udp(HERE, THERE, 7, 19, b"a" * 64)
 
 
+def echo_of_all(count):
+    for n in range(count):
+        yield START + n, udp(THERE, "192.168.1.255", 40000 + n, 7, b"a" * 64)
+
+
 def pings_to_all(count):
     for n in range(count):
         yield START + n * 0.002, echo(THERE, "192.168.1.255", n)
@@ -408,7 +413,7 @@ CASES = [(led_astray, 4, 6, "anomaly", "forged_addresses"), (names_of_others, 3,
          (invented_cards, 46, 90, "dos", "lease_makers"), (routers, 15, 30, "ddos", "advertising_routers"),
          (to_oneself, 0, 1, "dos", "impossible_packets"), (teardrops, 0, 1, "dos", "impossible_packets"),
          (too_long_together, 0, 1, "dos", "impossible_packets"), (echo_of_an_echo, 0, 1, "dos", "impossible_packets"),
-         (pings_to_all, 900, 2100, "dos", "pings_s"), (passwords_in_a_form, 20, 30, "brute_force", "refused_logins"),
+         (echo_of_all, 0, 1, "dos", "impossible_packets"), (pings_to_all, 900, 2100, "dos", "pings_s"), (passwords_in_a_form, 20, 30, "brute_force", "refused_logins"),
          (passwords_in_an_address, 20, 30, "brute_force", "refused_logins"), (passwords_in_a_body_of_its_own, 20, 30, "brute_force", "refused_logins"),
          (passwords_for_a_telephone, 20, 30, "brute_force", "refused_logins"), (tickets_refused, 18, 22, "brute_force", "refused_logins"),
          (brokers_refuse, 18, 22, "brute_force", "refused_logins"), (functions_tried, 30, 60, "port_scan", "refused_functions"),
@@ -453,6 +458,13 @@ def test_below_its_limit_it_is_silent_and_above_it_is_one_threat_explained(tmp_p
     assert why["value"] >= why["limit"] >= 2 * why["benign_max"]
     assert found[0]["details"]["flow_count"] >= 1
     assert 0.5 < found[0]["confidence"] <= 0.99
+
+
+@pytest.mark.parametrize("make, above", [(case[0], case[2]) for case in CASES], ids=[case[0].__name__ for case in CASES])
+def test_one_worker_and_two_tell_the_same(tmp_path, make, above):
+    path = write_pcap(tmp_path / "made.pcap", sorted(make(above), key=lambda one: one[0]))
+    one, two = (read(path, "--workers", workers).stdout for workers in (1, 2))
+    assert one == two != ""
 
 
 def test_a_scanner_and_its_decoys_are_two_threats_at_most(tmp_path):
