@@ -85,16 +85,16 @@ const struct limit limits[COUNTERS] = {
          "what no stack sends: a segment to oneself, fragments that overlap or are too long together, "
          "an echo of an echo"},
     [COUNT_LEASES] =
-        {"lease_makers", "dos", LIMIT_TARGET, LIMIT_DISTINCT, 10, 60, 0,
+        {"lease_makers", "dos", LIMIT_TARGET, LIMIT_DISTINCT, 10, 60, 2,
          "makers of network cards that ask for an address (DHCP): a net has few, invented cards have many"},
-    [COUNT_ROUTERS] = {"advertising_routers", "ddos", LIMIT_TARGET, LIMIT_DISTINCT, 10, 20, 0,
+    [COUNT_ROUTERS] = {"advertising_routers", "ddos", LIMIT_TARGET, LIMIT_DISTINCT, 10, 20, 1,
                        "routers that advertise themselves on one link (IPv6): it has one or two"},
     [COUNT_SLOW_REQUESTS] = {"slow_requests", "dos", LIMIT_PAIR, LIMIT_DISTINCT, 60, 6, 2,
                              "requests to a web port that still trickle in after 10 s"},
     [COUNT_FILLERS] = {"filler_segments", "dos", LIMIT_PAIR, LIMIT_SUM, 60, 3, 0,
                        "segments of the same few bytes over and over to a service that asks for a password"},
     [COUNT_RENEGOTIATIONS] =
-        {"renegotiations", "dos", LIMIT_PAIR, LIMIT_SUM, 60, 30, 0,
+        {"renegotiations", "dos", LIMIT_PAIR, LIMIT_SUM, 60, 30, 2,
          "times that one client wants new keys within one connection (TLS): dear for the server"},
     [COUNT_SOURCES_UNANSWERED] = {"unanswered_sources", "ddos", LIMIT_TARGET, LIMIT_DISTINCT, 10, 60, 12,
                                   "sources that one target did not answer"},
@@ -134,7 +134,7 @@ const struct limit limits[COUNTERS] = {
     [COUNT_FORGED] = {"forged_addresses", "anomaly", LIMIT_PAIR, LIMIT_SUM, 60, 5, 0,
                       "ARP replies nobody asked for about an address that another card claims, too: traffic is led "
                       "astray"},
-    [COUNT_CLAIMED_NAMES] = {"claimed_names", "suspicious_udp", LIMIT_SOURCE, LIMIT_DISTINCT, 600, 4, 0,
+    [COUNT_CLAIMED_NAMES] = {"claimed_names", "suspicious_udp", LIMIT_SOURCE, LIMIT_DISTINCT, 600, 4, 1,
                              "different names that one host says by LLMNR or NetBIOS are its own"},
     [COUNT_DNS_NAMES] = {"dns_long_names", "data_exfiltration", LIMIT_PAIR, LIMIT_DISTINCT, 60, 60, 29,
                          "different long or TXT/NULL names asked for under one domain"},
