@@ -39,6 +39,14 @@ static int part_of(const char *name, size_t length)
     return part;
 }
 
+/* A button's: "login=Log+In". */
+static bool is_button(const char *value, size_t length)
+{
+    return (length >= 3 && (strncasecmp(value, "log", 3) == 0 || strncasecmp(value, "sig", 3) == 0 ||
+                            strncasecmp(value, "sub", 3) == 0)) ||
+           is(value, length, "ok") || is(value, length, "1");
+}
+
 /* name=value&name=value; the first name and the first password count. */
 static bool in_form(const char *at, size_t length, struct guess *out)
 {
@@ -54,13 +62,48 @@ static bool in_form(const char *at, size_t length, struct guess *out)
         if (sign == NULL)
             return false;
         part = part_of(at, (size_t)(sign - at));
-        if (part != 0 && !have[part] && sign + 1 < stop) {
+        if (part != 0 && !have[part] && sign + 1 < stop &&
+            !(is(at, (size_t)(sign - at), "login") && is_button(sign + 1, (size_t)(stop - sign - 1)))) {
             *(part == PART_NAME ? &out->name : &out->password) = window_hash(23, sign + 1, (size_t)(stop - sign - 1));
             have[part] = true;
         }
         at = stop < end ? stop + 1 : end;
     }
     return have[PART_NAME] && have[PART_PASSWORD];
+}
+
+/* The text that a key of JSON has. */
+static bool of_key(const char *at, size_t length, const char *key, uint64_t *hash)
+{
+    const char *end = at + length, *found = memmem(at, length, key, strlen(key)), *stop;
+
+    if (found == NULL)
+        return false;
+    found += strlen(key);
+    while (found < end && (*found == ' ' || *found == ':'))
+        found++;
+    if (found == end || *found != '"')
+        return false;
+    stop = memchr(found + 1, '"', (size_t)(end - found - 1));
+    if (stop == NULL)
+        return false;
+    *hash = window_hash(23, found + 1, (size_t)(stop - found - 1));
+    return true;
+}
+
+static bool in_object(const char *at, size_t length, struct guess *out)
+{
+    static const char *const names[] = {"\"username\"", "\"user\"", "\"email\"", "\"login\"", "\"name\""};
+    static const char *const passwords[] = {"\"password\"", "\"passwd\"", "\"pass\"", "\"pwd\""};
+    bool password = false;
+
+    for (size_t i = 0; !password && i < sizeof passwords / sizeof passwords[0]; i++)
+        password = of_key(at, length, passwords[i], &out->password);
+    for (size_t i = 0; password && i < sizeof names / sizeof names[0]; i++) {
+        if (of_key(at, length, names[i], &out->name))
+            return true;
+    }
+    return false;
 }
 
 /* The next <string> of XML-RPC; returns what stands behind it, or NULL. */
@@ -96,6 +139,8 @@ bool guess_in_body(const uint8_t *bytes, size_t length, struct guess *out)
         return false;
     if (bytes[0] == '<')
         return in_call(at, length < FORM_MAX ? length : FORM_MAX, out);
+    if (bytes[0] == '{')
+        return in_object(at, length < FORM_MAX ? length : FORM_MAX, out);
     return ((bytes[0] | 0x20) >= 'a' && (bytes[0] | 0x20) <= 'z') && in_form(at, length, out);
 }
 

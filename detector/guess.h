@@ -1,6 +1,6 @@
 /* guess.h: the name and the password that one message tries, where they stand in it: a form (in the address or the
- * body), WordPress' XML-RPC, RTSP's basic authentication, a registration of SIP; or a name of a mailbox (VRFY of
- * SMTP).
+ * body), an object of JSON, WordPress' XML-RPC, RTSP's basic authentication, a registration of SIP; or a name of a
+ * mailbox (VRFY of SMTP).
  *
  * Nobody has many passwords: whoever tries another for the same name was refused, whatever the answer looked like.
  * Reads only what it is given, keeps nothing. */

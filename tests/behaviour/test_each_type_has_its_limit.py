@@ -356,6 +356,10 @@ def passwords_in_a_form(count):
     yield from posted(count, lambda n: b"username=admin&password=word%04d&Login=Login" % n)
 
 
+def passwords_in_an_object(count):
+    yield from posted(count, lambda n: b'{"email": "admin@a.example", "password": "word%04d"}' % n)
+
+
 def passwords_in_an_address(count):
     for n in range(count):
         yield from session(START + n, 40000 + n, 80, b"GET /brute/?username=admin&password=word%04d HTTP/1.1\r\nHost: a\r\n\r\n" % n, b"HTTP/1.1 200 OK\r\n\r\nno")
@@ -414,7 +418,7 @@ CASES = [(led_astray, 4, 6, "anomaly", "forged_addresses"), (names_of_others, 3,
          (to_oneself, 0, 1, "dos", "impossible_packets"), (teardrops, 0, 1, "dos", "impossible_packets"),
          (too_long_together, 0, 1, "dos", "impossible_packets"), (echo_of_an_echo, 0, 1, "dos", "impossible_packets"),
          (echo_of_all, 0, 1, "dos", "impossible_packets"), (pings_to_all, 900, 2100, "dos", "pings_s"), (passwords_in_a_form, 20, 30, "brute_force", "refused_logins"),
-         (passwords_in_an_address, 20, 30, "brute_force", "refused_logins"), (passwords_in_a_body_of_its_own, 20, 30, "brute_force", "refused_logins"),
+         (passwords_in_an_object, 20, 30, "brute_force", "refused_logins"), (passwords_in_an_address, 20, 30, "brute_force", "refused_logins"), (passwords_in_a_body_of_its_own, 20, 30, "brute_force", "refused_logins"),
          (passwords_for_a_telephone, 20, 30, "brute_force", "refused_logins"), (tickets_refused, 18, 22, "brute_force", "refused_logins"),
          (brokers_refuse, 18, 22, "brute_force", "refused_logins"), (functions_tried, 30, 60, "port_scan", "refused_functions"),
          (units_tried, 30, 60, "port_scan", "refused_functions"),
@@ -608,6 +612,9 @@ def old_services():
 def people_who_log_in():
     """Through one address, each with a password of his own; a program with its only one; somebody who tries nine."""
     yield from posted(60, lambda n: b"username=user%d&password=secret%d" % (n, n))
+    yield from posted(60, lambda n: b"login=Log+In&uid=user%d&password=secret%d" % (n, n))
+    yield from posted(60, lambda n: b'{"username":"user%d","password":"secret%d","page":%d}' % (n, n, n))
+    yield from posted(60, lambda n: b'{"user":"program","password":"its own","page":%d}' % n)
     for n in range(60):
         yield from session(START + n, 45000 + n, 80, b"GET /send?user=shop&password=k3y&text=%d HTTP/1.1\r\nHost: a\r\n\r\n" % n, b"HTTP/1.1 200 OK\r\n\r\nok")
     for n in range(9):
