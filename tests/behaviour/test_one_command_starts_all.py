@@ -10,14 +10,16 @@ import requests
 from programs import ROOT, free_port, wait_for
 
 
+CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("BACKEND_", "DETECTOR_", "MONGODB_", "THREATLINE_"))}
+
+
 class Run:
     def __init__(self, folder, **env):
         self.ports = {name: free_port() for name in ("BACKEND_PORT", "DASHBOARD_PORT", "DETECTOR_PORT")}
         self.log_path = folder / "run.log"
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("BACKEND_", "DETECTOR_", "MONGODB_", "THREATLINE_"))}
         settings = {name: str(port) for name, port in self.ports.items()} | {"THREATLINE_DATA": str(folder / "data")} | env
         with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([ROOT / "scripts/run.sh"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=clean | settings)
+            self.process = subprocess.Popen([ROOT / "scripts/run.sh"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=CLEAN | settings)
 
     def log(self):
         return self.log_path.read_text(errors="replace")
@@ -58,7 +60,7 @@ def test_it_comes_up_shows_threats_to_the_first_user_and_ends(tmp_path, bind):
         again.up()
         command = re.search(r"a new password: (\S+) (.*)\)", again.log())
         assert "First password" not in again.log()
-        done = subprocess.run([ROOT / command[1], *command[2].split()], input="another password\n", capture_output=True, text=True, timeout=60)
+        done = subprocess.run([ROOT / command[1], *command[2].split()], input="another password\n", env=CLEAN, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr
         body = {"username": "admin", "password": "another password"}
         page = re.search(r"Threatline is up:  (\S+)", again.log())[1]

@@ -54,8 +54,8 @@ static void a_lost_race_is_tried_again(void **state)
     assert_int_equal(seq, 1); /* what the lost attempts took was given back */
 }
 
-/* That one is known is met by the first attempt alone; on a server that takes as long for it as all may take, a second
- * one is made all the same, or the sender would come back with the same batch for ever. */
+/* That one is known is met by the first attempt alone; on a server that takes as long for it as all may take, a
+ * second one is made all the same, or the sender would come back with the same batch for ever. */
 static void a_slow_server_learns_that_one_is_known(void **state)
 {
     struct threat t = make_threat("known");
