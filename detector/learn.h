@@ -4,7 +4,7 @@
  * (the floor) and at most LEARN_CEILING times that; a quantile from the median on becomes this network's, at most
  * LEARN_QUANTILES times the model's 0.99 quantile. Nothing is learned from what is a threat: a value counts once ten
  * minutes have passed in which neither of its ends was part of one, and while it is learned every limit stays at its
- * floor. What was learned is kept in a file (docs/detection.md), written whole or not at all, with a checksum; a
+ * floor. What was learned is kept in a file (docs/limits.md), written whole or not at all, with a checksum; a
  * damaged, older or foreign one is refused. One thread. */
 #ifndef DETECTOR_LEARN_H
 #define DETECTOR_LEARN_H

@@ -1,6 +1,6 @@
 /* limits.h: from which count on traffic is an attack. The one table of all limits, with reasons.
  *
- * benign_max is the highest value met on benign captures (docs/detection.md says which); a limit is about twice
+ * benign_max is the highest value met on benign captures (docs/limits.md says which); a limit is about twice
  * that, or more where few captures show the behaviour at all. */
 #ifndef DETECTOR_LIMITS_H
 #define DETECTOR_LIMITS_H

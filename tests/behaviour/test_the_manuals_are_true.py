@@ -98,3 +98,16 @@ def test_the_commands_of_the_documents_do_what_they_say(tmp_path):
 
 def test_the_example_threat_is_the_guides():
     assert json.loads((ROOT / "docs/threat.json").read_text()) == SEED
+
+
+def test_the_table_of_limits_is_the_detectors():
+    scopes = {"LIMIT_PAIR": "source and target", "LIMIT_SOURCE": "source", "LIMIT_TARGET": "target", "LIMIT_NETWORK": "all"}
+    built = []
+    for entry in re.findall(r"\[COUNT_\w+\]\s*=\s*\{(.*?)\}", (ROOT / "detector/limits.c").read_text(), re.S):
+        name, kind, scope, _, window, limit, greatest, rest = (part.strip().strip('"') for part in entry.split(",", 7))
+        text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', entry.split(",", 7)[7]))
+        share = re.search(r'",\s*(\d+)\s*$', rest)
+        built.append([f"`{name}`", kind, scopes[scope], f"{window} s", limit, greatest, text + (f" ({share[1]})" if share else "")])
+    told = [[cell.strip() for cell in line[1:-1].split("|")] for line in (ROOT / "docs/limits.md").read_text().splitlines() if line.startswith("| `")]
+    assert len(built) > 50
+    assert sorted(told) == sorted(built)

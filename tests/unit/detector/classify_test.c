@@ -33,7 +33,7 @@ static void every_type_of_the_limits_has_a_technique(void **state)
     (void)state;
     for (size_t i = 0; i < COUNTERS; i++) {
         assert_string_not_equal(classify_mitre(limits[i].type, limits[i].counter), "[]");
-        assert_true(limits[i].limit >= 2 * limits[i].benign_max); /* the room that docs/detection.md promises */
+        assert_true(limits[i].limit >= 2 * limits[i].benign_max); /* the room that docs/limits.md promises */
         assert_true(limits[i].reason[0] != '\0');
     }
     assert_string_equal(classify_mitre("anomaly", NULL), "[]");
