@@ -1,4 +1,4 @@
-"""What the tests of the real backend share: a MongoDB server, and a backend on each store."""
+"""What the tests of the real backend share: a MongoDB server, and backends on each store."""
 
 import os
 
@@ -18,14 +18,6 @@ def mongo():
 
 @pytest.fixture(scope="module", params=["sqlite", "mongodb"])
 def on_each_store(request):
-    """Makes a backend with these options, and with a store of its own."""
+    """Starts a backend with these options and a store of its own; who starts it closes it."""
     mongo = request.getfixturevalue("mongo") if request.param == "mongodb" else None
     return lambda *options: Backend(*options, mongodb_uri=mongo.uri() if mongo else None).start()
-
-
-@pytest.fixture(scope="module")
-def backend(on_each_store):
-    """For a whole file; one that wants another makes its own."""
-    b = on_each_store()
-    yield b
-    b.close()

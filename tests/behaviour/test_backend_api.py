@@ -11,6 +11,13 @@ import requests
 from backend_fixture import Backend, Stream, threat
 
 
+@pytest.fixture(scope="module")
+def backend(on_each_store):
+    b = on_each_store()
+    yield b
+    b.close()
+
+
 @pytest.fixture()
 def filled(backend):
     backend.clear()

@@ -12,6 +12,13 @@ SECRET = "whsec_" + "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="
 
 
 @pytest.fixture(scope="module")
+def backend(on_each_store):
+    b = on_each_store()
+    yield b
+    b.close()
+
+
+@pytest.fixture(scope="module")
 def signed(tmp_path_factory):
     """Trusts no network; knows one secret bound to the sensor edge-1."""
     secrets = tmp_path_factory.mktemp("secrets") / "webhook.secret"

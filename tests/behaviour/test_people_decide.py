@@ -9,6 +9,13 @@ import requests
 from backend_fixture import Backend, stream_of_now, threat, wait_until
 
 
+@pytest.fixture(scope="module")
+def backend(on_each_store):
+    b = on_each_store()
+    yield b
+    b.close()
+
+
 def stored(backend, **changes):
     one = threat(**changes)
     assert backend.send(one).status_code == 200

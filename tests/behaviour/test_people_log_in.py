@@ -10,6 +10,13 @@ import requests
 from backend_fixture import PASSWORD, PROGRAM, Backend, Stream, threat, wait_until
 
 
+@pytest.fixture(scope="module")
+def backend(on_each_store):
+    b = on_each_store()
+    yield b
+    b.close()
+
+
 @pytest.fixture()
 def fresh():
     """One whose limits on logins no other test has touched."""
