@@ -15,7 +15,6 @@ enum {
     CONNECT_MS = 2000,
     QUEUE_MS = 2000,
     POOL_MAX = 32,
-    TRIES_MIN = 2, /* also on a server that takes TRIES_MS for one: the second knows what the first met */
     TRIES_MS = 4000,
     PATIENCE_MS = 500, /* so long races are lost to those who live */
     SCHEMA = 1
@@ -127,7 +126,8 @@ static bool try_often(struct mongo_call *call, mongo_work *work, void *context, 
     int64_t began = clock_monotonic_ms();
     bool ok = false, again = true, ended = false;
 
-    for (int n = 0; !ok && again && (n < TRIES_MIN || clock_monotonic_ms() - began < TRIES_MS); n++) {
+    /* On a server that takes TRIES_MS for one, too, there is a second that knows what the first has met. */
+    for (int n = 0; !ok && again && (call->met_known || clock_monotonic_ms() - began < TRIES_MS); n++) {
         uint8_t jitter = 0;
 
         if (n > 0) {
@@ -138,6 +138,7 @@ static bool try_often(struct mongo_call *call, mongo_work *work, void *context, 
             mongo_end_others(call->store);
             ended = true;
         }
+        call->met_known = false;
         ok = call->session != NULL ? attempt(call, work, context, &again, err)
                                    : attempt_alone(call, work, context, &again, err);
     }

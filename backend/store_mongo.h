@@ -47,6 +47,7 @@ struct mongo_call {
     struct mongo_store *store;
     mongoc_client_t *client;
     mongoc_client_session_t *session; /* within a transaction, else NULL */
+    bool met_known;                   /* a try that failed for a threat that is known: the next one looks first */
 };
 
 bool mongo_enter(struct mongo_store *store, struct mongo_call *call, struct err *err);

@@ -228,7 +228,7 @@ static bool insert_piece(struct mongo_call *call, struct batch *batch, const bso
 
         mongo_work_failed(&error, &reply, "insert", again, &why);
         if (why.code == ERR_CONFLICT && !batch->look)
-            batch->look = *again = true; /* some are known: next time they are asked for first */
+            batch->look = call->met_known = *again = true; /* next time they are asked for first */
         err_set(err, ERR_UNAVAILABLE, "%s", why.text);
     }
     bson_destroy(&reply);

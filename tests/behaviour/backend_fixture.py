@@ -179,10 +179,16 @@ class Backend(Program):
     def send(self, body, **more):
         return requests.post(self.url("/api/network/webhook"), json=body, timeout=30, **more)
 
-    def deliver(self, threats, piece=250):
-        """Sends all of them, again where the answer was 503: as a sensor does."""
+    def deliver(self, threats, piece=100):
+        """Sends all of them, again where the answer was 503 or none came: as a sensor does."""
+        def taken(part):
+            try:
+                return self.send(part).status_code == 200
+            except requests.exceptions.ReadTimeout:
+                return False
+
         for i in range(0, len(threats), piece):
-            wait_until(lambda: self.send(threats[i:i + piece]).status_code == 200, 60, 0.5)
+            wait_until(lambda: taken(threats[i:i + piece]), 180, 0.5)
 
     def clear(self):
         wait_until(lambda: self.post("/api/network/clear-threats").status_code == 200, 60, 0.5)
