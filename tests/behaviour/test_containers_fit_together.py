@@ -80,6 +80,6 @@ def test_who_captures_keeps_the_right_that_its_file_bears(name):
     assert detectors
     for service in detectors:
         assert services[service]["cap_add"] == ["NET_RAW"] and services[service]["cap_drop"] == ["ALL"]
-        assert services[service]["security_opt"] == []
+        assert services[service]["security_opt"] == ["no-new-privileges:false"]
     for service in set(services) - set(detectors) - {"mongo"}:
         assert services[service]["security_opt"] == ["no-new-privileges:true"] and "cap_add" not in services[service]
