@@ -61,11 +61,11 @@ struct service {
 static bool open_store(struct api *api, bool old, struct err *err)
 {
     const struct settings *settings = api->settings;
-    char path[1100], *uri = malloc(SETTINGS_URI);
+    char path[SETTINGS_STORE], *uri = malloc(SETTINGS_URI);
     bool ok = uri != NULL && (old || folder_make(settings->data_dir, err) || err_prefix(err, "data-dir")) &&
               settings_mongo_uri(settings, uri, err);
 
-    snprintf(path, sizeof path, "%s/threatline.db", settings->data_dir);
+    settings_sqlite(settings, path);
     if (ok && uri[0] != '\0')
         api->store = store_open_mongo(uri, err);
     else if (ok && old && access(path, F_OK) != 0)

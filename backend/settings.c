@@ -22,6 +22,11 @@ static const char *given(const char *text)
     return text != NULL && text[0] != '\0' ? text : NULL;
 }
 
+void settings_sqlite(const struct settings *settings, char out[SETTINGS_STORE])
+{
+    snprintf(out, SETTINGS_STORE, "%s/threatline.db", settings->data_dir);
+}
+
 bool settings_mongo_uri(const struct settings *settings, char out[SETTINGS_URI], struct err *err)
 {
     const char *file = given(settings->mongodb_uri_file), *uri = given(settings->mongodb_uri);
@@ -116,10 +121,10 @@ static bool keys_fit(const struct settings *settings, struct err *err)
 static bool admin_fits(const struct settings *settings, struct err *err)
 {
     const char *file = given(settings->admin_password_file);
-    char path[1100], password[1024];
+    char path[SETTINGS_STORE], password[1024];
     bool ok;
 
-    snprintf(path, sizeof path, "%s/threatline.db", settings->data_dir);
+    settings_sqlite(settings, path);
     if (file == NULL || given(settings->mongodb_uri) != NULL || given(settings->mongodb_uri_file) != NULL ||
         access(path, F_OK) == 0)
         return true;

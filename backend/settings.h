@@ -38,6 +38,8 @@ struct settings {
     bool log_json;
 };
 
+enum { SETTINGS_STORE = FOLDER_PATH + 16 };
+void settings_sqlite(const struct settings *settings, char out[SETTINGS_STORE]); /* the file in data_dir */
 /* "" when SQLite in data_dir is meant. */
 bool settings_mongo_uri(const struct settings *settings, char out[SETTINGS_URI], struct err *err);
 

@@ -18,8 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ID_LETTERS "0123456789ABCDEFGHJKMNPQRSTVWXYZ" /* of a job: Crockford's base 32 */
-
 static const char STOPPED[] = "The server was stopped before the capture was read";
 
 enum { LEFT_MAX = 10000, LINE_MAX_BYTES = 64 * 1024, KEPT_MS = 2000000000 /* 23 days */, SAVE_EVERY_MS = 2000 };
@@ -430,7 +428,7 @@ static void remove_files(const char *path)
     struct dirent *entry;
 
     while (folder != NULL && (entry = readdir(folder)) != NULL)
-        if (strlen(entry->d_name) == TOKEN_ULID - 1 && strspn(entry->d_name, ID_LETTERS) == TOKEN_ULID - 1)
+        if (token_is_ulid(entry->d_name))
             unlinkat(dirfd(folder), entry->d_name, 0);
     if (folder != NULL)
         closedir(folder);

@@ -25,13 +25,14 @@ void token_text(char *out, size_t size)
     out[size - 1] = '\0';
 }
 
+static const char ulid_letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 void token_ulid(int64_t time_ms, const uint8_t rest[10], char out[TOKEN_ULID])
 {
-    static const char letters[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     uint64_t time = (uint64_t)time_ms & 0xffffffffffffu;
 
     for (int i = 9; i >= 0; i--) {
-        out[i] = letters[time & 31];
+        out[i] = ulid_letters[time & 31];
         time >>= 5;
     }
     for (int half = 0; half < 2; half++) { /* 5 bytes are 8 letters */
@@ -39,11 +40,16 @@ void token_ulid(int64_t time_ms, const uint8_t rest[10], char out[TOKEN_ULID])
         uint64_t bits =
             (uint64_t)p[0] << 32 | (uint64_t)p[1] << 24 | (uint64_t)p[2] << 16 | (uint64_t)p[3] << 8 | p[4];
         for (int i = 7; i >= 0; i--) {
-            out[10 + half * 8 + i] = letters[bits & 31];
+            out[10 + half * 8 + i] = ulid_letters[bits & 31];
             bits >>= 5;
         }
     }
     out[TOKEN_ULID - 1] = '\0';
+}
+
+bool token_is_ulid(const char *text)
+{
+    return strlen(text) == TOKEN_ULID - 1 && strspn(text, ulid_letters) == TOKEN_ULID - 1;
 }
 
 void token_hash(const void *bytes, size_t length, char out[TOKEN_HASH])

@@ -16,6 +16,7 @@ void token_random(void *out, size_t length);
 void token_text(char *out, size_t size); /* fills out with size-1 characters of [A-Za-z0-9] */
 
 void token_ulid(int64_t time_ms, const uint8_t rest[10], char out[TOKEN_ULID]);
+bool token_is_ulid(const char *text);                                    /* as token_ulid writes them */
 void token_hash(const void *bytes, size_t length, char out[TOKEN_HASH]); /* SHA-256, lower-case hex */
 /* The same over many pieces. The struct is the caller's; its inside is the library's. */
 struct token_hasher {

@@ -64,8 +64,7 @@ static bool has_rival(struct claims *claims, const uint8_t address[4], const uin
         *first = *other;
         *other = before;
     }
-    if (memcmp(first->hardware, hardware, HARDWARE) != 0)
-        memcpy(first->hardware, hardware, HARDWARE);
+    memcpy(first->hardware, hardware, HARDWARE);
     first->seen_ns = now_ns;
     return other->seen_ns != 0 && now_ns - other->seen_ns < rival_ns;
 }

@@ -5,7 +5,7 @@ enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PORT_ECHO = 7, PORT_CHARGEN = 19 };
 
 bool address_is_impossible(const uint8_t source[16])
 {
-    if (memcmp(source, impossible_v4, sizeof impossible_v4) == 0)
+    if (address_is_v4(source))
         return source[12] >= 224 || (source[12] == 0 && (source[13] | source[14] | source[15]) != 0);
     return source[0] == 0xff;
 }
@@ -34,8 +34,7 @@ static bool is_loopback(const uint8_t address[16])
 {
     static const uint8_t six[16] = {[15] = 1};
 
-    return (memcmp(address, impossible_v4, sizeof impossible_v4) == 0 && address[12] == 127) ||
-           memcmp(address, six, sizeof six) == 0;
+    return (address_is_v4(address) && address[12] == 127) || memcmp(address, six, sizeof six) == 0;
 }
 
 bool packet_is_impossible(const struct packet *packet)

@@ -2,16 +2,13 @@
 #ifndef DETECTOR_IMPOSSIBLE_H
 #define DETECTOR_IMPOSSIBLE_H
 
+#include "detector/bytes.h"
 #include "detector/packet.h"
-
-#include <string.h>
-
-static const uint8_t impossible_v4[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
 /* Hosts in number: a multicast group, or all of a net whose last byte is 255. */
 static inline bool address_is_group(const uint8_t address[16])
 {
-    if (memcmp(address, impossible_v4, sizeof impossible_v4) == 0)
+    if (address_is_v4(address))
         return address[12] >= 224 || address[15] == 255;
     return address[0] == 0xff;
 }

@@ -1,6 +1,7 @@
 /* incident.c: see incident.h. */
 #include "detector/incident.h"
 
+#include "detector/bytes.h"
 #include "detector/window.h"
 
 #include <stdlib.h>
@@ -70,8 +71,7 @@ void incidents_free(struct incidents *incidents)
 /* The network an address is in: /24 of IPv4 (its last 4 of 16 bytes), /64 of IPv6. */
 static void network_of(const uint8_t address[16], uint8_t out[16])
 {
-    static const uint8_t v4[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    size_t keep = memcmp(address, v4, sizeof v4) == 0 ? 15 : 8;
+    size_t keep = address_is_v4(address) ? 15 : 8;
 
     memset(out, 0, 16);
     memcpy(out, address, keep);

@@ -1,6 +1,8 @@
 /* packet_text.c: names for what a packet holds. */
 #include "detector/packet.h"
 
+#include "detector/bytes.h"
+
 #include <arpa/inet.h>
 #include <string.h>
 
@@ -53,9 +55,7 @@ const char *packet_protocol_text(uint8_t protocol)
 
 void packet_address_text(const uint8_t address[16], char out[46])
 {
-    static const uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-    if (memcmp(address, prefix, sizeof prefix) == 0)
+    if (address_is_v4(address))
         inet_ntop(AF_INET, address + 12, out, 46);
     else
         inet_ntop(AF_INET6, address, out, 46);

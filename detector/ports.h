@@ -6,7 +6,16 @@
 #include <stdint.h>
 
 /* Those that several files ask for. */
-enum { PORT_FTP = 21, PORT_TELNET = 23, PORT_TFTP = 69, PORT_LOGIN = 513, PORT_RDP = 3389, PORT_SIP = 5060 };
+enum {
+    PORT_FTP = 21,
+    PORT_TELNET = 23,
+    PORT_MAIL = 25,
+    PORT_TFTP = 69,
+    PORT_NAMES = 137, /* NetBIOS */
+    PORT_LOGIN = 513,
+    PORT_RDP = 3389,
+    PORT_SIP = 5060
+};
 
 enum service {
     SERVICE_OTHER,

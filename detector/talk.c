@@ -13,9 +13,7 @@
 
 enum {
     PROTOCOL_UDP = 17,
-    PORT_MAIL = 25,
     PORT_KERBEROS = 88,
-    PORT_NETBIOS = 137,
     PORT_SNMP = 161,
     PORT_MODBUS = 502,
     PORT_RTSP = 554,
@@ -302,8 +300,7 @@ static bool is_claim(const struct packet *packet)
 {
     char name[NAME_MAX_BYTES];
 
-    return (packet->source_port == PORT_LLMNR || packet->source_port == PORT_NETBIOS) &&
-           claimed_name(packet, name) > 0;
+    return (packet->source_port == PORT_LLMNR || packet->source_port == PORT_NAMES) && claimed_name(packet, name) > 0;
 }
 
 bool talk_guess(const struct packet *packet, struct guess *out)

@@ -23,6 +23,9 @@ static void a_ulid_sorts_by_its_time_and_keeps_its_bits(void **state)
     assert_string_equal(a, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ");
     token_ulid(0, count, a);
     assert_string_equal(a, "0000000000000000010000000Z");
+    assert_true(token_is_ulid(a));
+    assert_false(token_is_ulid("000000000000000001000000Z"));
+    assert_false(token_is_ulid("0000000000000000010000000I"));
     token_ulid(1000, ones, a);
     token_ulid(1001, zeros, b);
     assert_true(strcmp(a, b) < 0);
