@@ -52,15 +52,12 @@ export const select = (options, value, onchange) =>
   h("select", { onchange: (e) => onchange?.(e.target.value) },
     options.map(([v, label]) => h("option", { value: v, selected: String(v) === String(value) }, label)));
 
-// A dialog that is gone once it closes, whatever closed it; focus goes back to where it was.
+// A dialog that is gone once it closes, whatever closed it. The browser puts focus back to where it was as it closes; the
+// event comes later, when the next key may have moved it already.
 export function dialog(title, ...content) {
   const id = `d${(dialog.next = (dialog.next ?? 0) + 1)}`;
-  const back = document.activeElement;
   const box = h("dialog", { class: "dialog", "aria-labelledby": id }, h("h2", { id }, title), ...content);
-  box.addEventListener("close", () => {
-    box.remove();
-    back?.focus?.();
-  });
+  box.addEventListener("close", () => box.remove());
   box.addEventListener("click", (e) => e.target === box && box.close());
   document.body.append(box);
   box.showModal();

@@ -1,3 +1,5 @@
+import pytest
+
 from browser import expect, sign_in, threat
 from sites import wait_for
 
@@ -185,6 +187,24 @@ def test_the_keys_are_told_by_a_question_mark(signed_in):
     expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+# The event that a dialog has closed comes after it; the next key can be there before it.
+CLOSED = """(next) => new Promise((done) => {
+    const box = document.querySelector("dialog");
+    box.addEventListener("close", () => setTimeout(() => done(document.activeElement.name || document.activeElement.id)));
+    box.close();
+    if (next) document.activeElement.dispatchEvent(new KeyboardEvent("keydown", {key: next, bubbles: true}));
+})"""
+
+
+@pytest.mark.parametrize("following, focused", [("", "main"), ("/", "q")])
+def test_a_closed_dialog_gives_focus_back_once(signed_in, following, focused):
+    page = signed_in("inbox")
+    page.locator("#main").focus()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    assert page.evaluate(CLOSED, following) == focused
 
 
 def test_a_page_is_not_left_unasked_before_the_server_has_the_decision(site, tab):
