@@ -1,8 +1,9 @@
 /* forest_walk.c: one row down all trees of a forest; see forest_model.h.
  *
- * Sixteen trees go down side by side in one register where the machine has AVX-512, twenty in a plain loop elsewhere:
- * their cache misses and compares overlap, whatever the row looks like. Both find the same leaves and add their
- * values in the order of the trees, as scikit-learn does, so the sums are equal to the last bit. */
+ * Sixteen trees go down side by side in one register where the machine has AVX-512, ten in registers elsewhere (more
+ * of them would be kept in memory): their cache misses and compares overlap, whatever the row looks like. Both find
+ * the same leaves and add their values in the order of the trees, as scikit-learn does, so the sums are equal to the
+ * last bit. */
 #include "detector/forest_model.h"
 
 #include <math.h>
@@ -11,7 +12,7 @@
 #include <immintrin.h>
 #endif
 
-enum { GROUP = 20, FEW = 10, FEATURE_BITS = FOREST_FEATURE_BITS, FEATURE_MASK = FOREST_FEATURE_MASK };
+enum { GROUP = 10, FEATURE_BITS = FOREST_FEATURE_BITS, FEATURE_MASK = FOREST_FEATURE_MASK };
 
 static uint32_t step(const struct forest_node *nodes, const float *row, uint32_t at)
 {
@@ -20,18 +21,18 @@ static uint32_t step(const struct forest_node *nodes, const float *row, uint32_t
     return (node.go >> FEATURE_BITS) + (row[node.go & FEATURE_MASK] > node.threshold);
 }
 
-/* The leaves that `group` trees from `tree` on lead to, walked side by side; group is a constant where it is called.
- */
-static inline __attribute__((always_inline)) void walk_group(const struct forest *forest, const float *row,
-                                                             size_t tree, size_t group, uint32_t at[GROUP])
+/* The leaves that GROUP trees from `tree` on lead to, walked side by side. */
+static inline void walk_group(const struct forest *forest, const float *row, size_t tree, uint32_t at[GROUP])
 {
     uint32_t moved;
 
-    for (size_t i = 0; i < group; i++)
+#pragma GCC unroll 10
+    for (size_t i = 0; i < GROUP; i++)
         at[i] = forest->root[tree + i < forest->trees ? tree + i : tree];
     do {
         moved = 0;
-        for (size_t i = 0; i < group; i++) {
+#pragma GCC unroll 10
+        for (size_t i = 0; i < GROUP; i++) {
             uint32_t next = step(forest->node, row, at[i]);
 
             moved |= next ^ at[i];
@@ -40,9 +41,9 @@ static inline __attribute__((always_inline)) void walk_group(const struct forest
     } while (moved != 0);
 }
 
-static size_t at_most(size_t trees, size_t group)
+static size_t in_group(const struct forest *forest, size_t tree)
 {
-    return trees < group ? trees : group;
+    return forest->trees - tree < GROUP ? forest->trees - tree : GROUP;
 }
 
 double forest_walk_plain(const struct forest *forest, const float *row)
@@ -52,8 +53,8 @@ double forest_walk_plain(const struct forest *forest, const float *row)
     for (size_t tree = 0; tree < forest->trees; tree += GROUP) {
         uint32_t at[GROUP];
 
-        walk_group(forest, row, tree, GROUP, at);
-        for (size_t i = 0; i < at_most(forest->trees - tree, GROUP); i++)
+        walk_group(forest, row, tree, at);
+        for (size_t i = 0; i < in_group(forest, tree); i++)
             sum += forest->value[at[i]];
     }
     return sum;
@@ -70,10 +71,10 @@ bool forest_is_quiet(const struct forest *forest, enum forest_side side, double 
     double sum = 0;
 
     for (size_t tree = 0; tree < forest->trees;) {
-        size_t count = at_most(forest->trees - tree, FEW);
+        size_t count = in_group(forest, tree);
         uint32_t at[GROUP];
 
-        walk_group(forest, row, tree, FEW, at);
+        walk_group(forest, row, tree, at);
         for (size_t i = 0; i < count; i++)
             sum += forest->value[at[i]];
         tree += count;
