@@ -15,6 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "browser")]
 
 import crafted  # noqa: E402
+import drawn  # noqa: E402
 import programs  # noqa: E402
 from browser import ARGS, CHROMIUM, expect, sign_in  # noqa: E402
 from sites import RealSite  # noqa: E402
@@ -24,14 +25,16 @@ VIEWS = {"live": "live", "inbox": "inbox?t={scan}", "threat": "live?t={scan}", "
          "settings": "settings/users"}
 DARK_ENOUGH = {"uploads", "settings"}  # light pictures of these would show nothing new
 SIMULATOR_S = 45
+ATTACKS = [(21, drawn.port_scan), (19, drawn.ssh_guessing), (16, drawn.injection), (13, drawn.dns_tunnel), (12, drawn.port_scan), (9, drawn.datagram_flood), (7, drawn.path_list),
+           (6, drawn.sweep), (5, drawn.remote_control), (3, drawn.smb_guessing), (2, drawn.injection), (1.5, drawn.slow_web), (1, drawn.spoofed_flood), (0.3, drawn.port_scan)]
 
 
 def captures(folder):
-    """Port scans of the last hours, of several sizes, from several sources."""
-    for n, (hours, ports) in enumerate([(21, 40), (17, 300), (12, 1200), (7, 90), (3, 300), (1, 2500), (0.2, 300)]):
-        start = time.time() - hours * 3600
-        packets = crafted.scan(f"10.1.{n + 1}.9", f"10.1.0.{n % 3 + 1}", range(1, ports + 1), start, 0.002)
-        yield crafted.write_pcap(folder / f"scan-{n}.pcap", packets)
+    """An attack of each kind, in the last hours."""
+    for n, (hours, attack) in enumerate(ATTACKS):
+        draw = drawn.Draw(f"{attack.__name__} {n}")
+        draw.now, draw.six, draw.net = time.time() - hours * 3600, False, n + 1
+        yield crafted.write_pcap(folder / f"{attack.__name__}-{n}.pcap", sorted(attack(draw), key=lambda packet: packet[0]))
 
 
 def fill(site, folder, port):
