@@ -89,6 +89,7 @@ def test_a_span_of_the_timeline_leads_to_its_threats_by_mouse_and_by_keyboard(si
     page = signed_in()
     plot = page.locator("svg.timeline")
     expect(plot.locator("rect[class^=fill-]").first).to_be_attached()
+    expect(plot).to_be_visible()  # it is drawn while the charts are still hidden
     box = plot.bounding_box()
     page.mouse.move(box["x"] + box["width"] - 3, box["y"] + 40)
     expect(page.get_by_text(re.compile(r"\d\d:\d\d – \d\d:\d\d: 2"))).to_be_visible()
