@@ -54,6 +54,13 @@ static void a_lost_race_is_tried_again(void **state)
     assert_int_equal(seq, 1); /* what the lost attempts took was given back */
 }
 
+static bool hold_an_insert(int ms)
+{
+    return order_admin(BCON_NEW("configureFailPoint", "failCommand", "mode", "{", "times", BCON_INT32(1), "}", "data",
+                                "{", "failCommands", "[", "insert", "]", "blockConnection", BCON_BOOL(true),
+                                "blockTimeMS", BCON_INT32(ms), "}"));
+}
+
 /* That one is known is met by the first attempt alone; on a server that takes as long for it as all may take, a
  * second one is made all the same, or the sender would come back with the same batch for ever. */
 static void a_slow_server_learns_that_one_is_known(void **state)
@@ -64,16 +71,31 @@ static void a_slow_server_learns_that_one_is_known(void **state)
 
     put_many(*state, 1);
     free(put_threat(*state, &t).json);
-    if (!store_shared(*state) ||
-        !order_admin(BCON_NEW("configureFailPoint", "failCommand", "mode", "{", "times", BCON_INT32(1), "}", "data",
-                              "{", "failCommands", "[", "insert", "]", "blockConnection", BCON_BOOL(true),
-                              "blockTimeMS", BCON_INT32(4500), "}"))) {
+    if (!store_shared(*state) || !hold_an_insert(4500)) {
         threat_clear(&t);
         skip();
     }
     if (!store_insert(*state, &item, 1, &err))
         fail_msg("%s", err.text);
     assert_int_equal(item.result, STORE_DUPLICATE);
+    threat_clear(&t);
+}
+
+static void the_uri_says_how_long_an_answer_may_take(void **state)
+{
+    struct threat t = make_threat("late");
+    struct store_item item = item_of(&t);
+    struct err err = {0};
+
+    put_many(*state, 1);
+    if (!store_shared(*state) || !hold_an_insert(MONGO_SOCKET_MS + 1000)) {
+        threat_clear(&t);
+        skip();
+    }
+    if (!store_insert(*state, &item, 1, &err))
+        fail_msg("%s", err.text);
+    assert_int_equal(item.result, STORE_STORED);
+    free(item.json);
     threat_clear(&t);
 }
 
