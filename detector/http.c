@@ -116,16 +116,27 @@ static bool is_always_true(const char *at, const char *end)
            !((right[length] >= '0' && right[length] <= '9') || (right[length] >= 'a' && right[length] <= 'z'));
 }
 
-/* A page from elsewhere as the value of a parameter, with a '?' at its end that swallows what the server would add.
- */
+/* A page from elsewhere as the value of a parameter, with a '?' at its end that swallows what the server would add;
+ * its name is that of no page, or two of them stand there: links that are handed on may end in one, too. */
 static bool is_page_from_elsewhere(const char *query, const char *end)
 {
+    static const char *const kinds[] = {".txt", ".gif", ".jpg", ".png", ".dat", ".inc", ".log"};
     const char *last = memmem(query, (size_t)(end - query), " http/1", 7);
+    bool inert = false;
 
     if (last == NULL || last[-1] != '?' || last - query < 10)
         return false;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        inert = inert || memcmp(last - 5, kinds[i], 4) == 0;
+    if (!inert && last[-2] != '?')
+        return false;
     return memmem(query, (size_t)(last - query), "=http://", 8) != NULL ||
            memmem(query, (size_t)(last - query), "=ftp://", 7) != NULL;
+}
+
+static bool is_letter(uint8_t byte)
+{
+    return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
 }
 
 /* An order to a shell behind a sign that ends the one before. */
@@ -138,6 +149,8 @@ static bool is_order(const char *at, const char *end)
         return false;
     order = at + 1 + (*at == '&' || *at == '$');
     order += order < end && *order == ' ';
+    if (is_letter((uint8_t)at[-1]) && end - order > 2 && memcmp(order, "id", 2) == 0) /* "name;id;price" */
+        return false;
     return phrases_at(&http_words.commands, order, (size_t)(end - order)) != 0;
 }
 
@@ -180,7 +193,8 @@ static enum http_kind find_built(const char *text, size_t length)
 /* Some databases are asked over the web: then the whole value of a parameter so named is SQL. */
 static bool is_question(const char *text, size_t length)
 {
-    static const char *const names[] = {"?q=", "&q=", "?query=", "&query=", "?sql=", "&sql="};
+    static const char *const names[] = {
+        "?q=", "&q=", "?query=", "&query=", "?sql=", "&sql=", "?sql_query=", "&sql_query="};
     const char *at = memmem(text, length, "select * from", 13);
 
     for (size_t i = 0; at != NULL && i < sizeof names / sizeof names[0]; i++) {
@@ -192,6 +206,34 @@ static bool is_question(const char *text, size_t length)
     return false;
 }
 
+/* A map is asked for what it shows with a condition of SQL. */
+static bool is_map(const char *text, size_t length)
+{
+    return memmem(text, length, "/rest/services/", 15) != NULL && memmem(text, length, "where=", 6) != NULL;
+}
+
+/* A path that leads out of all folders. Links that are put behind a page's own path ("/a/b/../../c") do not. */
+static bool climbs_out(const char *text, size_t length)
+{
+    const char *at = memchr(text, '/', length), *end;
+    int depth = 0;
+
+    if (at == NULL || memmem(text, length, "../../", 6) == NULL)
+        return false;
+    length -= (size_t)(at - text);
+    end = memchr(at, '?', length);
+    end = end != NULL ? end : at + length;
+    while (at < end && *at == '/' && depth >= 0) {
+        const char *next = memchr(at + 1, '/', (size_t)(end - at - 1));
+        size_t name = (size_t)((next != NULL ? next : end) - at - 1);
+
+        if (name > 0 && !(name == 1 && at[1] == '.'))
+            depth += name == 2 && at[1] == '.' && at[2] == '.' ? -1 : 1;
+        at = next != NULL ? next : end;
+    }
+    return depth < 0;
+}
+
 static enum http_kind find(const char *text, size_t length)
 {
     enum http_kind kind = phrases_find(&http_words.line, text, length);
@@ -199,13 +241,12 @@ static enum http_kind find(const char *text, size_t length)
     if (kind == HTTP_SELECT)
         kind = is_question(text, length) ? HTTP_NOTHING : HTTP_SQL;
     else if (kind == HTTP_PANEL)
-        kind = memmem(text, length, ".php", 4) == NULL ? HTTP_NOTHING : HTTP_BOT;
-    return kind != HTTP_NOTHING ? kind : find_built(text, length);
-}
-
-static bool is_letter(uint8_t byte)
-{
-    return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+        kind = memmem(text, length, ".php", 4) == NULL ? HTTP_NOTHING : HTTP_UNLED;
+    if (kind == HTTP_NOTHING && climbs_out(text, length))
+        kind = HTTP_TRAVERSAL;
+    if (kind == HTTP_NOTHING)
+        kind = find_built(text, length);
+    return kind == HTTP_SQL && is_map(text, length) ? HTTP_NOTHING : kind;
 }
 
 /* Code Red's and its like's: an address, or a part of it, that is the same letter over and over. */
@@ -351,6 +392,27 @@ static bool is_upload_of_code(const struct http_head *head)
            (piece_begins(&head->body, "<%") || piece_begins(&head->body, "<?php"));
 }
 
+/* What is an attack only by who asks. */
+static enum http_kind asked_by(const struct http_head *head, enum http_kind kind)
+{
+    bool led = head->referer.length > 0, named = head->agent.length > 0 && !piece_begins(&head->agent, "Mozilla/");
+
+    switch (kind) {
+    case HTTP_GIT:
+        return piece_begins(&head->agent, "git/") ? HTTP_NOTHING : HTTP_PROBE;
+    case HTTP_SETTINGS: /* HNAP names its calls, and a shell's order may hide in the name */
+        led = led || (piece_holds(&head->all, "purenetworks.com/HNAP1/") && !piece_holds(&head->all, "`") &&
+                      !piece_holds(&head->all, "$("));
+        return led ? HTTP_NOTHING : HTTP_PROBE;
+    case HTTP_CONFIG:
+        return led || named ? HTTP_NOTHING : HTTP_BOT;
+    case HTTP_REPORT:
+        return led || !head->post ? HTTP_NOTHING : HTTP_BOT;
+    default:
+        return led ? HTTP_NOTHING : HTTP_BOT;
+    }
+}
+
 const char *http_pattern(const uint8_t *bytes, size_t length)
 {
     struct http_head head;
@@ -360,8 +422,8 @@ const char *http_pattern(const uint8_t *bytes, size_t length)
         return NULL;
     http_head_read(&head, bytes, length);
     kind = of_line(&head.line);
-    if (kind == HTTP_CONFIG)
-        kind = head.referer.length > 0 ? HTTP_NOTHING : HTTP_BOT;
+    if (kind >= HTTP_NAMED)
+        kind = asked_by(&head, kind);
     if (kind == HTTP_NOTHING && head.all.at != NULL) {
         kind = of_headers(&head);
         if (kind == HTTP_NOTHING && http_head_is_bot(&head))

@@ -41,12 +41,15 @@ static const struct phrase types[] = {
     PHRASE("\ncontent-type: font/", 1),
 };
 
-static struct phrases begin_set, type_set;
+static const struct phrase attached[] = {PHRASE("\ncontent-disposition: attachment", 1)};
+
+static struct phrases begin_set, type_set, attached_set;
 
 __attribute__((constructor)) static void order(void)
 {
     PHRASES_ORDER(&begin_set, begins);
     PHRASES_ORDER(&type_set, types);
+    PHRASES_ORDER(&attached_set, attached);
 }
 
 /* DOS's and Windows', or ELF's; text that begins alike has no zero so soon. */
@@ -54,6 +57,12 @@ static bool is_program(const uint8_t *body, size_t length)
 {
     return length >= 16 && (memcmp(body, "MZ", 2) == 0 || memcmp(body, "\177ELF", 4) == 0) &&
            memchr(body, 0, 16) != NULL;
+}
+
+/* A script that hands out a file may forget its type (PHP's is text/html), but tells that it is one. */
+static bool is_attached(const uint8_t *head, size_t length)
+{
+    return phrases_find(&attached_set, head, length) != 0;
 }
 
 enum http_answer http_answer_of(const uint8_t *bytes, size_t length)
@@ -70,6 +79,7 @@ enum http_answer http_answer_of(const uint8_t *bytes, size_t length)
     head = (size_t)(body - bytes);
     left = length - head;
     if (is_program(body, left))
-        return phrases_find(&type_set, bytes, head) != 0 ? HTTP_ANSWER_DISGUISE : HTTP_ANSWER_PLAIN;
+        return phrases_find(&type_set, bytes, head) != 0 && !is_attached(bytes, head) ? HTTP_ANSWER_DISGUISE
+                                                                                      : HTTP_ANSWER_PLAIN;
     return (enum http_answer)phrases_at(&begin_set, body, left);
 }

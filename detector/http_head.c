@@ -248,12 +248,14 @@ static bool is_bare_program(const struct http_head *head)
 bool http_body_is_bot(const struct piece *body)
 {
     return piece_begins(body, "J/\xfb") || (body->length == 4 && piece_begins(body, "RECV")) ||
-           (piece_begins(body, "GUID=") && piece_holds(body, "&BUILD=")) ||
+           (piece_begins(body, "GUID=") && piece_holds(body, "&BUILD=") && piece_holds(body, "&INFO=")) ||
            (piece_begins(body, "machineId=") && piece_holds(body, "&configId=")) ||
            (piece_begins(body, "id=") && piece_holds(body, "&vs=") && piece_holds(body, "&sd=") &&
             piece_holds(body, "&lv=")) ||
            (piece_holds(body, "name=\"hwid\"") && piece_holds(body, "name=\"build\"")) ||
-           (piece_holds(body, "&hwid=") && piece_holds(body, "&pcname=")) || piece_begins(body, "act=life");
+           (piece_holds(body, "&hwid=") && /* licences are tied to hardware, too */
+            (piece_holds(body, "&pcname=") || piece_holds(body, "&av=") || piece_holds(body, "&bot"))) ||
+           piece_begins(body, "act=life");
 }
 
 static bool is_told_in_body(const struct http_head *head)
@@ -263,8 +265,9 @@ static bool is_told_in_body(const struct http_head *head)
 
     if (body->length < 4)
         return false;
-    if (!head->post) /* FormBook's questions end in zeroes */
-        return body->length >= 4 && memcmp(body->at, "\0\0\0\0", 4) == 0 && head->cookie.length == 0;
+    if (!head->post) /* FormBook's questions end in zeroes; so do those of programs that send a buffer whole */
+        return memcmp(body->at, "\0\0\0\0", 4) == 0 && head->cookie.length == 0 && head->agent.length == 0 &&
+               piece_holds(&head->path, "?") && piece_holds(&head->all, "Connection: close");
     if (http_body_is_bot(body))
         return true;
     /* One letter and all the rest in hexadecimal digits, to a page asked with one letter. */
@@ -328,6 +331,7 @@ bool http_head_is_bot(const struct http_head *head)
     return is_told_in_cookie(head) || is_sealed_cookie(head) || is_stager(head) || is_machine_path(&head->path) ||
            is_picture_of_words(&head->path) || is_keyed_pair(&head->path) || is_numbered_machine(head) ||
            is_call_home(head) || is_bare_program(head) ||
-           (head->post && (piece_begins(&head->encoding, "binary") || piece_holds(&head->path, "/bot.php"))) ||
+           (head->post && ((piece_begins(&head->encoding, "binary") && piece_holds(&head->all, "\nContent-Key:")) ||
+                           piece_holds(&head->path, "/bot.php"))) ||
            is_posed(head) || is_told_in_body(head);
 }

@@ -13,8 +13,13 @@ enum http_kind {
     HTTP_COMMAND,
     HTTP_TOOL,
     HTTP_BOT,
-    HTTP_PANEL,  /* a bot's, on a page of PHP: people's chat programs have bots, too */
-    HTTP_CONFIG, /* a bot's, unless a page led to it: routers keep their settings under such a name */
+    HTTP_NAMED,              /* above: what has a name of its own; below: what is one of them or nothing */
+    HTTP_UNLED = HTTP_NAMED, /* a bot's, unless a page led to it */
+    HTTP_PANEL,              /* the same, on a page of PHP: people's chat programs have bots, too */
+    HTTP_CONFIG,             /* the same, unless a program that says its name asks: devices fetch their settings */
+    HTTP_REPORT,             /* the same, and something is handed over: health is asked for under such names */
+    HTTP_GIT,                /* a probe, unless git itself asks */
+    HTTP_SETTINGS,           /* a probe, unless a device's own page or program asks */
     HTTP_SELECT
 };
 

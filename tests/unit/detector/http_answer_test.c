@@ -24,6 +24,7 @@ static const struct {
     ROW(OK_OF("application/octet-stream") PE, HTTP_ANSWER_PLAIN), /* that is what it is */
     ROW(OK_OF("application/x-msdownload") PE, HTTP_ANSWER_PLAIN),
     ROW(OK_OF("text/plain") PE, HTTP_ANSWER_PLAIN), /* servers that know no better */
+    ROW(OK_OF("text/html\r\nContent-Disposition: attachment; filename=a.exe") PE, HTTP_ANSWER_PLAIN), /* a script's */
     ROW(OK_OF("text/html") "MZ is what DOS programs begin with", HTTP_ANSWER_PLAIN),
     ROW(OK_OF("image/png") "\x89PNG\r\n\x1a\n\0\0\0\rIHDR", HTTP_ANSWER_PLAIN),
     ROW(OK_OF("text/plain") "root:x:0:0:root:/root:/bin/bash\n", HTTP_ANSWER_SPOILS),

