@@ -484,6 +484,14 @@ static enum flow_end closing(struct flow_record *record, const struct packet *pa
     return final ? FLOW_END_FIN : FLOW_OPEN;
 }
 
+/* The initiator goes on as only one does who was answered; where a link is captured one way, that is all there is. */
+static bool shows_answer(const struct flow *flow, const struct packet *packet, int direction)
+{
+    return direction == FLOW_FORWARD && flow->packets[FLOW_BACKWARD] == 0 &&
+           (flow->flags_seen[FLOW_FORWARD] & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
+           is_tcp(packet, TCP_SYN | TCP_ACK | TCP_RST, TCP_ACK);
+}
+
 static void take_in(struct flow_table *table, struct flow_record *record, const struct packet *packet, int direction)
 {
     struct flow *flow = &record->flow;
@@ -493,12 +501,14 @@ static void take_in(struct flow_table *table, struct flow_record *record, const 
         turn_round(record);
         direction = FLOW_FORWARD;
     }
+    bool goes_on = shows_answer(flow, packet, direction);
+
     count(flow, packet, direction);
     record->seen = table->now;
     record->fresh = true;
     if (flow->packets[0] + flow->packets[1] == 1)
         tell(table, FLOW_NEW, record, packet);
-    else if (flow->packets[direction] == 1)
+    else if (flow->packets[direction] == 1 || goes_on)
         tell(table, FLOW_ANSWERED, record, packet);
 
     enum flow_end reason = closing(record, packet, direction);

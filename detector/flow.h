@@ -54,7 +54,8 @@ struct flow {
 /* What the sink is told, in packet-time order. */
 enum flow_event {
     FLOW_NEW,      /* first packet counted */
-    FLOW_ANSWERED, /* first packet of the other direction counted */
+    FLOW_ANSWERED, /* first packet of the other direction counted; or, of TCP, the initiator acknowledges one not seen
+                    */
     FLOW_STEP,     /* 8 packets or 10 s, then at growing steps (32, 128, ... packets; 60 s, 600 s) */
     FLOW_ENDED     /* gone after the call */
 };

@@ -1,6 +1,7 @@
 /* guess.c: see guess.h. */
 #include "detector/guess.h"
 
+#include "detector/bytes.h"
 #include "detector/phrases.h"
 #include "detector/window.h"
 
@@ -205,4 +206,64 @@ bool guess_in_registration(const uint8_t *bytes, size_t length, struct guess *ou
     return length > 10 && memcmp(bytes, "REGISTER ", 9) == 0 &&
            behind(bytes, length, "username=\"", '"', &out->name) &&
            behind(bytes, length, "response=\"", '"', &out->password);
+}
+
+bool guess_in_command(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    enum { COMMAND = 5 };
+
+    if (length <= COMMAND)
+        return false;
+    if (strncasecmp((const char *)bytes, "PASS ", COMMAND) == 0)
+        out->password = window_hash(23, bytes, length);
+    else if (strncasecmp((const char *)bytes, "USER ", COMMAND) == 0)
+        out->name = window_hash(23, bytes, length);
+    else
+        return false;
+    return true;
+}
+
+/* "a1 LOGIN anna secret" */
+bool guess_in_box(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    enum { TAG = 16, COMMAND = 7 };
+    const uint8_t *end = bytes + length, *at = memchr(bytes, ' ', length < TAG ? length : TAG), *blank;
+
+    if (at == NULL || end - at <= COMMAND || strncasecmp((const char *)at, " LOGIN ", COMMAND) != 0)
+        return false;
+    at += COMMAND;
+    blank = memchr(at, ' ', (size_t)(end - at));
+    if (blank == NULL)
+        return false;
+    out->name = window_hash(23, at, (size_t)(blank - at));
+    out->password = window_hash(23, blank, (size_t)(end - blank));
+    return true;
+}
+
+/* MQTT 3.1.1, 3.1: the flags, then the name of the device, a will, a name, a password. Name and password are the
+ * last; the name of the device may be made anew each time. What stands between the first and the last is not told
+ * apart. */
+bool guess_in_connect(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    enum { CONNECT = 0x10, LONG = 0x80, PASSWORD = 0x40 };
+    size_t at = 1, name;
+
+    while (at < length && at < 4 && (bytes[at] & LONG) != 0)
+        at++;
+    at++;
+    if (bytes[0] != CONNECT || at + 2 > length)
+        return false;
+    at += 2 + be16(bytes + at) + 1; /* behind the protocol's name and version */
+    if (at + 5 > length || (bytes[at] & PASSWORD) == 0)
+        return false;
+    name = at + 3;
+    if (bytes[at - 1] == 5) /* 5.0: properties, most often none */
+        name += 1 + (size_t)bytes[name];
+    if (name + 2 > length)
+        return false;
+    name += 2 + (size_t)be16(bytes + name);
+    if (name >= length)
+        return false;
+    out->password = window_hash(23, bytes + name, length - name);
+    return true;
 }

@@ -19,8 +19,12 @@ struct guess {
 bool guess_in_request(const uint8_t *bytes, size_t length, struct guess *out);
 /* A body that came in a segment of its own. */
 bool guess_in_body(const uint8_t *bytes, size_t length, struct guess *out);
-bool guess_in_stream(const uint8_t *bytes, size_t length, struct guess *out);       /* a request of RTSP */
-bool guess_in_mail(const uint8_t *bytes, size_t length, struct guess *out);         /* a command of SMTP */
+bool guess_in_stream(const uint8_t *bytes, size_t length, struct guess *out); /* a request of RTSP */
+bool guess_in_mail(const uint8_t *bytes, size_t length, struct guess *out);   /* a command of SMTP */
+/* What is said before a server lets in or refuses; either may be 0, where it is said by itself. */
+bool guess_in_command(const uint8_t *bytes, size_t length, struct guess *out);      /* USER or PASS of FTP, POP3 */
+bool guess_in_box(const uint8_t *bytes, size_t length, struct guess *out);          /* LOGIN of IMAP */
+bool guess_in_connect(const uint8_t *bytes, size_t length, struct guess *out);      /* MQTT */
 bool guess_in_registration(const uint8_t *bytes, size_t length, struct guess *out); /* a REGISTER of SIP */
 
 #endif

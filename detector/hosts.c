@@ -9,7 +9,10 @@
 #include <string.h>
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PROTOCOL_SCTP = 132 };
-enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, CLIENTS_FROM = 10000, REFLECTED_BYTES = 100 };
+enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, CLIENTS_FROM = 10000, PORT_DNS = 53, PORT_QUIC = 443 };
+/* What is worth reflecting. An answer by DNS that every resolver takes (RFC 1035, 4.2.1) was asked for before the
+ * capture began, or is seen without its question. */
+enum { REFLECTED_BYTES = 100, DNS_PLAIN = 513 };
 enum { TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 }; /* the ports traceroute counts up; a port a hop and try */
 static const int64_t second_ns = 1000000000;
 
@@ -44,6 +47,7 @@ struct hosts *hosts_create(size_t max_hosts, struct err *err)
             goto failed;
     }
     hosts_sample(hosts, 1);
+    hosts->stray_ns = INT64_MIN / 2;
     hosts->attempts = windows_create_rows(max_hosts * ATTEMPTS, ATTEMPT_WINDOWS);
     hosts->echo = calloc(ECHO_SLOTS, sizeof *hosts->echo);
     hosts->claims = claims_create();
@@ -213,6 +217,8 @@ enum counter mark_hosts_counter(const struct mark *mark)
  * only at theirs. */
 static bool counts_hosts(const struct mark *mark)
 {
+    if (mark->protocol == PROTOCOL_TCP)
+        return !port_is_peer(mark->target_port);
     return mark->protocol != PROTOCOL_UDP || mark->target_port < PRIVILEGED || port_is_server(mark->target_port);
 }
 
@@ -233,6 +239,18 @@ static bool is_talk(const struct mark *mark, const struct packet *packet)
            packet->payload_bytes > (mark->target_port >= PRIVILEGED ? 0 : PROBE_MAX);
 }
 
+/* BitTorrent's (BEP 5 and 29): peers go on asking a host for hours after its program was ended. */
+static bool is_peer(const struct packet *packet)
+{
+    static const char ask[] = "d1:ad2:id20:";
+    enum { HEADER = 20, OPENS = 0x41 };
+
+    if (packet->protocol != PROTOCOL_UDP || packet->payload_captured < HEADER)
+        return false;
+    return (packet->payload_bytes == HEADER && packet->first == OPENS) ||
+           memcmp(packet->payload, ask, sizeof ask - 1) == 0;
+}
+
 /* A first packet that asks for an answer: it counts as failed until the answer comes. */
 static void attempt(struct mark *mark, const struct packet *packet)
 {
@@ -248,9 +266,24 @@ static void attempt(struct mark *mark, const struct packet *packet)
         if (counts_hosts(mark))
             mark_count(mark, mark_hosts_counter(mark), mark_flow_extra(mark), mark->target_hash, 1);
     }
-    mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
+    if (!is_peer(packet))
+        mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
     if (port_service(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
         mark_mail(mark);
+}
+
+/* A source counts as a stranger to all connections. */
+static void stray(struct mark *mark)
+{
+    mark->hosts->stray_ns = mark->now_ns;
+    mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
+}
+
+/* It comes back and opens one, as all do whose server was started anew: nobody who invents addresses can. */
+static void known(struct mark *mark)
+{
+    if (mark->now_ns - mark->hosts->stray_ns < source_span_ns)
+        mark_take(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash);
 }
 
 static void answered(struct mark *mark)
@@ -299,6 +332,12 @@ static bool is_stray_answer(const struct mark *mark)
            mark->source_port != mark->target_port;
 }
 
+/* QUIC behind its handshake (RFC 9000, 17.3.1): the capture began later. */
+static bool is_under_way(const struct packet *packet)
+{
+    return packet->source_port == PORT_QUIC && packet->first >> 6 == 1;
+}
+
 /* The first chunk of an SCTP packet (RFC 9260) is the first byte of what it carries. */
 enum { CHUNK_INIT = 1, CHUNK_ABORT = 6, CHUNK_COOKIE = 10 };
 
@@ -325,7 +364,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         if (address_is_impossible(mark->source))
             mark_count(mark, COUNT_SOURCES_IMPOSSIBLE, 0, mark->target_hash, 1);
         if ((flags & (TCP_SYN | TCP_RST)) == TCP_RST)
-            mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
+            stray(mark);
         if (flags_are_impossible(flags))
             on_odd_probe(mark, flags);
         else if ((flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN)
@@ -336,7 +375,8 @@ static void on_new(struct mark *mark, const struct packet *packet)
             mark_count(mark, COUNT_SOURCES_IMPOSSIBLE, 0, mark->target_hash, 1);
         if (!is_stray_answer(mark)) {
             attempt(mark, packet);
-        } else if (packet->payload_bytes >= REFLECTED_BYTES) {
+        } else if (packet->payload_bytes >= (mark->source_port == PORT_DNS ? DNS_PLAIN : REFLECTED_BYTES) &&
+                   !is_under_way(packet)) {
             mark_count(mark, COUNT_REFLECTORS, 0, mark->source_hash, 1);
             if (port_is_amplifier(mark->source_port))
                 mark_count(mark, COUNT_REFLECTED_FLOWS, 0, mark->source_hash, 1);
@@ -369,12 +409,20 @@ static bool is_amplified(const struct flow *flow)
            flow->payload_bytes[FLOW_BACKWARD] >= factor * flow->payload_bytes[FLOW_FORWARD];
 }
 
-/* The scans that begin in the middle: ACK, and FIN+ACK (Maimon's). A server that closes what was quiet for long sends
- * FIN+ACK, too, from its port to those of clients. */
+/* The scans that begin in the middle: ACK, and FIN+ACK (Maimon's). A server that closes what was quiet for long, or
+ * asks whether anybody is there still, sends them, too, from its port to those of clients. */
 static bool is_late_probe(const struct mark *mark, uint8_t flags)
 {
-    return flags == TCP_ACK || (flags == (TCP_FIN | TCP_ACK) && !is_stray_answer(mark) &&
-                                (mark->source_port > mark->target_port || mark->target_port < CLIENTS_FROM));
+    return (flags == TCP_ACK || flags == (TCP_FIN | TCP_ACK)) && !is_stray_answer(mark) &&
+           (mark->source_port > mark->target_port || mark->target_port < CLIENTS_FROM);
+}
+
+/* An answer to a SYN; or the initiator goes on where only its own packets are seen. */
+static bool is_opened(const struct flow *flow, const struct packet *packet)
+{
+    if (flow->packets[FLOW_BACKWARD] == 0)
+        return true;
+    return (packet->tcp_flags & TCP_SYN) != 0 && (flow->flags_seen[FLOW_FORWARD] & TCP_ACK) == 0;
 }
 
 static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
@@ -389,14 +437,15 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
         if (is_amplified(flow))
             mark_count(mark, COUNT_AMPLIFIED, mark->target_port, mark->source_port, 1);
     } else if ((flow->flags_seen[FLOW_FORWARD] & TCP_SYN) != 0) {
-        if ((packet->tcp_flags & TCP_SYN) != 0) {
+        if (is_opened(flow, packet)) {
             answered(mark);
+            known(mark);
             count_login(mark);
         }
     } else if ((packet->tcp_flags & TCP_RST) != 0 && flow->packets[FLOW_FORWARD] == 1 &&
                flow->payload_bytes[FLOW_FORWARD] == 0 && is_late_probe(mark, flow->flags_seen[FLOW_FORWARD])) {
         mark_count(mark, COUNT_PORTS_FAILED, mark_attempt_extra(mark), port_item(mark->target_port), 1);
-        mark_count(mark, COUNT_SOURCES_STRAY, 0, mark->source_hash, 1);
+        stray(mark);
     }
 }
 
@@ -410,8 +459,9 @@ static bool is_half_open(const struct flow *flow)
 static bool is_slow_request(const struct flow *flow)
 {
     return flow->protocol == PROTOCOL_TCP && port_service(flow->port[1]) == SERVICE_WEB &&
-           flow->last_ns - flow->first_ns >= 5 * second_ns && flow->payload_bytes[FLOW_BACKWARD] == 0 &&
-           flow->psh[FLOW_FORWARD] >= 2 && flow->payload_bytes[FLOW_FORWARD] < 4096;
+           flow->last_ns - flow->first_ns >= 5 * second_ns && flow->packets[FLOW_BACKWARD] > 0 &&
+           flow->payload_bytes[FLOW_BACKWARD] == 0 && flow->psh[FLOW_FORWARD] >= 2 &&
+           flow->payload_bytes[FLOW_FORWARD] < 4096;
 }
 
 static double rate_of(uint64_t packets, int64_t time_ns)
@@ -421,14 +471,23 @@ static double rate_of(uint64_t packets, int64_t time_ns)
     return (double)packets * 1e9 / (double)(time_ns < MILLISECOND_NS ? MILLISECOND_NS : time_ns);
 }
 
-/* Many packets of one flow that nobody wanted: without an answer, pings, answers without a question. A transfer by
- * TCP may have few acknowledgements; what counts there are segments that carry nothing. */
+/* Nobody wanted it. A transfer by TCP may have few acknowledgements; what counts there are segments that carry
+ * nothing. One by UDP may have next to none, but has some. */
+static bool is_one_way(const struct flow *flow)
+{
+    if (flow->protocol == PROTOCOL_UDP)
+        return flow->packets[FLOW_BACKWARD] == 0 && flow->port[0] != PORT_QUIC;
+    return flow->packets[FLOW_BACKWARD] * 20 <= flow->packets[FLOW_FORWARD] &&
+           (flow->protocol != PROTOCOL_TCP || flow->payload_bytes[FLOW_FORWARD] == 0);
+}
+
+/* Many packets of one flow that nobody wanted: without an answer, pings, answers without a question. A thousand
+ * pings that are all answered may be a measurement. */
 static void count_rates(struct mark *mark, const struct flow *flow)
 {
     enum { MANY = 2000, SOME = 1000, COLLECTOR = 20 }; /* a collector is sent that much more */
     uint64_t packets = flow->packets[FLOW_FORWARD], data = flow->payload_bytes[FLOW_FORWARD];
     double rate = rate_of(packets, flow->last_ns - flow->first_ns);
-    bool one_way = flow->packets[FLOW_BACKWARD] * 20 <= packets;
     bool pings = (flow->protocol == PROTOCOL_ICMP && flow->icmp_type == 8) ||
                  (flow->protocol == PROTOCOL_ICMP6 && flow->icmp_type == 128);
 
@@ -436,9 +495,9 @@ static void count_rates(struct mark *mark, const struct flow *flow)
         return;
     if (flow->protocol == PROTOCOL_UDP && port_is_collector(flow->port[1]))
         rate /= COLLECTOR;
-    if (packets >= MANY && one_way && (flow->protocol != PROTOCOL_TCP || data == 0))
+    if (packets >= MANY && is_one_way(flow))
         mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
-    if (pings)
+    if (pings && (packets >= MANY || flow->packets[FLOW_BACKWARD] * 20 < packets * 19))
         mark_check(mark, COUNT_PING_RATE, rate, NULL);
     if (flow->protocol == PROTOCOL_UDP && flow->packets[FLOW_BACKWARD] == 0 && is_stray_answer(mark) &&
         port_is_amplifier(mark->source_port) && data >= 100 * packets)
@@ -530,6 +589,27 @@ uint32_t mark_pair_flows(const struct mark *mark)
     double got[2];
 
     peek(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
+    return (uint32_t)got[1];
+}
+
+bool mark_is_one_of_many(const struct mark *mark)
+{
+    enum {
+        SPANS = 6,
+        HOSTS = 30
+    }; /* spans of the source's window in the pair's; hosts that many people want at once */
+    double source[2], pair[2];
+
+    peek(mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, source);
+    peek(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, pair);
+    return source[0] >= HOSTS && SPANS * source[1] > 2 * pair[1];
+}
+
+uint32_t mark_service_sessions(const struct mark *mark)
+{
+    double got[2];
+
+    peek(mark, CONTEXT_SERVICE, LIMIT_PAIR, mark->target_port, pair_span_ns, got);
     return (uint32_t)got[1];
 }
 

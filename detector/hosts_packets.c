@@ -9,18 +9,25 @@
 #include <string.h>
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PORT_DNS = 53 };
-enum { LONG_PART = 30, ICMP_HEADER = 8 };
+enum { LONG_PART = 30, ECHO_CARRIES = 32 };
 static const int64_t minute_ns = 60000000000;
 
+/* Each net of 256 by itself: a head end asks for customers all over its nets, who looks for hosts goes through one.
+ * Who answers is there: a router that has just been started asks for all it knows. */
 static void count_arp(struct mark *mark, const struct packet *packet)
 {
     static const uint8_t nobody[4] = {0};
 
     if (claims_contradict(mark->hosts->claims, packet))
         mark_count(mark, COUNT_FORGED, 0, 1, 1);
-    if (packet->arp == ARP_REQUEST && memcmp(mark->source + 12, nobody, 4) != 0 &&
-        memcmp(mark->source, mark->target, 16) != 0)
-        mark_count(mark, COUNT_HOSTS_ASKED, 0, mark->target_hash, 1);
+    if (memcmp(mark->source + 12, nobody, 4) == 0 || memcmp(mark->source, mark->target, 16) == 0)
+        return;
+    if (packet->arp == ARP_REQUEST) {
+        mark_count(mark, COUNT_HOSTS_ASKED, be32(mark->target + 12) >> 8, mark->target_hash, 1);
+    } else {
+        mark_setup(mark, mark->hosts, packet->time_ns, packet->destination, packet->source);
+        mark_take(mark, COUNT_HOSTS_ASKED, be32(mark->target + 12) >> 8, mark->target_hash);
+    }
 }
 
 static bool ends_with(const char *name, size_t length, const char *tail)
@@ -43,6 +50,19 @@ static bool is_address_look_up(const char *name)
     return true;
 }
 
+/* Names that a service is found by (RFC 2782), and those that mail servers make of what they were told (RFC 7208, 7;
+ * RFC 6376, 7489): as long as sites, senders and addresses are. */
+static bool is_of_service(const struct dns *dns)
+{
+    static const char *const labels[] = {"._tcp.", "._udp.", "._msdcs.", "._spf.", "._dmarc.", "._domainkey."};
+
+    for (size_t i = 0; i < sizeof labels / sizeof labels[0]; i++) {
+        if (strstr(dns->name, labels[i]) != NULL)
+            return true;
+    }
+    return false;
+}
+
 /* Names that carry data with their owner's will: reputation look-ups of mail filters and virus scanners. */
 static bool is_lookup(const struct dns *dns)
 {
@@ -55,7 +75,7 @@ static bool is_lookup(const struct dns *dns)
         if (strcmp(dns->name + dns->domain, known[i]) == 0)
             return true;
     }
-    return is_address_look_up(dns->name) || ends_with(dns->name, dns->name_length, ".arpa");
+    return is_address_look_up(dns->name) || ends_with(dns->name, dns->name_length, ".arpa") || is_of_service(dns);
 }
 
 /* Names that no server outside answers for: search lists of local nets. */
@@ -76,11 +96,13 @@ static bool is_list(const struct dns *dns)
     return dns->name[strspn(dns->name, "0123456789")] == '.';
 }
 
-/* Base64 and its kin: no host is called so. */
+/* Base64 and its kin: no host is called so. A whole address of the web, asked for by mistake, is none. */
 static bool is_encoded(const struct dns *dns)
 {
     size_t odd = 0;
 
+    if (memchr(dns->name, ':', dns->domain) != NULL)
+        return false;
     for (size_t i = 0; i < dns->domain; i++)
         odd += strchr("=+*/", dns->name[i]) != NULL;
     return dns->domain >= LONG_PART && odd >= 2;
@@ -95,11 +117,27 @@ static void unless_one_of_many(struct mark *mark, size_t before)
         mark->count = before;
 }
 
+/* The name, its numbers left out: those of hosts of one row ("node-0017") differ in nothing else, those that carry
+ * something do. */
+static uint64_t row_of_hosts(const struct dns *dns)
+{
+    char name[DNS_NAME];
+    size_t used = 0;
+
+    for (size_t i = 0; i < dns->name_length; i++) {
+        bool digit = dns->name[i] >= '0' && dns->name[i] <= '9';
+
+        if (!digit || used == 0 || name[used - 1] != '0')
+            name[used++] = digit ? '0' : dns->name[i];
+    }
+    return window_hash(6, name, used);
+}
+
 static void count_question(struct mark *mark, const struct dns *dns)
 {
     const char *domain = dns->name + dns->domain;
     uint64_t extra = window_hash(5, domain, dns->name_length - dns->domain);
-    uint64_t name = window_hash(6, dns->name, dns->name_length);
+    uint64_t name = window_hash(6, dns->name, dns->name_length), row = row_of_hosts(dns);
     bool rare = dns->type == DNS_TYPE_TXT || dns->type == DNS_TYPE_NULL;
     size_t before = mark->count;
 
@@ -111,15 +149,16 @@ static void count_question(struct mark *mark, const struct dns *dns)
     if (mark->count > before)
         return;
     if (dns->domain > 0) {
-        mark_count(mark, COUNT_DNS_SUBNAMES, extra, name, 1);
+        mark_count(mark, COUNT_DNS_SUBNAMES, extra, row, 1);
         mark_count(mark, COUNT_DNS_UNANSWERED, extra, name, 1);
     }
     if (dns->domain >= LONG_PART || (rare && dns->domain > 0)) {
-        bool known = mark_holds(mark, COUNT_DNS_NAMES, extra, name);
+        uint64_t item = rare ? name : row;
+        bool known = mark_holds(mark, COUNT_DNS_NAMES, extra, item);
 
-        mark_count(mark, COUNT_DNS_NAMES, extra, name, 1);
+        mark_count(mark, COUNT_DNS_NAMES, extra, item, 1);
         if (!known) /* who asks again and again carries nothing */
-            mark_count(mark, COUNT_DNS_BYTES, extra, name, (uint32_t)dns->domain);
+            mark_count(mark, COUNT_DNS_BYTES, extra, item, (uint32_t)dns->domain);
     }
     unless_one_of_many(mark, before);
 }
@@ -187,15 +226,19 @@ static void remember_echo(struct mark *mark, const struct packet *packet)
     slot->known = (uint8_t)(packet->payload_captured - ECHO_SKIP < ECHO_BYTES ? packet->payload_captured - ECHO_SKIP
                                                                               : ECHO_BYTES);
     memcpy(slot->data, packet->payload + ECHO_SKIP, slot->known);
-    mark_count(mark, COUNT_ICMP_CONTENTS, 0, window_hash(15, slot->data, slot->known), 1);
+    if (packet->payload_bytes >= ECHO_CARRIES)
+        mark_count(mark, COUNT_ICMP_CONTENTS, 0, window_hash(15, slot->data, slot->known), 1);
 }
 
 /* A reply returns the request's bytes; shorter is fine (some servers cut large ones), other bytes are not. */
-/* A reply that nobody asked for may carry something, like a request; here it is the source's own. */
+/* A reply that nobody asked for may carry something, like a request; here it is the source's own. A time and a
+ * program's mark carry nothing. */
 static void count_unasked(struct mark *mark, const struct packet *packet)
 {
     size_t known = packet->payload_captured - ECHO_SKIP;
 
+    if (packet->payload_bytes < ECHO_CARRIES)
+        return;
     mark_setup(mark, mark->hosts, packet->time_ns, packet->source, packet->destination);
     mark_count(mark, COUNT_ICMP_CONTENTS, 0,
                window_hash(15, packet->payload + ECHO_SKIP, known < ECHO_BYTES ? known : ECHO_BYTES), 1);
@@ -294,7 +337,8 @@ static void count_icmp(struct hosts *hosts, struct mark *mark, const struct pack
 
 /* What a client asked a web server within a minute: WEB_PASSWORDS in clear text, of which one has one and whoever
  * tries three guesses; WEB_PATHS, since a page's missing picture is asked for again and again, a list only once. */
-enum { WEB_PASSWORDS = 1001, WEB_PATHS, GUESSES_OF };
+enum { WEB_PASSWORDS = 1001, WEB_PATHS, WEB_DENIED, GUESSES_OF };
+enum { GUESSES = 3 };
 
 static uint64_t web_key(const struct mark *mark, uint64_t what)
 {
@@ -316,7 +360,41 @@ static double web_distinct(const struct mark *mark, uint64_t what)
                : 0;
 }
 
-enum { GUESSES = 3 };
+static double web_sum(const struct mark *mark, uint64_t what)
+{
+    struct window window;
+
+    return windows_peek(mark->hosts->scope[LIMIT_PAIR], web_key(mark, what), mark->now_ns, minute_ns, &window)
+               ? window_sum(&window)
+               : 0;
+}
+
+/* A name and a password that come again and again are a program's to which nobody told the new one. */
+static bool is_forgotten(const struct mark *mark)
+{
+    double said = web_distinct(mark, WEB_PASSWORDS);
+
+    return said > 0 && said < GUESSES;
+}
+
+static void note_login(struct mark *mark, const struct packet *packet)
+{
+    struct guess guess;
+
+    if (!talk_login(packet, &guess))
+        return;
+    if (guess.name != 0)
+        note_web(mark, WEB_PASSWORDS, &guess.name, sizeof guess.name);
+    if (guess.password != 0)
+        note_web(mark, WEB_PASSWORDS, &guess.password, sizeof guess.password);
+}
+
+/* Whoever was let in did not guess, nor who hands over what is no log-in. */
+static void forgive(struct mark *mark)
+{
+    mark_take(mark, COUNT_LOGINS, mark->target_port, mark->source_port);
+    mark_take(mark, COUNT_LOGINS_SLOW, mark->target_port, mark->source_port);
+}
 
 static void count_refused(struct mark *mark)
 {
@@ -358,21 +436,27 @@ static void count_request(struct mark *mark, const struct packet *packet)
         count_guess(mark, &guess);
 }
 
-/* A page asks for a password with the same answer as it refuses one. */
+/* A page asks for a password with the same answer as it refuses one: whoever asks without one is asked first, each
+ * of the many behind a proxy. */
 static void count_denied(struct mark *mark)
 {
-    if (web_distinct(mark, WEB_PASSWORDS) >= GUESSES)
+    double bare = web_sum(mark, WEB_PATHS) - web_sum(mark, WEB_PASSWORDS);
+
+    note_web(mark, WEB_DENIED, &mark->source_port, sizeof mark->source_port);
+    if (web_distinct(mark, WEB_PASSWORDS) >= GUESSES && web_sum(mark, WEB_DENIED) > 1.5 * bare)
         count_refused(mark);
 }
 
-/* Where the questions were seen and are few, the same few pages are missing. */
+/* Where the questions were seen and are few, the same few pages are missing. Where a fourth of them or more is there,
+ * or is put there, a program looks in several places: a builder's, a cache's. */
 static void count_missing_page(struct mark *mark)
 {
     double paths = web_distinct(mark, WEB_PATHS);
     size_t before = mark->count;
 
     mark_count(mark, COUNT_PAGES_MISSING, mark->target_port, mark->source_port, 1);
-    if (mark->count > before && paths > 0 && paths < limits[COUNT_PAGES_MISSING].limit / 4)
+    if (mark->count > before && paths > 0 &&
+        (paths < limits[COUNT_PAGES_MISSING].limit / 4 || 4 * mark->out[before].value < 3 * web_sum(mark, WEB_PATHS)))
         mark->count = before;
 }
 
@@ -394,8 +478,13 @@ static void count_talk(struct mark *mark, const struct packet *packet, enum talk
 
     if (talk == TALK_REQUEST)
         count_request(mark, packet);
-    else if (talk == TALK_REFUSED)
-        count_refused(mark);
+    else if (talk == TALK_REFUSED) {
+        if (!is_forgotten(mark))
+            count_refused(mark);
+    } else if (talk == TALK_LOGIN)
+        note_login(mark, packet);
+    else if (talk == TALK_LET_IN || talk == TALK_LOG)
+        forgive(mark);
     else if (talk == TALK_DENIED)
         count_denied(mark);
     else if (talk == TALK_MISSING)
@@ -422,6 +511,7 @@ static bool is_answer(const struct packet *packet, enum talk talk)
     switch (talk) {
     case TALK_MISSING:
     case TALK_REFUSED:
+    case TALK_LET_IN:
     case TALK_FUNCTION:
     case TALK_DENIED:
     case TALK_KEYED:

@@ -27,6 +27,7 @@ struct hosts {
     struct windows *attempts;                 /* what each first packet counts for its pair: three windows in a row */
     struct echo *echo;
     struct claims *claims;
+    int64_t stray_ns;          /* when a source was last told to be a stranger */
     double greatest[COUNTERS]; /* value of each counter so far */
     double from[COUNTERS];     /* values that are raised: from the limit on, unless samples are wanted */
     struct ends ends[ENDS];
@@ -60,6 +61,8 @@ void mark_mail_taken(struct mark *mark); /* the target took mail */
 void mark_scan_over(struct mark *mark);  /* a datagram was never answered: was it one of a scan? */
 /* Flows of the pair in the last minute. */
 uint32_t mark_pair_flows(const struct mark *mark);
+bool mark_is_one_of_many(const struct mark *mark);       /* the source has as much to do elsewhere, at many hosts */
+uint32_t mark_service_sessions(const struct mark *mark); /* of the pair at this port in the last minute */
 /* Raises evidence when value reaches the counter's limit. window: where it was counted, or NULL. */
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window);
 

@@ -16,11 +16,23 @@ static bool may_be_flood(const struct mark *mark, enum counter counter, const st
 /* So much else goes on beside it that what fails is the usual share. */
 static bool is_usual_share(const struct limit *limit, double value, const struct window *window)
 {
-    return limit->share > 0 && window != NULL && value < FAR_BEYOND * limit->limit &&
-           window_sum(window) > limit->share * value;
+    enum { FAR_MORE = 4 };
+    double share = value < FAR_BEYOND * limit->limit ? limit->share : FAR_MORE * limit->share;
+
+    return limit->share > 0 && window != NULL && window_sum(window) > share * value;
 }
 
-/* Who is asked by others hands on what many people want: a proxy, an application's server. */
+/* Where hundreds log in, some mistype: a mail page, a directory's clients. */
+static bool is_slip_of_many(const struct mark *mark, enum counter counter, double value)
+{
+    enum { FEW = 8, MINUTES = 10 };
+
+    return (counter == COUNT_LOGINS_REFUSED && mark_service_sessions(mark) > FEW * value) ||
+           (counter == COUNT_LOGINS_REFUSED_SLOW && mark_service_sessions(mark) * MINUTES > FEW * value);
+}
+
+/* Who is asked by others hands on what many people want: a proxy, an application's server. So does an address that
+ * many share; whoever looks for something in one server has little else to do. */
 static bool is_relayed(const struct mark *mark, enum counter counter, double value)
 {
     enum { ASKED = 3 };
@@ -28,9 +40,11 @@ static bool is_relayed(const struct mark *mark, enum counter counter, double val
     double got[2];
 
     if ((counter != COUNT_REQUEST_SIZES && counter != COUNT_PAGES_MISSING && counter != COUNT_WEB_SESSIONS &&
-         counter != COUNT_LOGINS_DATA) ||
+         counter != COUNT_LOGINS_DATA && counter != COUNT_FLOWS_UNANSWERED) ||
         value >= FAR_BEYOND * limits[counter].limit)
         return false;
+    if (counter != COUNT_FLOWS_UNANSWERED && counter != COUNT_LOGINS_DATA && mark_is_one_of_many(mark))
+        return true;
     served.target_hash = window_hash(2, mark->source, 16);
     mark_peek(&served, COUNT_SOURCES_UNANSWERED, 0, got);
     return got[1] - got[0] >= ASKED;
@@ -39,7 +53,7 @@ static bool is_relayed(const struct mark *mark, enum counter counter, double val
 bool mark_is_usual(const struct mark *mark, enum counter counter, double value, const struct window *window)
 {
     return may_be_flood(mark, counter, window) || is_usual_share(&limits[counter], value, window) ||
-           is_relayed(mark, counter, value);
+           is_relayed(mark, counter, value) || is_slip_of_many(mark, counter, value);
 }
 
 static uint64_t mail_server_key(uint64_t host_hash)

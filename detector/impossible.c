@@ -6,7 +6,8 @@ enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PORT_ECHO = 7, PORT_CHARGEN = 19 };
 bool address_is_impossible(const uint8_t source[16])
 {
     if (address_is_v4(source))
-        return source[12] >= 224 || (source[12] == 0 && (source[13] | source[14] | source[15]) != 0);
+        return (source[12] >= 224 && source[12] < 240) || source[12] == 255 ||
+               (source[12] == 0 && (source[13] | source[14] | source[15]) != 0);
     return source[0] == 0xff;
 }
 
@@ -23,10 +24,10 @@ static bool is_loop(const struct packet *packet)
 {
     enum { WAKE = 0xff };
 
-    if (packet->destination_port != PORT_ECHO && packet->destination_port != PORT_CHARGEN)
+    if ((packet->destination_port != PORT_ECHO && packet->destination_port != PORT_CHARGEN) || packet->first == WAKE)
         return false;
     return packet->source_port == PORT_ECHO || packet->source_port == PORT_CHARGEN ||
-           (address_is_group(packet->destination) && packet->payload_bytes > 0 && packet->first != WAKE);
+           (address_is_group(packet->destination) && packet->payload_bytes > 0);
 }
 
 /* A host's own talk may be captured as it is made; what is told to 127.0.0.1 never leaves it. */
@@ -37,11 +38,15 @@ static bool is_loopback(const uint8_t address[16])
     return (address_is_v4(address) && address[12] == 127) || memcmp(address, six, sizeof six) == 0;
 }
 
+/* From a port to itself, on one host: a client that waits for a server of its own host may be given the server's port
+ * (TCP opens from both sides), if it is one of those that clients are given. */
 bool packet_is_impossible(const struct packet *packet)
 {
+    enum { GIVEN = 32768 };
+
     if (packet->protocol == PROTOCOL_UDP)
         return is_loop(packet);
     return packet->protocol == PROTOCOL_TCP && packet->source_port == packet->destination_port &&
-           packet->source_port != 0 && packet->payload_bytes == 0 &&
+           packet->source_port != 0 && packet->source_port < GIVEN && packet->payload_bytes == 0 &&
            memcmp(packet->source, packet->destination, 16) == 0 && !is_loopback(packet->source); /* land */
 }

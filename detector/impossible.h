@@ -13,8 +13,9 @@ static inline bool address_is_group(const uint8_t address[16])
     return address[0] == 0xff;
 }
 
-bool address_is_impossible(const uint8_t source[16]); /* no packet may come from it: groups and reserved space */
-bool flags_are_impossible(uint8_t flags);             /* of a first segment */
+/* No packet may come from it: groups, all, nobody. Reserved space (240.0.0.0/4) is used inside some nets. */
+bool address_is_impossible(const uint8_t source[16]);
+bool flags_are_impossible(uint8_t flags); /* of a first segment */
 /* Of a flow's first packet: it goes from a port to itself, or makes two services answer each other without end, or
  * many answer at once. */
 bool packet_is_impossible(const struct packet *packet);

@@ -59,6 +59,14 @@ bool port_is_server(uint16_t port)
     return IS_ONE_OF(port, ports);
 }
 
+/* IPFS, eDonkey, BitTorrent, Bitcoin, Monero, Syncthing, Tendermint, Ethereum. */
+bool port_is_peer(uint16_t port)
+{
+    static const uint16_t ports[] = {4001, 4662, 8333, 8999, 18080, 22000, 26656, 30303, 51413};
+
+    return (port >= 6881 && port <= 6889) || IS_ONE_OF(port, ports);
+}
+
 bool port_is_chat(uint16_t port)
 {
     return (port >= 6660 && port <= 6669) || port == 194 || port == 994 || port == 6697 || port == 7000 ||
@@ -67,8 +75,9 @@ bool port_is_chat(uint16_t port)
 
 bool port_is_collector(uint16_t port)
 {
-    static const uint16_t ports[] = {138,  162,  514,  601,  1514, 2055, 2056, 4739, 4789,  5140,  6081,
-                                     6343, 6514, 8125, 8126, 8472, 9555, 9995, 9996, 10514, 12201, 25826};
+    static const uint16_t ports[] = {138,  162,  514,  601,  1514,  2003,  2055,  2056, 4739, 4789,
+                                     5140, 5514, 6081, 6343, 6514,  6831,  8089,  8094, 8125, 8126,
+                                     8472, 9555, 9995, 9996, 10514, 12201, 20514, 25826};
 
     return IS_ONE_OF(port, ports);
 }

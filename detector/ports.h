@@ -30,6 +30,7 @@ enum service port_service(uint16_t port);
 bool port_is_admin(uint16_t port); /* machines are taken over by it; honest clients seldom fail there at many hosts */
 bool port_is_amplifier(uint16_t port); /* answers small questions of anybody with large packets */
 bool port_is_server(uint16_t port);    /* above 1023 and yet a server's, not a client's */
+bool port_is_peer(uint16_t port);      /* where peers look for peers, most of which are gone */
 bool port_is_chat(uint16_t port);      /* IRC's */
 bool port_is_collector(uint16_t port); /* takes datagrams, never answers: logs, flow records, traps, tunnels' ends */
 bool port_asks_password(uint16_t port);

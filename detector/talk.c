@@ -14,6 +14,11 @@
 enum {
     PROTOCOL_UDP = 17,
     PORT_KERBEROS = 88,
+    PORT_POP = 110,
+    PORT_IMAP = 143,
+    PORT_LOG = 514,
+    PORT_MQTT = 1883,
+    PORT_WINRM = 5985,
     PORT_SNMP = 161,
     PORT_MODBUS = 502,
     PORT_RTSP = 554,
@@ -24,7 +29,7 @@ enum {
 };
 enum { BANNER = 120 };        /* what is first said is short */
 enum { NAME_MAX_BYTES = 15 }; /* NetBIOS' names */
-enum { FILLER_FROM = 16, FILLER_BYTES = 48, PERIOD_MAX = 16 };
+enum { FILLER_FROM = 16, FILLER_BYTES = 48, PERIOD_MAX = 16, FILLER_SHORTEST = 180 };
 
 static bool begins(const struct packet *packet, const char *text, size_t length)
 {
@@ -80,7 +85,7 @@ static bool database_refused(const struct packet *packet)
         return kerberos_refused(packet);
     case 1521:
         return PAYLOAD_HOLDS(packet, "ORA-01017", 2 * BANNER);
-    case 1883: /* MQTT 3.1.1: bad name or password, or not allowed; 5.0: the same as reasons */
+    case PORT_MQTT: /* 3.1.1: bad name or password, or not allowed; 5.0: the same as reasons */
         return n >= 4 && p[0] == 0x20 && (p[3] == 4 || p[3] == 5 || p[3] == 0x86 || p[3] == 0x87);
     case 3306:
         return n >= 7 && memcmp(p + 4, "\xff\x15\x04", 3) == 0;
@@ -100,6 +105,19 @@ static bool database_refused(const struct packet *packet)
     }
 }
 
+/* What POP3 refuses besides: commands that old servers do not know, messages and locks. */
+static const struct phrase errors[] = {
+    PHRASE("command", 1), PHRASE("implemented", 1), PHRASE("supported", 1), PHRASE("message", 1),
+    PHRASE("in-use", 1),  PHRASE("lock", 1),        PHRASE("delay", 1),     PHRASE("mechanism", 1),
+    PHRASE("capa", 1),    PHRASE("uidl", 1),        PHRASE("syntax", 1),    PHRASE("protocol", 1),
+};
+static struct phrases other_errors;
+
+__attribute__((constructor)) static void order(void)
+{
+    PHRASES_ORDER(&other_errors, errors);
+}
+
 static bool is_refused(const struct packet *packet)
 {
     switch (packet->source_port) {
@@ -109,8 +127,8 @@ static bool is_refused(const struct packet *packet)
     case 465:
     case 587:
         return begins(packet, "535 ", 4);
-    case 110:
-        return begins(packet, "-ERR", 4);
+    case PORT_POP:
+        return begins(packet, "-ERR", 4) && !payload_finds(packet, &other_errors, BANNER);
     case 143:
         return PAYLOAD_HOLDS(packet, " NO ", BANNER) &&
                (PAYLOAD_HOLDS(packet, "LOGIN", BANNER) || PAYLOAD_HOLDS(packet, "uthenticat", BANNER));
@@ -125,9 +143,9 @@ static bool is_refused(const struct packet *packet)
     case 139:
     case 445:
         return smb_refused(packet);
-    case PORT_SIP:
-        return begins(packet, "SIP/2.0 403 ", 12) ||
-               (begins(packet, "SIP/2.0 404 ", 12) && PAYLOAD_HOLDS(packet, " REGISTER\r\n", 1024));
+    case PORT_SIP: /* calls and subscriptions are forbidden, too, whoever asks */
+        return (begins(packet, "SIP/2.0 403 ", 12) || begins(packet, "SIP/2.0 404 ", 12)) &&
+               PAYLOAD_HOLDS(packet, " REGISTER\r\n", 1024);
     default:
         return database_refused(packet);
     }
@@ -145,6 +163,13 @@ static size_t period_of(const struct packet *packet)
             return period == 1 && (*p == 0 || *p == ' ' || *p == 0xff) ? 0 : period;
     }
     return 0;
+}
+
+/* People paste lines of stars. */
+static bool is_filler(const struct packet *packet)
+{
+    return port_asks_password(packet->destination_port) && packet->payload_bytes >= FILLER_SHORTEST &&
+           period_of(packet) > 0;
 }
 
 /* Four letters or more: what a program's zeroes look like under a key. Four of mixed case may be base64. */
@@ -303,6 +328,35 @@ static bool is_claim(const struct packet *packet)
     return (packet->source_port == PORT_LLMNR || packet->source_port == PORT_NAMES) && claimed_name(packet, name) > 0;
 }
 
+/* RFC 5424 and 3164: "<13>...", or its length in front (RFC 6587). */
+static bool is_log_line(const struct packet *packet)
+{
+    enum { LENGTH = 6 };
+    const uint8_t *p = packet->payload, *sign = memchr(p, '<', payload_first(packet, LENGTH));
+
+    return packet->destination_port == PORT_LOG && sign != NULL && (sign == p || sign[-1] == ' ') &&
+           sign + 1 < p + packet->payload_captured && sign[1] >= '0' && sign[1] <= '9';
+}
+
+bool talk_login(const struct packet *packet, struct guess *out)
+{
+    const uint8_t *p = packet->payload;
+    size_t n = packet->payload_captured;
+
+    *out = (struct guess){0};
+    switch (packet->destination_port) {
+    case PORT_FTP:
+    case PORT_POP:
+        return guess_in_command(p, n, out);
+    case PORT_IMAP:
+        return guess_in_box(p, n, out);
+    case PORT_MQTT:
+        return guess_in_connect(p, n, out);
+    default:
+        return false;
+    }
+}
+
 bool talk_guess(const struct packet *packet, struct guess *out)
 {
     const uint8_t *p = packet->payload;
@@ -354,6 +408,8 @@ static enum talk talk_of_body(const struct packet *packet)
 
 static enum talk talk_of_answer(const struct packet *packet)
 {
+    if (packet->source_port == PORT_WINRM && begins(packet, "HTTP/1.1 200", 12))
+        return TALK_LET_IN;
     if (http_is_missing(packet->payload, packet->payload_captured))
         return TALK_MISSING;
     if (http_is_denied(packet->payload, packet->payload_captured))
@@ -395,6 +451,8 @@ enum talk talk_of(const struct packet *packet)
         return controls[control];
     if (exploit_in_segment(packet))
         return TALK_EXPLOIT;
+    if (packet->source_port == PORT_FTP && begins(packet, "230", 3))
+        return TALK_LET_IN;
     if (packet->source_port == PORT_MODBUS && is_unknown_function(packet))
         return TALK_FUNCTION;
     if (is_renegotiation(packet))
@@ -403,8 +461,14 @@ enum talk talk_of(const struct packet *packet)
         return TALK_BANNER;
     if (is_refused(packet))
         return TALK_REFUSED;
+    if (is_filler(packet))
+        return TALK_FILLER;
+    if (talk_login(packet, &guess))
+        return TALK_LOGIN;
+    if (is_log_line(packet))
+        return TALK_LOG;
     if (port_asks_password(packet->destination_port))
-        return period_of(packet) > 0 ? TALK_FILLER : TALK_NOTHING;
+        return TALK_NOTHING;
     if (is_plain_web(packet->destination_port))
         return talk_of_body(packet);
     if (!is_plain_web(packet->source_port))

@@ -25,6 +25,9 @@ enum talk {
     TALK_DISGUISE,  /* HTTP: a program told to be a picture or a page, or a script that loads one */
     TALK_BANNER,    /* a client greets a service that asks for a password (SSH, VNC), on whatever port */
     TALK_REFUSED,   /* a server tells that name or password are wrong */
+    TALK_LET_IN,    /* or that they are right: FTP, WinRM */
+    TALK_LOGIN,     /* a name or a password in clear text, which the answer may refuse (talk_login) */
+    TALK_LOG,       /* a line of a log on the port that is also rsh's */
     TALK_GUESS,     /* a name and a password outside a request's first segment (talk_guess) */
     TALK_LEASE,     /* a card asks for an address: DHCP (talk_maker) */
     TALK_NAME,      /* somebody says a name is his: LLMNR, NetBIOS (talk_name) */
@@ -39,8 +42,9 @@ enum talk {
 enum talk talk_of(const struct packet *packet);       /* of a TCP or UDP packet */
 uint64_t talk_community(const struct packet *packet); /* a hash of the name in a TALK_COMMUNITY */
 bool talk_guess(const struct packet *packet, struct guess *out);
-uint64_t talk_maker(const struct packet *packet);    /* a hash of who made the card */
-uint64_t talk_name(const struct packet *packet);     /* a hash of the name */
-uint64_t talk_function(const struct packet *packet); /* which, of which unit */
+bool talk_login(const struct packet *packet, struct guess *out); /* name or password 0: not said here */
+uint64_t talk_maker(const struct packet *packet);                /* a hash of who made the card */
+uint64_t talk_name(const struct packet *packet);                 /* a hash of the name */
+uint64_t talk_function(const struct packet *packet);             /* which, of which unit */
 
 #endif

@@ -171,7 +171,7 @@ def mailbox_guessing(d):
     port = d.rng.choice([110, 143])
     no = b"-ERR no\r\n" if port == 110 else b"a1 NO LOGIN failed\r\n"
     for _ in range(d.rng.randint(40, 150)):
-        yield from session(d, d.host(9), d.host(1), port, [(False, b"+OK\r\n"), (True, b"USER x\r\n"), (False, b"+OK\r\n"), (True, b"PASS y\r\n"), (False, no)])
+        yield from session(d, d.host(9), d.host(1), port, [(False, b"+OK\r\n"), (True, b"USER x\r\n"), (False, b"+OK\r\n"), (True, f"PASS {d.word(4, 9)}\r\n".encode()), (False, no)])
         d.wait(0.6)
 
 

@@ -228,7 +228,7 @@ def communities(count):
 def registrations(count):
     for n in range(count):
         yield START + n, udp(HERE, THERE, 5060, 5060, b"REGISTER sip:lab SIP/2.0\r\n\r\n")
-        yield START + n + 0.01, udp(THERE, HERE, 5060, 5060, b"SIP/2.0 403 Forbidden\r\n\r\n")
+        yield START + n + 0.01, udp(THERE, HERE, 5060, 5060, b"SIP/2.0 403 Forbidden\r\nCSeq: 1 REGISTER\r\n\r\n")
 
 
 def exploits(count):

@@ -21,7 +21,7 @@ static void web_talk_is_a_request_or_a_missing_page(void **state)
     assert_int_equal(SAID(80, 40000, "HTTP/1.1 200 OK\r\nServer: a\r\n\r\nroot:x:0:0:root"), TALK_SPOILS);
     assert_int_equal(SAID(40000, 80, "user=a%27+or+1=1"), TALK_BODY);
     assert_int_equal(SAID(40000, 443, "user=a%27+or+1=1"), TALK_NOTHING);
-    assert_int_equal(SAID(40000, 80, "GUID=1&BUILD=2"), TALK_BOT);
+    assert_int_equal(SAID(40000, 80, "GUID=1&BUILD=2&INFO=3"), TALK_BOT);
     assert_int_equal(SAID(40000, 80, "log=admin&pwd=a&wp-submit=Log+In"), TALK_GUESS);
     assert_int_equal(SAID(40000, 443, "log=admin&pwd=a&wp-submit=Log+In"), TALK_NOTHING);
     assert_int_equal(SAID(40000, 25, "VRFY root\r\n"), TALK_GUESS);
@@ -34,7 +34,8 @@ static void web_talk_is_a_request_or_a_missing_page(void **state)
 
 static void a_telephone_is_refused_by_datagram(void **state)
 {
-    static const char refused[] = "SIP/2.0 403 Forbidden\r\n", asked[] = "SIP/2.0 401 Unauthorized\r\n";
+    static const char refused[] = "SIP/2.0 403 Forbidden\r\nCSeq: 1 REGISTER\r\n",
+                      asked[] = "SIP/2.0 401 Unauthorized\r\n";
     struct packet packet = segment(17, 5060, 5060, refused, sizeof refused - 1);
 
     (void)state;
@@ -69,6 +70,7 @@ static const struct {
     DATAGRAM(40000, 88, KERBEROS("\x18"), TALK_NOTHING),
     DATAGRAM(5060, 5061, "SIP/2.0 404 Not Found\r\nCSeq: 1 REGISTER\r\n\r\n", TALK_REFUSED),
     DATAGRAM(5060, 5061, "SIP/2.0 404 Not Found\r\nCSeq: 1 INVITE\r\n\r\n", TALK_NOTHING),
+    DATAGRAM(5060, 5061, "SIP/2.0 403 Forbidden\r\nCSeq: 2 SUBSCRIBE\r\n\r\n", TALK_NOTHING),
     DATAGRAM(5061, 5060, "REGISTER sip:a SIP/2.0\r\nAuthorization: Digest username=\"1\",response=\"2\"\r\n",
              TALK_GUESS),
     DATAGRAM(5061, 5060, "REGISTER sip:a SIP/2.0\r\nCSeq: 1 REGISTER\r\n", TALK_NOTHING),
@@ -194,7 +196,7 @@ static void chat_counts_only_away_from_its_ports(void **state)
     assert_int_equal(SAID(40000, 6667, "NICK anna\r\n"), TALK_NOTHING);
     assert_int_equal(SAID(8000, 40000, "PING :irc.example\r\n"), TALK_NOTHING);
     assert_int_equal(SAID(40000, 8080, "PING 1491069\r\n"), TALK_NOTHING); /* a line-quality test */
-    assert_int_equal(SAID(40000, 21, "USER anna\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 21, "USER anna\r\n"), TALK_LOGIN);
 }
 
 static void a_packed_frame_is_one_whose_lengths_agree(void **state)
@@ -228,6 +230,8 @@ static void shells_and_loaders_are_remote_control_but_not_on_telnet(void **state
     assert_int_equal(SAID(40000, 4444, "C:\\a\nb>"), TALK_NOTHING);
 }
 
+#define MQTT(flags, device, rest) "\x10\x15\0\4MQTT\4" flags "\0\x3c\0" device "\0" rest
+
 static void each_service_has_its_refusal(void **state)
 {
     uint8_t smb[60] = "\0\0\0\x38\xfeSMB\x40\0\0\0\x6d\0\0\xc0", old[60] = "\0\0\0\x38\xffSMB\x73\x6d\0\0\xc0";
@@ -254,8 +258,19 @@ static void each_service_has_its_refusal(void **state)
     assert_int_equal(SAID(1521, 40000, "\0\x40\0\0\6\0\0\0ORA-01017: invalid"), TALK_REFUSED);
     assert_int_equal(SAID(1883, 40000, "\x20\2\0\5"), TALK_REFUSED);
     assert_int_equal(SAID(1883, 40000, "\x20\2\0\0"), TALK_NOTHING);
-    assert_int_equal(SAID(21, 40000, "230 Login successful.\r\n"), TALK_NOTHING);
-    assert_int_equal(SAID(40000, 21, "530 \r\n"), TALK_NOTHING); /* not the server's */
+    assert_int_equal(SAID(21, 40000, "230 Login successful.\r\n"), TALK_LET_IN);
+    assert_int_equal(SAID(5985, 40000, "HTTP/1.1 200 \r\n"), TALK_LET_IN);
+    assert_int_equal(SAID(5985, 40000, "HTTP/1.1 401 \r\n"), TALK_DENIED);
+    assert_int_equal(SAID(110, 40000, "-ERR Unknown command\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(110, 40000, "-ERR no such message\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 514, "<13>Nov 29 10:00:00 a b: c\n"), TALK_LOG);
+    assert_int_equal(SAID(40000, 514, "29 <13>1 - a b - - - c"), TALK_LOG);
+    assert_int_equal(SAID(40000, 514, "1022\0root\0"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 143, "a1 LOGIN anna secret\r\n"), TALK_LOGIN);
+    assert_int_equal(SAID(40000, 143, "a1 LIST \"\" *\r\n"), TALK_NOTHING);
+    assert_int_equal(SAID(40000, 1883, MQTT("\xc2", "\1a", "\1u\0\1p")), TALK_LOGIN);
+    assert_int_equal(SAID(40000, 1883, MQTT("\x82", "\1a", "\1u")), TALK_NOTHING); /* a name without a password */
+    assert_int_equal(SAID(40000, 21, "530 \r\n"), TALK_NOTHING);                   /* not the server's */
 }
 
 static void a_greeting_counts_from_the_client_only(void **state)
@@ -269,14 +284,14 @@ static void a_greeting_counts_from_the_client_only(void **state)
 
 static void filler_repeats_a_short_block_and_is_not_blank(void **state)
 {
-    uint8_t bytes[100];
+    uint8_t bytes[180];
 
     (void)state;
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t) "o\x06\xff"[i % 3];
     assert_int_equal(said(40000, 5631, bytes, sizeof bytes), TALK_FILLER);
     assert_int_equal(said(40000, 9100, bytes, sizeof bytes), TALK_NOTHING); /* a printer's picture */
-    assert_int_equal(said(40000, 5631, bytes, 79), TALK_NOTHING);           /* too little to tell */
+    assert_int_equal(said(40000, 5631, bytes, 179), TALK_NOTHING);          /* people paste lines of stars */
     memset(bytes, 0, sizeof bytes);
     assert_int_equal(said(40000, 22, bytes, sizeof bytes), TALK_NOTHING);
     for (size_t i = 0; i < sizeof bytes; i++)
