@@ -16,7 +16,7 @@ enum { REFLECTED_BYTES = 100, DNS_PLAIN = 513 };
 enum { TRACEROUTE_FIRST = 33434, TRACEROUTE_LAST = 33690 }; /* the ports traceroute counts up; a port a hop and try */
 static const int64_t second_ns = 1000000000;
 
-static const int64_t source_span_ns = 10000000000, pair_span_ns = 60000000000;
+static const int64_t source_span_ns = 10000000000, pair_span_ns = 60000000000, asked_span_ns = 600000000000;
 
 const char *const hosts_context_names[HOSTS_CONTEXT] = {
     "ctx_pair_failed_ports_60s", "ctx_pair_failed_ports_600s",    "ctx_source_failed_hosts_60s",
@@ -332,6 +332,38 @@ static bool is_stray_answer(const struct mark *mark)
            mark->source_port != mark->target_port;
 }
 
+/* What a window of the counter holds now: [0] different items, [1] events. */
+static void peek(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
+                 double out[2])
+{
+    struct window window;
+
+    out[0] = out[1] = 0;
+    if (windows_peek(mark->hosts->scope[scope], mark_key(mark, what, scope, extra), mark->now_ns, span_ns, &window)) {
+        out[0] = window_distinct(&window);
+        out[1] = window_sum(&window);
+    }
+}
+
+/* A question to all of a net (SSDP, WS-Discovery, names): each of them answers the asker's port. */
+static void note_question_to_all(struct mark *mark)
+{
+    if (mark->protocol == PROTOCOL_UDP && port_is_amplifier(mark->target_port))
+        count_context(mark, CONTEXT_ASKS_ALL, LIMIT_SOURCE, (uint64_t)mark->target_port << 16 | mark->source_port,
+                      asked_span_ns, 1);
+}
+
+static bool was_asked_with_all(const struct mark *mark)
+{
+    struct mark asker = *mark;
+    double got[2];
+
+    asker.source_hash = window_hash(1, mark->target, 16);
+    peek(&asker, CONTEXT_ASKS_ALL, LIMIT_SOURCE, (uint64_t)mark->source_port << 16 | mark->target_port, asked_span_ns,
+         got);
+    return got[1] > 0;
+}
+
 /* QUIC behind its handshake (RFC 9000, 17.3.1): the capture began later. */
 static bool is_under_way(const struct packet *packet)
 {
@@ -357,8 +389,10 @@ static void on_new(struct mark *mark, const struct packet *packet)
     count_context(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, port_item(mark->target_port));
     if (packet_is_impossible(packet))
         mark_count(mark, COUNT_IMPOSSIBLE, 0, flow_item, 1);
-    if (address_is_group(mark->target))
+    if (address_is_group(mark->target)) {
+        note_question_to_all(mark);
         return;
+    }
     switch (mark->protocol) {
     case PROTOCOL_TCP:
         if (address_is_impossible(mark->source))
@@ -376,7 +410,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         if (!is_stray_answer(mark)) {
             attempt(mark, packet);
         } else if (packet->payload_bytes >= (mark->source_port == PORT_DNS ? DNS_PLAIN : REFLECTED_BYTES) &&
-                   !is_under_way(packet)) {
+                   !is_under_way(packet) && !was_asked_with_all(mark)) {
             mark_count(mark, COUNT_REFLECTORS, 0, mark->source_hash, 1);
             if (port_is_amplifier(mark->source_port))
                 mark_count(mark, COUNT_REFLECTED_FLOWS, 0, mark->source_hash, 1);
@@ -425,6 +459,19 @@ static bool is_opened(const struct flow *flow, const struct packet *packet)
     return (packet->tcp_flags & TCP_SYN) != 0 && (flow->flags_seen[FLOW_FORWARD] & TCP_ACK) == 0;
 }
 
+/* What a name server is asked: a resolver asks each time for something else, who invents the asker for what is long.
+ */
+static uint64_t question_of(const struct packet *packet)
+{
+    enum { HEADER = 12 };
+    const uint8_t *end;
+
+    if (packet->source_port != PORT_DNS || packet->payload_captured <= HEADER)
+        return 0;
+    end = memchr(packet->payload + HEADER, 0, packet->payload_captured - HEADER);
+    return end == NULL ? 0 : window_hash(27, packet->payload + HEADER, (size_t)(end - packet->payload - HEADER));
+}
+
 static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
 {
     if (address_is_group(mark->target))
@@ -435,7 +482,8 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
     } else if (mark->protocol != PROTOCOL_TCP) {
         answered(mark);
         if (is_amplified(flow))
-            mark_count(mark, COUNT_AMPLIFIED, mark->target_port, mark->source_port, 1);
+            mark_count(mark, COUNT_AMPLIFIED, window_mix(mark->target_port, question_of(packet)), mark->source_port,
+                       1);
     } else if ((flow->flags_seen[FLOW_FORWARD] & TCP_SYN) != 0) {
         if (is_opened(flow, packet)) {
             answered(mark);
@@ -564,19 +612,6 @@ size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow
     else if (event == FLOW_ENDED)
         on_ended(&mark, flow);
     return mark.count;
-}
-
-/* What a window of the counter holds now: [0] different items, [1] events. */
-static void peek(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
-                 double out[2])
-{
-    struct window window;
-
-    out[0] = out[1] = 0;
-    if (windows_peek(mark->hosts->scope[scope], mark_key(mark, what, scope, extra), mark->now_ns, span_ns, &window)) {
-        out[0] = window_distinct(&window);
-        out[1] = window_sum(&window);
-    }
 }
 
 void mark_peek(const struct mark *mark, enum counter counter, uint64_t extra, double out[2])

@@ -2,6 +2,7 @@
 #ifndef DETECTOR_HOSTS_STATE_H
 #define DETECTOR_HOSTS_STATE_H
 
+#include "detector/bytes.h"
 #include "detector/claims.h"
 #include "detector/hosts.h"
 #include "detector/window.h"
@@ -67,7 +68,7 @@ uint32_t mark_service_sessions(const struct mark *mark); /* of the pair at this 
 void mark_check(struct mark *mark, enum counter counter, double value, const struct window *window);
 
 /* Counts that only serve as features; they follow the counters in the keys. */
-enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE };
+enum { CONTEXT_SOURCE = COUNTERS, CONTEXT_PAIR, CONTEXT_SERVICE, CONTEXT_ASKS_ALL };
 
 /* The window's key of a counter, or of such a count. */
 static inline uint64_t mark_key(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra)
@@ -87,9 +88,13 @@ static inline uint64_t mark_attempt_extra(const struct mark *mark)
     return mark->protocol;
 }
 
+/* IPv6 is looked through net by net: it is too large for more, and where it does not work, all of it is silent. */
 static inline uint64_t mark_flow_extra(const struct mark *mark)
 {
-    return (uint64_t)mark->protocol << 16 | mark->target_port;
+    enum { SITE = 6 }; /* bytes: RFC 6177 */
+    uint64_t extra = (uint64_t)mark->protocol << 16 | mark->target_port;
+
+    return address_is_v4(mark->target) ? extra : window_mix(extra, window_hash(26, mark->target, SITE));
 }
 
 enum counter mark_hosts_counter(const struct mark *mark); /* which one an attempt at another host is counted by */

@@ -29,7 +29,7 @@ enum {
 };
 enum { BANNER = 120 };        /* what is first said is short */
 enum { NAME_MAX_BYTES = 15 }; /* NetBIOS' names */
-enum { FILLER_FROM = 16, FILLER_BYTES = 48, PERIOD_MAX = 16, FILLER_SHORTEST = 180 };
+enum { FILLER_FROM = 16, FILLER_BYTES = 48, PERIOD_MAX = 16, FILLER_SHORTEST = 180, EBCDIC_BLANK = 0x40 };
 
 static bool begins(const struct packet *packet, const char *text, size_t length)
 {
@@ -160,7 +160,7 @@ static size_t period_of(const struct packet *packet)
         return 0;
     for (size_t period = 1; period <= PERIOD_MAX; period++) {
         if (p[0] == p[period] && memcmp(p, p + period, FILLER_BYTES) == 0)
-            return period == 1 && (*p == 0 || *p == ' ' || *p == 0xff) ? 0 : period;
+            return period == 1 && (*p == 0 || *p == ' ' || *p == EBCDIC_BLANK || *p == 0xff) ? 0 : period;
     }
     return 0;
 }
