@@ -239,16 +239,16 @@ static bool is_talk(const struct mark *mark, const struct packet *packet)
            packet->payload_bytes > (mark->target_port >= PRIVILEGED ? 0 : PROBE_MAX);
 }
 
-/* BitTorrent's (BEP 5 and 29): peers go on asking a host for hours after its program was ended. */
+/* BitTorrent's, a dictionary or the head that opens (BEP 5 and 29): peers go on asking a host for hours after its
+ * program was ended. */
 static bool is_peer(const struct packet *packet)
 {
-    static const char ask[] = "d1:ad2:id20:";
-    enum { HEADER = 20, OPENS = 0x41 };
+    enum { ASK = 'd', ASK_MIN = 50, ASK_MAX = 400, OPEN = 0x41, OPEN_BYTES = 20 };
+    uint32_t size = packet->payload_bytes;
 
-    if (packet->protocol != PROTOCOL_UDP || packet->payload_captured < HEADER)
-        return false;
-    return (packet->payload_bytes == HEADER && packet->first == OPENS) ||
-           memcmp(packet->payload, ask, sizeof ask - 1) == 0;
+    return packet->protocol == PROTOCOL_UDP && packet->destination_port >= PRIVILEGED &&
+           ((packet->first == OPEN && size == OPEN_BYTES) ||
+            (packet->first == ASK && size >= ASK_MIN && size <= ASK_MAX));
 }
 
 /* A first packet that asks for an answer: it counts as failed until the answer comes. */
@@ -459,17 +459,11 @@ static bool is_opened(const struct flow *flow, const struct packet *packet)
     return (packet->tcp_flags & TCP_SYN) != 0 && (flow->flags_seen[FLOW_FORWARD] & TCP_ACK) == 0;
 }
 
-/* What a name server is asked: a resolver asks each time for something else, who invents the asker for what is long.
- */
-static uint64_t question_of(const struct packet *packet)
+/* A resolver asks a name server for ever other names, which are not all of one length; who invents the asker asks
+ * again and again for what is long. */
+static uint64_t question_of(const struct flow *flow)
 {
-    enum { HEADER = 12 };
-    const uint8_t *end;
-
-    if (packet->source_port != PORT_DNS || packet->payload_captured <= HEADER)
-        return 0;
-    end = memchr(packet->payload + HEADER, 0, packet->payload_captured - HEADER);
-    return end == NULL ? 0 : window_hash(27, packet->payload + HEADER, (size_t)(end - packet->payload - HEADER));
+    return flow->port[1] == PORT_DNS ? window_mix(PORT_DNS, flow->payload_bytes[FLOW_FORWARD]) : flow->port[1];
 }
 
 static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
@@ -482,8 +476,7 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
     } else if (mark->protocol != PROTOCOL_TCP) {
         answered(mark);
         if (is_amplified(flow))
-            mark_count(mark, COUNT_AMPLIFIED, window_mix(mark->target_port, question_of(packet)), mark->source_port,
-                       1);
+            mark_count(mark, COUNT_AMPLIFIED, question_of(flow), mark->source_port, 1);
     } else if ((flow->flags_seen[FLOW_FORWARD] & TCP_SYN) != 0) {
         if (is_opened(flow, packet)) {
             answered(mark);
