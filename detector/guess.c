@@ -212,12 +212,13 @@ bool guess_in_command(const uint8_t *bytes, size_t length, struct guess *out)
 {
     enum { COMMAND = 5 };
 
+    *out = (struct guess){0};
     if (length <= COMMAND)
         return false;
     if (strncasecmp((const char *)bytes, "PASS ", COMMAND) == 0)
-        out->password = window_hash(23, bytes, length);
+        out->password = window_hash(23, bytes + COMMAND, length - COMMAND);
     else if (strncasecmp((const char *)bytes, "USER ", COMMAND) == 0)
-        out->name = window_hash(23, bytes, length);
+        out->name = window_hash(28, bytes + COMMAND, length - COMMAND);
     else
         return false;
     return true;
@@ -248,10 +249,11 @@ bool guess_in_connect(const uint8_t *bytes, size_t length, struct guess *out)
     enum { CONNECT = 0x10, LONG = 0x80, PASSWORD = 0x40 };
     size_t at = 1, name;
 
+    *out = (struct guess){0};
     while (at < length && at < 4 && (bytes[at] & LONG) != 0)
         at++;
     at++;
-    if (bytes[0] != CONNECT || at + 2 > length)
+    if (at + 2 > length || bytes[0] != CONNECT)
         return false;
     at += 2 + be16(bytes + at) + 1; /* behind the protocol's name and version */
     if (at + 5 > length || (bytes[at] & PASSWORD) == 0)
@@ -265,5 +267,24 @@ bool guess_in_connect(const uint8_t *bytes, size_t length, struct guess *out)
     if (name >= length)
         return false;
     out->password = window_hash(23, bytes + name, length - name);
+    return true;
+}
+
+/* LDAP (RFC 4511, 4.2): version 3, a name, a password in clear text. */
+bool guess_in_bind(const uint8_t *bytes, size_t length, struct guess *out)
+{
+    enum { HEAD = 24, MARK = 4, SIMPLE = 0x80 };
+    const uint8_t *end = bytes + length, *at = memmem(bytes, length < HEAD ? length : HEAD, "\2\1\3\4", MARK);
+    size_t name;
+
+    *out = (struct guess){0};
+    if (at == NULL || end - at <= MARK)
+        return false;
+    at += MARK;
+    name = 1 + (size_t)at[0];
+    if ((size_t)(end - at) < name + 2 || at[name] != SIMPLE || at[name + 1] == 0)
+        return false;
+    out->name = window_hash(28, at, name);
+    out->password = window_hash(23, at + name, (size_t)(end - at) - name);
     return true;
 }

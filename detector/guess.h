@@ -25,6 +25,7 @@ bool guess_in_mail(const uint8_t *bytes, size_t length, struct guess *out);   /*
 bool guess_in_command(const uint8_t *bytes, size_t length, struct guess *out);      /* USER or PASS of FTP, POP3 */
 bool guess_in_box(const uint8_t *bytes, size_t length, struct guess *out);          /* LOGIN of IMAP */
 bool guess_in_connect(const uint8_t *bytes, size_t length, struct guess *out);      /* MQTT */
+bool guess_in_bind(const uint8_t *bytes, size_t length, struct guess *out);         /* LDAP */
 bool guess_in_registration(const uint8_t *bytes, size_t length, struct guess *out); /* a REGISTER of SIP */
 
 #endif

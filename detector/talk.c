@@ -16,6 +16,7 @@ enum {
     PORT_KERBEROS = 88,
     PORT_POP = 110,
     PORT_IMAP = 143,
+    PORT_LDAP = 389,
     PORT_LOG = 514,
     PORT_MQTT = 1883,
     PORT_WINRM = 5985,
@@ -93,7 +94,7 @@ static bool database_refused(const struct packet *packet)
         return p[0] == 'E' && PAYLOAD_HOLDS(packet, "28P01", BANNER);
     case 1433:
         return n >= 15 && p[8] == 0xaa && le32(p + 11) == 18456;
-    case 389:
+    case PORT_LDAP:
         return p[0] == 0x30 && n >= 10 && memmem(p, n < 20 ? n : 20, "\x0a\x01\x31", 3) != NULL;
     case 6379:
         return begins(packet, "-WRONGPASS", 10) || begins(packet, "-ERR invalid password", 21);
@@ -343,7 +344,6 @@ bool talk_login(const struct packet *packet, struct guess *out)
     const uint8_t *p = packet->payload;
     size_t n = packet->payload_captured;
 
-    *out = (struct guess){0};
     switch (packet->destination_port) {
     case PORT_FTP:
     case PORT_POP:
@@ -352,6 +352,8 @@ bool talk_login(const struct packet *packet, struct guess *out)
         return guess_in_box(p, n, out);
     case PORT_MQTT:
         return guess_in_connect(p, n, out);
+    case PORT_LDAP:
+        return guess_in_bind(p, n, out);
     default:
         return false;
     }

@@ -179,6 +179,7 @@ def old_passwords(d):
         yield from session(d, d.host(1), d.host(3), 1883, [(True, connect), (False, b"\x20\2\0\5")])
         yield from session(d, d.host(2), d.host(3), 21, [*FTP, (False, b"530 Login incorrect.\r\n")])
         yield from session(d, d.host(2), d.host(3), 143, [(False, b"* OK\r\n"), (True, b"a1 LOGIN anna old\r\n"), (False, b"a1 NO LOGIN failed\r\n")])
+        yield from session(d, d.host(4), d.host(3), 389, [(True, b"\x30\x14\2\1\1\x60\x0f\2\1\3\4\4cn=a\x80\4old1"), (False, b"\x30\x0c\2\1\1\x61\7\x0a\1\x31\4\0\4\0")])
         d.even(8)
 
 

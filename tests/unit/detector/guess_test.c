@@ -109,6 +109,37 @@ static void what_is_cut_is_read_to_its_end(void **state)
     }
 }
 
+/* The name of the device is another each time; a will stands between. */
+static void what_is_said_before_the_answer_is_read(void **state)
+{
+    static const char one[] = "\x10\x1d\0\4MQTT\4\xc6\0\x3c\0\2d1\0\1t\0\1w\0\1u\0\3old",
+                      other[] = "\x10\x1d\0\4MQTT\4\xc6\0\x3c\0\2d2\0\1t\0\1w\0\1u\0\3old",
+                      five[] = "\x10\x1c\0\4MQTT\5\xc2\0\x3c\5\x11\0\0\0\7\0\2d3\0\1u\0\3new";
+    struct guess a, b, out;
+
+    (void)state;
+    compare(guess_in_command, "PASS old\r\n", "pass new\r\n", true, false);
+    compare(guess_in_command, "USER a\r\n", "USER b\r\n", false, true);
+    compare(guess_in_box, "a1 LOGIN anna old\r\n", "a2 login anna new\r\n", true, false);
+    compare(guess_in_box, "a1 LOGIN anna old\r\n", "a9 LOGIN anna old\r\n", true, true);
+    compare(guess_in_bind, "\x30\x14\2\1\1\x60\x0f\2\1\3\4\4cn=a\x80\4old1",
+            "\x30\x14\2\1\2\x60\x0f\2\1\3\4\4cn=a\x80\4new1", true, false);
+    assert_false(has(guess_in_bind, "\x30\x10\2\1\1\x60\x0b\2\1\3\4\4cn=a\xa3\4SASL"));
+    assert_false(has(guess_in_command, "PASV\r\n"));
+    assert_false(has(guess_in_box, "a1 LIST \"\" *\r\n"));
+    assert_true(reads(guess_in_connect, one, sizeof one - 1, &a) &&
+                reads(guess_in_connect, other, sizeof other - 1, &b));
+    assert_true(a.password == b.password);
+    assert_true(reads(guess_in_connect, five, sizeof five - 1, &b));
+    assert_true(a.password != b.password);
+    for (size_t length = 0; length < sizeof five; length++) {
+        (void)reads(guess_in_connect, five, length, &out);
+        (void)reads(guess_in_box, "a1 LOGIN anna old\r\n", length % 20, &out);
+        (void)reads(guess_in_command, "PASS old\r\n", length % 10, &out);
+        (void)reads(guess_in_bind, "\x30\x14\2\1\1\x60\x0f\2\1\3\4\4cn=a\x80\4old1", length % 23, &out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -116,6 +147,7 @@ int main(void)
         cmocka_unit_test(an_address_may_hold_them_or_the_body_behind_it),
         cmocka_unit_test(other_protocols_have_them_too),
         cmocka_unit_test(what_is_cut_is_read_to_its_end),
+        cmocka_unit_test(what_is_said_before_the_answer_is_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
