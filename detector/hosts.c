@@ -1,6 +1,7 @@
 /* hosts.c: counts flow events; see hosts.h. Single packets are hosts_packets.c's. */
 #include "detector/hosts.h"
 
+#include "detector/flow_signs.h"
 #include "detector/hosts_state.h"
 #include "detector/impossible.h"
 #include "detector/ports.h"
@@ -9,7 +10,7 @@
 #include <string.h>
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PROTOCOL_SCTP = 132 };
-enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, CLIENTS_FROM = 10000, PORT_DNS = 53, PORT_QUIC = 443 };
+enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, CLIENTS_FROM = 10000, PORT_DNS = 53 };
 /* What is worth reflecting. An answer by DNS that every resolver takes (RFC 1035, 4.2.1) was asked for before the
  * capture began, or is seen without its question. */
 enum { REFLECTED_BYTES = 100, DNS_PLAIN = 513 };
@@ -239,18 +240,6 @@ static bool is_talk(const struct mark *mark, const struct packet *packet)
            packet->payload_bytes > (mark->target_port >= PRIVILEGED ? 0 : PROBE_MAX);
 }
 
-/* BitTorrent's, a dictionary or the head that opens (BEP 5 and 29): peers go on asking a host for hours after its
- * program was ended. */
-static bool is_peer(const struct packet *packet)
-{
-    enum { ASK = 'd', ASK_MIN = 50, ASK_MAX = 400, OPEN = 0x41, OPEN_BYTES = 20 };
-    uint32_t size = packet->payload_bytes;
-
-    return packet->protocol == PROTOCOL_UDP && packet->destination_port >= PRIVILEGED &&
-           ((packet->first == OPEN && size == OPEN_BYTES) ||
-            (packet->first == ASK && size >= ASK_MIN && size <= ASK_MAX));
-}
-
 /* A first packet that asks for an answer: it counts as failed until the answer comes. */
 static void attempt(struct mark *mark, const struct packet *packet)
 {
@@ -266,7 +255,7 @@ static void attempt(struct mark *mark, const struct packet *packet)
         if (counts_hosts(mark))
             mark_count(mark, mark_hosts_counter(mark), mark_flow_extra(mark), mark->target_hash, 1);
     }
-    if (!is_peer(packet))
+    if (!packet_is_of_peer(packet))
         mark_count(mark, COUNT_SOURCES_UNANSWERED, 0, mark->source_hash, 1);
     if (port_service(mark->target_port) == SERVICE_MAIL && mark->protocol == PROTOCOL_TCP)
         mark_mail(mark);
@@ -333,8 +322,8 @@ static bool is_stray_answer(const struct mark *mark)
 }
 
 /* What a window of the counter holds now: [0] different items, [1] events. */
-static void peek(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
-                 double out[2])
+void mark_peek_at(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
+                  double out[2])
 {
     struct window window;
 
@@ -359,15 +348,9 @@ static bool was_asked_with_all(const struct mark *mark)
     double got[2];
 
     asker.source_hash = window_hash(1, mark->target, 16);
-    peek(&asker, CONTEXT_ASKS_ALL, LIMIT_SOURCE, (uint64_t)mark->source_port << 16 | mark->target_port, asked_span_ns,
-         got);
+    mark_peek_at(&asker, CONTEXT_ASKS_ALL, LIMIT_SOURCE, (uint64_t)mark->source_port << 16 | mark->target_port,
+                 asked_span_ns, got);
     return got[1] > 0;
-}
-
-/* QUIC behind its handshake (RFC 9000, 17.3.1): the capture began later. */
-static bool is_under_way(const struct packet *packet)
-{
-    return packet->source_port == PORT_QUIC && packet->first >> 6 == 1;
 }
 
 /* The first chunk of an SCTP packet (RFC 9260) is the first byte of what it carries. */
@@ -410,7 +393,7 @@ static void on_new(struct mark *mark, const struct packet *packet)
         if (!is_stray_answer(mark)) {
             attempt(mark, packet);
         } else if (packet->payload_bytes >= (mark->source_port == PORT_DNS ? DNS_PLAIN : REFLECTED_BYTES) &&
-                   !is_under_way(packet) && !was_asked_with_all(mark)) {
+                   !packet_is_under_way(packet) && !was_asked_with_all(mark)) {
             mark_count(mark, COUNT_REFLECTORS, 0, mark->source_hash, 1);
             if (port_is_amplifier(mark->source_port))
                 mark_count(mark, COUNT_REFLECTED_FLOWS, 0, mark->source_hash, 1);
@@ -433,37 +416,12 @@ static void on_new(struct mark *mark, const struct packet *packet)
     }
 }
 
-/* Much for little; names are often asked with little, so they need more. */
-static bool is_amplified(const struct flow *flow)
-{
-    uint64_t factor = flow->port[1] == 53 ? 10 : 5;
-
-    return flow->protocol == PROTOCOL_UDP && port_is_amplifier(flow->port[1]) &&
-           flow->payload_bytes[FLOW_FORWARD] > 0 &&
-           flow->payload_bytes[FLOW_BACKWARD] >= factor * flow->payload_bytes[FLOW_FORWARD];
-}
-
 /* The scans that begin in the middle: ACK, and FIN+ACK (Maimon's). A server that closes what was quiet for long, or
  * asks whether anybody is there still, sends them, too, from its port to those of clients. */
 static bool is_late_probe(const struct mark *mark, uint8_t flags)
 {
     return (flags == TCP_ACK || flags == (TCP_FIN | TCP_ACK)) && !is_stray_answer(mark) &&
            (mark->source_port > mark->target_port || mark->target_port < CLIENTS_FROM);
-}
-
-/* An answer to a SYN; or the initiator goes on where only its own packets are seen. */
-static bool is_opened(const struct flow *flow, const struct packet *packet)
-{
-    if (flow->packets[FLOW_BACKWARD] == 0)
-        return true;
-    return (packet->tcp_flags & TCP_SYN) != 0 && (flow->flags_seen[FLOW_FORWARD] & TCP_ACK) == 0;
-}
-
-/* A resolver asks a name server for ever other names, which are not all of one length; who invents the asker asks
- * again and again for what is long. */
-static uint64_t question_of(const struct flow *flow)
-{
-    return flow->port[1] == PORT_DNS ? window_mix(PORT_DNS, flow->payload_bytes[FLOW_FORWARD]) : flow->port[1];
 }
 
 static void on_answered(struct mark *mark, const struct flow *flow, const struct packet *packet)
@@ -475,10 +433,10 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
             answered(mark);
     } else if (mark->protocol != PROTOCOL_TCP) {
         answered(mark);
-        if (is_amplified(flow))
-            mark_count(mark, COUNT_AMPLIFIED, question_of(flow), mark->source_port, 1);
+        if (flow_is_amplified(flow))
+            mark_count(mark, COUNT_AMPLIFIED, flow_question(flow), mark->source_port, 1);
     } else if ((flow->flags_seen[FLOW_FORWARD] & TCP_SYN) != 0) {
-        if (is_opened(flow, packet)) {
+        if (flow_is_opened(flow, packet)) {
             answered(mark);
             known(mark);
             count_login(mark);
@@ -490,45 +448,13 @@ static void on_answered(struct mark *mark, const struct flow *flow, const struct
     }
 }
 
-static bool is_half_open(const struct flow *flow)
-{
-    return flow->protocol == PROTOCOL_TCP && (flow->flags_seen[FLOW_FORWARD] & (TCP_SYN | TCP_ACK)) == TCP_SYN &&
-           (flow->flags_seen[FLOW_BACKWARD] & TCP_SYN) != 0;
-}
-
-/* Header by header, a crumb at a time, so that the server keeps waiting (slowloris and its kin). */
-static bool is_slow_request(const struct flow *flow)
-{
-    return flow->protocol == PROTOCOL_TCP && port_service(flow->port[1]) == SERVICE_WEB &&
-           flow->last_ns - flow->first_ns >= 5 * second_ns && flow->packets[FLOW_BACKWARD] > 0 &&
-           flow->payload_bytes[FLOW_BACKWARD] == 0 && flow->psh[FLOW_FORWARD] >= 2 &&
-           flow->payload_bytes[FLOW_FORWARD] < 4096;
-}
-
-static double rate_of(uint64_t packets, int64_t time_ns)
-{
-    enum { MILLISECOND_NS = 1000000 };
-
-    return (double)packets * 1e9 / (double)(time_ns < MILLISECOND_NS ? MILLISECOND_NS : time_ns);
-}
-
-/* Nobody wanted it. A transfer by TCP may have few acknowledgements; what counts there are segments that carry
- * nothing. One by UDP may have next to none, but has some. */
-static bool is_one_way(const struct flow *flow)
-{
-    if (flow->protocol == PROTOCOL_UDP)
-        return flow->packets[FLOW_BACKWARD] == 0 && flow->port[0] != PORT_QUIC;
-    return flow->packets[FLOW_BACKWARD] * 20 <= flow->packets[FLOW_FORWARD] &&
-           (flow->protocol != PROTOCOL_TCP || flow->payload_bytes[FLOW_FORWARD] == 0);
-}
-
 /* Many packets of one flow that nobody wanted: without an answer, pings, answers without a question. A thousand
  * pings that are all answered may be a measurement. */
 static void count_rates(struct mark *mark, const struct flow *flow)
 {
     enum { MANY = 2000, SOME = 1000, COLLECTOR = 20 }; /* a collector is sent that much more */
     uint64_t packets = flow->packets[FLOW_FORWARD], data = flow->payload_bytes[FLOW_FORWARD];
-    double rate = rate_of(packets, flow->last_ns - flow->first_ns);
+    double rate = flow_rate(flow);
     bool pings = (flow->protocol == PROTOCOL_ICMP && flow->icmp_type == 8) ||
                  (flow->protocol == PROTOCOL_ICMP6 && flow->icmp_type == 128);
 
@@ -536,7 +462,7 @@ static void count_rates(struct mark *mark, const struct flow *flow)
         return;
     if (flow->protocol == PROTOCOL_UDP && port_is_collector(flow->port[1]))
         rate /= COLLECTOR;
-    if (packets >= MANY && is_one_way(flow))
+    if (packets >= MANY && flow_is_one_way(flow))
         mark_check(mark, COUNT_ONE_WAY_RATE, rate, NULL);
     if (pings && (packets >= MANY || flow->packets[FLOW_BACKWARD] * 20 < packets * 19))
         mark_check(mark, COUNT_PING_RATE, rate, NULL);
@@ -547,11 +473,11 @@ static void count_rates(struct mark *mark, const struct flow *flow)
 
 static void on_step(struct mark *mark, const struct flow *flow)
 {
-    if (is_half_open(flow)) {
+    if (flow_is_half_open(flow)) {
         mark_count(mark, COUNT_SOURCES_HALF_OPEN, 0, mark->source_hash, 1);
         mark_count(mark, COUNT_FLOWS_HALF_OPEN, flow->port[1], window_mix(14, flow->port[0]), 1);
     }
-    if (is_slow_request(flow))
+    if (flow_is_slow_request(flow))
         mark_count(mark, COUNT_SLOW_REQUESTS, flow->port[1], window_mix(mark->source_hash, flow->port[0]), 1);
     count_rates(mark, flow);
 }
@@ -609,36 +535,7 @@ size_t hosts_event(struct hosts *hosts, enum flow_event event, const struct flow
 
 void mark_peek(const struct mark *mark, enum counter counter, uint64_t extra, double out[2])
 {
-    peek(mark, counter, limits[counter].scope, extra, limits[counter].window_s * second_ns, out);
-}
-
-uint32_t mark_pair_flows(const struct mark *mark)
-{
-    double got[2];
-
-    peek(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
-    return (uint32_t)got[1];
-}
-
-bool mark_is_one_of_many(const struct mark *mark)
-{
-    enum {
-        SPANS = 6,
-        HOSTS = 30
-    }; /* spans of the source's window in the pair's; hosts that many people want at once */
-    double source[2], pair[2];
-
-    peek(mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, source);
-    peek(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, pair);
-    return source[0] >= HOSTS && SPANS * source[1] > 2 * pair[1];
-}
-
-uint32_t mark_service_sessions(const struct mark *mark)
-{
-    double got[2];
-
-    peek(mark, CONTEXT_SERVICE, LIMIT_PAIR, mark->target_port, pair_span_ns, got);
-    return (uint32_t)got[1];
+    mark_peek_at(mark, counter, limits[counter].scope, extra, limits[counter].window_s * second_ns, out);
 }
 
 static void peek_attempts(const struct mark *mark, double out[HOSTS_CONTEXT])
@@ -669,15 +566,15 @@ void hosts_context(struct hosts *hosts, const struct flow *flow, double out[HOST
     peek_attempts(&mark, out);
     mark_peek(&mark, mark_hosts_counter(&mark), mark_flow_extra(&mark), got);
     out[2] = got[0];
-    peek(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, got);
+    mark_peek_at(&mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, source_span_ns, got);
     out[3] = got[1];
     out[4] = got[0];
-    peek(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
+    mark_peek_at(&mark, CONTEXT_PAIR, LIMIT_PAIR, 0, pair_span_ns, got);
     out[5] = got[1];
     out[6] = got[0];
     mark_peek(&mark, COUNT_SOURCES_UNANSWERED, 0, got);
     out[8] = got[0];
-    peek(&mark, CONTEXT_SERVICE, LIMIT_PAIR, flow->port[1], pair_span_ns, got);
+    mark_peek_at(&mark, CONTEXT_SERVICE, LIMIT_PAIR, flow->port[1], pair_span_ns, got);
     out[9] = got[1];
     mark_peek(&mark, COUNT_REQUEST_SIZES, flow->port[1], got);
     out[10] = got[0];

@@ -55,6 +55,8 @@ void mark_take(struct mark *mark, enum counter counter, uint64_t extra, uint64_t
 void mark_happen(struct mark *mark, enum counter counter, uint64_t extra);
 bool mark_holds(struct mark *mark, enum counter counter, uint64_t extra, uint64_t item);
 void mark_peek(const struct mark *mark, enum counter counter, uint64_t extra, double out[2]); /* items, events */
+void mark_peek_at(const struct mark *mark, unsigned what, enum limit_scope scope, uint64_t extra, int64_t span_ns,
+                  double out[2]); /* of what only serves as a feature */
 /* Whether a value at its limit is the usual work of a busy host: a share of what fails, what a proxy hands on. */
 bool mark_is_usual(const struct mark *mark, enum counter counter, double value, const struct window *window);
 void mark_mail(struct mark *mark);       /* the source hands mail to the target; nothing when it takes mail itself */

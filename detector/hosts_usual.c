@@ -6,6 +6,35 @@
 enum { PROTOCOL_UDP = 17, FAR_BEYOND = 8, MAIL_SERVER = 1000 };
 static const int64_t second_ns = 1000000000;
 
+uint32_t mark_pair_flows(const struct mark *mark)
+{
+    double got[2];
+
+    mark_peek_at(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, 60 * second_ns, got);
+    return (uint32_t)got[1];
+}
+
+bool mark_is_one_of_many(const struct mark *mark)
+{
+    enum {
+        SPANS = 6,
+        HOSTS = 30
+    }; /* spans of the source's window in the pair's; hosts that many people want at once */
+    double source[2], pair[2];
+
+    mark_peek_at(mark, CONTEXT_SOURCE, LIMIT_SOURCE, 0, 10 * second_ns, source);
+    mark_peek_at(mark, CONTEXT_PAIR, LIMIT_PAIR, 0, 60 * second_ns, pair);
+    return source[0] >= HOSTS && SPANS * source[1] > 2 * pair[1];
+}
+
+uint32_t mark_service_sessions(const struct mark *mark)
+{
+    double got[2];
+
+    mark_peek_at(mark, CONTEXT_SERVICE, LIMIT_PAIR, mark->target_port, 60 * second_ns, got);
+    return (uint32_t)got[1];
+}
+
 /* Datagrams to ever other ports are a scan or a flood; within half a second a flood has shown itself as one. */
 static bool may_be_flood(const struct mark *mark, enum counter counter, const struct window *window)
 {
