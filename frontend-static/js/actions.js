@@ -19,10 +19,13 @@ const ifMatch = (version) => ({ headers: { "If-Match": `"${version}"` } });
 export function createActions(store, makeLink) {
   const { dispatch } = store;
   let synced = null; // the loading that runs, or ran, since the stream was opened
+  let turn = 0; // of the questions to the server
+  let before = 0; // the last turn of a session that is over
+  const answered = new Map(); // by what an answer is about, the turn of the question
   let recount = 0;
   let refreshTimer = 0;
   let noticeId = 0;
-  let deciding = Promise.resolve(); // decisions go one after the other
+  let deciding = Promise.resolve(); // decisions, and what takes them back, go one after the other
   let undecided = 0; // decisions that show, but that the server does not have yet
   let changing = Promise.resolve();
   const ownVersions = new Map(); // what our own last change of a threat made of its version
@@ -79,11 +82,26 @@ export function createActions(store, makeLink) {
     }
   }
 
-  function endSession() {
-    if (store.get().session.phase !== "in") return;
-    link.stop();
+  // Of two answers to one question the later question's holds, whichever comes first; none outlives its session.
+  async function ask(type, url, told, failed = (error) => ({ type, error: error.message })) {
+    const mine = (turn += 1);
+    const action = await api.get(url).then((answer) => ({ type, ...told(answer) }), failed);
+    if (mine <= before || mine < (answered.get(type) ?? 0)) return;
+    answered.set(type, mine);
+    dispatch(action);
+  }
+
+  function leave() {
+    before = turn;
+    api.forgetSession();
     synced = null;
     clearInterval(refreshTimer);
+  }
+
+  function endSession() {
+    if (store.get().session.phase !== "in") return;
+    leave();
+    link.leave();
     dispatch({ type: "session", phase: "ended" });
   }
   api.onSessionEnd(endSession);
@@ -105,13 +123,14 @@ export function createActions(store, makeLink) {
     }, 30000);
   }
 
+  const uncounted = ({ statistics: { changes, counted } }) => changes > counted;
   // Counts kept by the page are the server's again a little after the last event.
   store.subscribe((state) => {
-    if (state.session.phase !== "in" || !state.statistics.dirty || recount) return;
+    if (state.session.phase !== "in" || !uncounted(state) || recount) return;
     recount = setTimeout(async () => {
       await Promise.all([actions.loadStatistics(), store.get().route.view === "live" ? actions.loadCharts() : null]);
       recount = 0;
-      if (store.get().statistics.dirty) dispatch({ type: "statisticsTick" });
+      if (uncounted(store.get())) dispatch({ type: "statisticsTick" });
     }, document.hidden ? 6 * RECOUNT_MS : RECOUNT_MS);
   });
 
@@ -169,6 +188,12 @@ export function createActions(store, makeLink) {
     }
   });
 
+  const inTurn = (call) => {
+    undecided += 1;
+    deciding = deciding.then(call).finally(() => (undecided -= 1));
+    return deciding;
+  };
+
   async function moveThem(moved, status) {
     const before = new Map(moved.map((t) => [t.threat_id, t.triage?.status ?? "new"]));
     const comeBack = (threats) => {
@@ -217,9 +242,8 @@ export function createActions(store, makeLink) {
       tabs.postMessage("in");
     },
     async logout() {
+      leave();
       link.stop();
-      synced = null;
-      clearInterval(refreshTimer);
       await api.post("/api/auth/logout", {}, { quiet: true }).catch(() => {});
       dispatch({ type: "session", phase: "out" });
     },
@@ -233,74 +257,39 @@ export function createActions(store, makeLink) {
       return synced;
     },
     async loadLive(limit = LIVE_MAX) {
-      try {
-        const { threats } = await api.get(`${NETWORK}/threats/history?limit=${limit}`);
-        dispatch({ type: "live", threats: threats.map(asDecided) });
-        if (limit < LIVE_MAX && store.get().route.view === "live") await actions.loadLive();
-      } catch (error) {
-        dispatch({ type: "liveError", error: error.message });
-      }
+      await ask("live", `${NETWORK}/threats/history?limit=${limit}`, ({ threats }) => ({ threats: threats.map(asDecided) }));
+      if (limit < LIVE_MAX && store.get().route.view === "live" && !store.get().live.error) await actions.loadLive();
     },
-    async loadStatistics() {
-      const seen = store.get().statistics.dirty;
-      try {
-        const { statistics } = await api.get(`${NETWORK}/statistics`);
-        dispatch({ type: "statistics", value: statistics, at: Date.now(), seen });
-      } catch (error) {
-        dispatch({ type: "statistics", error: error.message });
-      }
+    loadStatistics() {
+      const counted = store.get().statistics.changes;
+      return ask("statistics", `${NETWORK}/statistics`, ({ statistics: value }) => ({ value, counted }));
     },
-    async loadCharts() {
+    loadCharts() {
       const to = Math.ceil(api.serverNow() / 3600e3) * 3600e3; // whole hours, as the server counts them
       const from = to - 24 * 3600e3;
       const query = { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
-      try {
-        const { statistics } = await api.get(api.path(`${NETWORK}/statistics`, query));
-        dispatch({ type: "charts", value: { ...statistics, from, to } });
-      } catch (error) {
-        dispatch({ type: "charts", error: error.message });
-      }
+      return ask("charts", api.path(`${NETWORK}/statistics`, query), ({ statistics }) => ({ value: { ...statistics, from, to } }));
     },
-    async loadStatus() {
-      try {
-        const { success, ...value } = await api.get(`${NETWORK}/status`);
-        dispatch({ type: "monitor", value });
-      } catch (error) {
-        dispatch({ type: "monitor", error: error.message });
-      }
-    },
-    async loadInterfaces() {
-      try {
-        const { interfaces } = await api.get(`${NETWORK}/interfaces`);
-        dispatch({ type: "interfaces", items: interfaces });
-      } catch (error) {
-        dispatch({ type: "interfaces", items: null, error: error.message });
-      }
-    },
-    async loadSensors() {
-      try {
-        const { sensors } = await api.get(`${NETWORK}/sensors`);
-        dispatch({ type: "sensors", items: sensors, at: Date.now() });
-      } catch (error) {
-        dispatch({ type: "sensors", error: error.message });
-      }
-    },
+    loadStatus: () => ask("monitor", `${NETWORK}/status`, ({ success, ...value }) => ({ value })),
+    loadInterfaces: () => ask("interfaces", `${NETWORK}/interfaces`, ({ interfaces: items }) => ({ items })),
+    loadSensors: () => ask("sensors", `${NETWORK}/sensors`, ({ sensors: items }) => ({ items })),
     async loadUsers() {
       if (store.get().session.user?.role === "viewer") return;
-      const { assignees } = await api.get("/api/assignees").catch(() => ({ assignees: [] }));
-      dispatch({ type: "users", items: assignees ?? [] });
+      await ask("users", "/api/assignees", ({ assignees }) => ({ items: assignees ?? [] }), () => ({ type: "users", items: [] }));
     },
 
     // --- lists ---
     async loadList(name, query, { append = false, status = "", takesNew = false } = {}) {
+      if (append && store.get().lists[name].loading) return; // that answer says where the list goes on
       const key = JSON.stringify(query);
+      const mine = (turn += 1);
       const cursor = append ? store.get().lists[name].next : undefined;
-      dispatch({ type: "listLoading", name, key, fresh: !append, status, takesNew });
+      dispatch({ type: "listLoading", name, key, turn: mine, fresh: !append, status, takesNew });
       try {
         const answer = await api.get(api.path(`${NETWORK}/threats`, { ...query, cursor, total: append ? undefined : 1 }));
-        dispatch({ type: "list", name, key, threats: answer.threats.map(asDecided), next: answer.next, total: answer.total, append });
+        dispatch({ type: "list", name, turn: mine, threats: answer.threats.map(asDecided), next: answer.next, total: answer.total, append });
       } catch (error) {
-        dispatch({ type: "listError", name, key, error });
+        dispatch({ type: "listError", name, turn: mine, error });
       }
     },
     async loadDetail(id, quiet = false) {
@@ -334,16 +323,14 @@ export function createActions(store, makeLink) {
       for (const t of moved) decided.set(t.threat_id, { status, version: versionOf(t) });
       while (decided.size > DECIDED_MAX) decided.delete(decided.keys().next().value);
       show(moved, status);
-      undecided += 1;
-      deciding = deciding.then(() => moveAll(moved, status)).finally(() => (undecided -= 1));
-      return deciding;
+      return inTurn(() => moveAll(moved, status));
     },
-    restore: shield(async (before) => {
+    restore: (before) => inTurn(shield(async () => {
       for (const id of before.keys()) decided.delete(id);
       const groups = Map.groupBy([...before.keys()], (id) => before.get(id));
       for (const [status, ids] of groups) await actions.bulk(ids, { status });
       actions.notify(T.inbox.undone);
-    }),
+    })),
     decidedHere: (id) => decided.has(id),
     // Gives how many changed, and those that the server did not come to.
     async bulk(ids, set) {
@@ -380,6 +367,7 @@ export function createActions(store, makeLink) {
 
     // --- monitoring ---
     async start(name, duration) {
+      if (store.get().monitor.busy) return;
       dispatch({ type: "monitorBusy", busy: true });
       try {
         await api.post(`${NETWORK}/start-monitoring`, { interface: name, duration });
@@ -391,6 +379,7 @@ export function createActions(store, makeLink) {
       dispatch({ type: "monitorBusy", busy: false });
     },
     async stop() {
+      if (store.get().monitor.busy) return;
       dispatch({ type: "monitorBusy", busy: true });
       try {
         await api.post(`${NETWORK}/stop-monitoring`);

@@ -26,10 +26,14 @@ function refuseNul(values) {
 
 let skew = 0; // server's clock minus ours, ms
 let ended = () => {};
+let session = 0; // so many are over: what one of them asked says nothing of the one that is
 
 export const serverNow = () => Date.now() + skew;
 export const onSessionEnd = (call) => {
   ended = call;
+};
+export const forgetSession = () => {
+  session += 1;
 };
 
 export function path(base, query = {}) {
@@ -40,6 +44,7 @@ export function path(base, query = {}) {
 }
 
 async function call(method, url, body, { headers = {}, signal, quiet = false } = {}) {
+  const asking = session;
   const request = { method, headers: { Accept: "application/json", ...headers }, signal, credentials: "same-origin" };
   if (body instanceof FormData) request.body = body;
   else if (body !== undefined) {
@@ -66,7 +71,7 @@ async function call(method, url, body, { headers = {}, signal, quiet = false } =
     if (response.ok) throw new ApiError(response.status, answer);
   }
   if (response.ok && answer?.success !== false) return answer;
-  if (response.status === 401 && !quiet) ended();
+  if (response.status === 401 && !quiet && asking === session) ended();
   throw new ApiError(response.status, answer, Number(response.headers.get("Retry-After")) || null);
 }
 
@@ -78,6 +83,7 @@ export const del = (url, options) => call("DELETE", url, undefined, options);
 
 // fetch cannot tell how much of a body has left, so a file goes by XMLHttpRequest. Gives {done, abort}.
 export function upload(url, file, onProgress) {
+  const asking = session;
   const request = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
     request.open("POST", url);
@@ -85,7 +91,7 @@ export function upload(url, file, onProgress) {
     request.upload.onprogress = (e) => e.lengthComputable && onProgress(e.loaded, e.total);
     request.onload = () => {
       if (request.status >= 200 && request.status < 300) return resolve(request.response ?? {});
-      if (request.status === 401) ended();
+      if (request.status === 401 && asking === session) ended();
       return reject(new ApiError(request.status, request.response));
     };
     request.onerror = () => reject(new ApiError(0));

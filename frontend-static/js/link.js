@@ -12,8 +12,9 @@ export function createLink(handlers) {
       onEvents: handlers.onEvents,
       onStatus: handlers.onStatus,
     });
-    return { start: stream.start, stop: stream.stop, retryNow: stream.retryNow, shared: false };
+    return { start: stream.start, stop: stream.stop, leave: stream.stop, retryNow: stream.retryNow, shared: false };
   }
+  // stop: the session is over for all tabs; leave: it is over as this one has heard, and another may have begun a new one.
   const say = (word) => worker.port.postMessage(word);
   let wanted = false;
   worker.port.onmessage = ({ data }) => {
@@ -34,6 +35,10 @@ export function createLink(handlers) {
     stop: () => {
       wanted = false;
       say("stop");
+    },
+    leave: () => {
+      wanted = false;
+      say("bye");
     },
     retryNow: () => say("retry"),
     shared: true,

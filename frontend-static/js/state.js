@@ -2,12 +2,13 @@
 
 export const LIVE_MAX = 50; // rows drawn in the live list
 export const LIST_MAX = 1000; // rows kept of any other list
-const COUNTED_MAX = 5000; // threats whose severity and status are remembered, to count an update that changes them
+const KNOWN_MAX = 5000; // threats of which the latest word is remembered
 const NOTICE_MAX = 4;
+const LATE_MAX = 2; // answers with figures that are left alone because they were overtaken
 
 // meanwhile: what the stream said of threats while an answer was on its way; null for one that was removed.
 const emptyList = {
-  items: [], next: null, total: null, loading: false, error: null, loaded: false, fresh: 0, cut: false, key: "", meanwhile: new Map(),
+  items: [], next: null, total: null, loading: false, error: null, loaded: false, fresh: 0, cut: false, key: "", turn: 0, meanwhile: new Map(),
 };
 
 export const initial = {
@@ -15,14 +16,16 @@ export const initial = {
   connection: { phase: "idle", since: 0 },
   route: { view: "live", id: null, query: {} },
   live: { items: [], loaded: false, error: null, paused: false, held: 0, shown: [] },
-  countedAs: new Map(),
+  known: new Map(), // the latest word on threats: to count an update that changes them, and to tell an answer that was overtaken
   seen: { store: "", seq: 0 },
   gaps: 0, // how often the stream could not tell all: then lists are asked for anew
-  statistics: { value: null, error: null, dirty: 0, at: 0 },
+  // changes: heard of so far; counted: those before the figures were asked for; sure: what is shown counts all of them;
+  // late: so many answers were overtaken since.
+  statistics: { value: null, error: null, changes: 0, counted: 0, sure: true, late: 0 },
   charts: { value: null, error: null },
   monitor: { value: null, error: null, busy: false },
   interfaces: { items: null, error: null },
-  sensors: { items: null, error: null, at: 0 },
+  sensors: { items: null, error: null },
   models: null,
   lists: { inbox: emptyList, history: emptyList },
   chosen: new Set(),
@@ -85,7 +88,17 @@ const moved = (counts, was, now) => {
   if (was) next[was] = Math.max(0, (next[was] ?? 0) - 1);
   return next;
 };
-const standing = (t) => ({ severity: t.severity, status: statusOf(t) });
+const standing = (t) => ({ severity: t.severity, status: statusOf(t), version: version(t), revision: revision(t) });
+const later = (known, t) => known && (known.version > version(t) || known.revision > revision(t));
+const learn = (known, t) => later(known.get(t.threat_id), t) || known.set(t.threat_id, standing(t));
+
+// What was asked for before a threat changed may come after the word of the change: then it does not bring back what was.
+function overtaken(known, t) {
+  const k = known.get(t.threat_id);
+  if (!later(k, t)) return t;
+  return { ...t, severity: k.revision > revision(t) ? k.severity : t.severity, triage: k.version > version(t) ? { ...t.triage, status: k.status } : t.triage };
+}
+const asKnown = (known, threats) => threats.filter((t) => !known.get(t.threat_id)?.gone).map((t) => overtaken(known, t));
 
 // The figures with one more threat, or with one that is no longer what it was.
 function counted(statistics, was, t) {
@@ -103,10 +116,10 @@ function takeEvents(state, events) {
   const added = new Map();
   const updates = new Map();
   const removed = new Set();
-  const countedAs = new Map(state.countedAs);
+  const known = new Map(state.known);
   let { seen, statistics, arrivals, models, sensors, detail } = state;
   let value = statistics.value;
-  let dirty = statistics.dirty;
+  let changes = statistics.changes;
 
   for (const event of events) {
     const at = position(event.id);
@@ -115,25 +128,29 @@ function takeEvents(state, events) {
       if (at.store === seen.store && at.seq <= seen.seq && event.type !== "threats_removed") continue;
       seen = at;
     } else if (at && event.type === "connection" && at.store !== seen.store) seen = at;
-    const t = event.data;
+    const t = durable && event.data?.threat_id ? overtaken(known, event.data) : event.data;
+    const was = known.get(t?.threat_id);
     if (event.type === "threat_detected" && t?.threat_id) {
-      if (!countedAs.has(t.threat_id)) {
+      if (!was || was.gone) {
         if (value) value = counted(value, undefined, t);
         arrivals = { count: arrivals.count + 1, high: arrivals.high + (t.severity === "high" || t.severity === "critical") };
       }
-      countedAs.set(t.threat_id, standing(t));
+      learn(known, t);
+      removed.delete(t.threat_id);
       added.set(t.threat_id, t);
-      dirty += 1;
+      changes += 1;
     } else if (event.type === "threat_updated" && t?.threat_id) {
-      const was = countedAs.get(t.threat_id);
-      if (was && value) value = counted(value, was, t);
-      countedAs.set(t.threat_id, standing(t));
+      if (was && !was.gone && value) value = counted(value, was, t);
+      learn(known, t);
       if (added.has(t.threat_id)) added.set(t.threat_id, merged(added.get(t.threat_id), t));
       else updates.set(t.threat_id, updates.has(t.threat_id) ? merged(updates.get(t.threat_id), t) : t);
-      dirty += 1;
+      changes += 1;
     } else if (event.type === "threats_removed") {
-      for (const id of t?.ids ?? event.ids ?? []) removed.add(id);
-      dirty += 1;
+      for (const id of t?.ids ?? event.ids ?? []) {
+        removed.add(id);
+        known.set(id, { gone: true });
+      }
+      changes += 1;
     } else if (event.type === "model_stats") {
       models = t ?? null;
     } else if (event.type === "sensor" && t?.name && sensors.items) {
@@ -143,7 +160,7 @@ function takeEvents(state, events) {
     }
   }
 
-  while (countedAs.size > COUNTED_MAX) countedAs.delete(countedAs.keys().next().value);
+  while (known.size > KNOWN_MAX) known.delete(known.keys().next().value);
   const gone = (t) => removed.has(t.threat_id);
   const change = (items) => {
     let next = items;
@@ -189,14 +206,14 @@ function takeEvents(state, events) {
   if (removed.size && [...chosen].some((id) => removed.has(id))) chosen = new Set([...chosen].filter((id) => !removed.has(id)));
 
   return {
-    ...state, seen, countedAs, arrivals, models, sensors, live, lists, detail, chosen,
-    statistics: value === statistics.value && dirty === statistics.dirty ? statistics : { ...statistics, value, dirty },
+    ...state, seen, known, arrivals, models, sensors, live, lists, detail, chosen,
+    statistics: value === statistics.value && changes === statistics.changes ? statistics : { ...statistics, value, changes, sure: statistics.sure && !removed.size },
   };
 }
 
-function remember(countedAs, threats) {
-  const next = new Map(countedAs);
-  for (const t of threats) next.set(t.threat_id, standing(t));
+function remember(known, threats) {
+  const next = new Map(known);
+  for (const t of threats) learn(next, t);
   return next;
 }
 
@@ -207,10 +224,12 @@ const changes = {
       : { ...initial, session: { phase, user: null }, route: state.route, connection: state.connection },
   connection: (state, { status }) => ({ ...state, connection: status }),
   route: (state, { route }) => ({ ...state, route }),
-  gap: (state) => ({ ...state, gaps: state.gaps + 1 }),
+  gap: (state) => ({ ...state, gaps: state.gaps + 1, statistics: { ...state.statistics, sure: false }, known: new Map([...state.known].filter(([, k]) => !k.gone)) }),
 
   // History is the server's word: it replaces the list, but keeps what the stream brought meanwhile.
-  live: (state, { threats }) => {
+  live: (state, { threats: told, error = null }) => {
+    if (error) return { ...state, live: { ...state.live, error } };
+    const threats = asKnown(state.known, told);
     const ids = new Set(threats.map((t) => t.threat_id));
     const newest = threats.reduce((max, t) => Math.max(max, t.seq ?? 0), 0);
     const later = state.live.items.filter((t) => !ids.has(t.threat_id) && (t.seq ?? 0) > newest);
@@ -224,19 +243,21 @@ const changes = {
       : inbox.loaded && inbox.takesNew ? { ...inbox, items: capped(comeBack(inbox.items, threats, inbox), LIST_MAX, state) } : inbox;
     return {
       ...withList(state, "inbox", upTo), live: { ...state.live, items, shown, loaded: true, error: null },
-      countedAs: remember(state.countedAs, threats),
+      known: remember(state.known, threats),
     };
   },
-  liveError: (state, { error }) => ({ ...state, live: { ...state.live, error } }),
   pause: (state, { on }) => ({
     ...state, live: { ...state.live, paused: on, held: 0, shown: on ? state.live.shown : state.live.items },
   }),
   spoken: (state) => ({ ...state, arrivals: { count: 0, high: 0 } }),
-  statistics: (state, { value, error = null, at = 0, seen = 0 }) => ({
-    ...state,
-    statistics: error ? { ...state.statistics, error }
-      : { value, error: null, at, dirty: Math.max(0, state.statistics.dirty - seen) },
-  }),
+  // What came after the question may be missing in the answer: then what the page counted on holds, and the next answer will tell.
+  // Where something always comes, one of several answers is taken all the same.
+  statistics: (state, { value, error = null, counted: upTo = 0 }) => {
+    const old = state.statistics;
+    if (error) return { ...state, statistics: { ...old, error } };
+    const leave = old.value && old.sure && upTo < old.changes && old.late < LATE_MAX;
+    return { ...state, statistics: leave ? { ...old, error: null, late: old.late + 1 } : { ...old, value, error: null, counted: upTo, sure: true, late: 0 } };
+  },
   statisticsTick: (state) => ({ ...state, statistics: { ...state.statistics } }),
   charts: (state, { value, error = null }) => ({
     ...state, charts: error ? { ...state.charts, error } : { value, error: null },
@@ -246,22 +267,21 @@ const changes = {
     ...state, monitor: { ...state.monitor, value: error ? state.monitor.value : value, error },
   }),
   monitorBusy: (state, { busy }) => ({ ...state, monitor: { ...state.monitor, busy } }),
-  interfaces: (state, { items, error = null }) => ({ ...state, interfaces: { items, error } }),
-  sensors: (state, { items, error = null, at = 0 }) => ({
-    ...state, sensors: error ? { ...state.sensors, error } : { items, error: null, at },
-  }),
+  interfaces: (state, { items = null, error = null }) => ({ ...state, interfaces: { items, error } }),
+  sensors: (state, { items, error = null }) => ({ ...state, sensors: error ? { ...state.sensors, error } : { items, error: null } }),
   models: (state, { value }) => ({ ...state, models: value }),
   users: (state, { items }) => ({ ...state, users: items }),
 
-  listLoading: (state, { name, key, fresh, status, takesNew }) => {
+  listLoading: (state, { name, key, turn, fresh, status, takesNew }) => {
     const old = state.lists[name];
     const base = fresh ? { ...emptyList, ...(old.key === key && { items: old.items, loaded: old.loaded, next: old.next, total: old.total }) } : old;
-    return withList(state, name, { ...base, key, status, takesNew, loading: true, error: null, meanwhile: new Map() });
+    return withList(state, name, { ...base, key, turn, status, takesNew, loading: true, error: null, meanwhile: new Map() });
   },
   // What the stream said while the answer was on its way may be the later word.
-  list: (state, { name, key, threats, next, total, append }) => {
+  list: (state, { name, turn, threats: told, next, total, append }) => {
     const old = state.lists[name];
-    if (old.key !== key) return state; // the answer to a question no longer asked
+    if (old.turn !== turn) return state; // the answer to a question no longer asked
+    const threats = asKnown(state.known, told);
     const had = new Map(old.items.map((t) => [t.threat_id, t]));
     const said = old.meanwhile;
     const latest = (t, word) => (word ? merged(t, word) : t);
@@ -273,10 +293,10 @@ const changes = {
     if (name === "inbox") items = comeBack(items, [...said.values()].filter(Boolean), { status: old.status, next });
     const list = { ...old, items: capped(items, LIST_MAX, state), next: items.length > LIST_MAX ? null : next ?? null,
       total: total ?? old.total, loading: false, loaded: true, error: null, fresh: append ? old.fresh : 0, meanwhile: emptyList.meanwhile };
-    return { ...withList(state, name, list), countedAs: remember(state.countedAs, threats) };
+    return { ...withList(state, name, list), known: remember(state.known, threats) };
   },
-  listError: (state, { name, key, error }) =>
-    state.lists[name].key === key ? withList(state, name, { ...state.lists[name], loading: false, error }) : state,
+  listError: (state, { name, turn, error }) =>
+    state.lists[name].turn === turn ? withList(state, name, { ...state.lists[name], loading: false, error }) : state,
 
   choose: (state, { ids }) => ({ ...state, chosen: new Set(ids) }),
   cursor: (state, { id }) => (state.cursor === id ? state : { ...state, cursor: id }),
@@ -286,9 +306,8 @@ const changes = {
     ...state, detail: { id, record: state.detail.id === id ? state.detail.record : null, loading: true, error: null },
   }),
   detail: (state, { id, record }) =>
-    state.detail.id === id
-      ? { ...state, detail: { id, record: state.detail.record ? merged(state.detail.record, record) : record, loading: false, error: null } }
-      : state,
+    state.detail.id !== id ? state : state.known.get(id)?.gone ? { ...state, detail: { ...state.detail, loading: false, error: "removed" } }
+      : { ...state, detail: { id, record: state.detail.record ? merged(state.detail.record, record) : record, loading: false, error: null } },
   detailError: (state, { id, error }) =>
     state.detail.id === id ? { ...state, detail: { ...state.detail, record: error === "gone" ? null : state.detail.record, loading: false, error } } : state,
 

@@ -82,11 +82,10 @@ export function createStream({ url, probe, onEvents, onStatus }) {
     const answer = await probe(); // "ended", "away" or "fine"
     if (!running || source) return;
     if (answer === "ended") {
-      running = false;
-      clearInterval(watchTimer);
-      say("ended");
+      stop();
       return;
     }
+    clearTimeout(retryTimer); // two may have failed at once
     if (answer === "away" && self.navigator?.onLine === false) {
       say("offline");
       retryTimer = setTimeout(open, 15000); // in case nobody tells us
@@ -96,6 +95,15 @@ export function createStream({ url, probe, onEvents, onStatus }) {
     tries += 1;
     say("retrying", { retryAt: Date.now() + pause });
     retryTimer = setTimeout(open, pause);
+  };
+
+  const stop = () => {
+    if (status.phase === "ended") return;
+    running = false;
+    clearInterval(watchTimer);
+    drop();
+    lastId = "";
+    say("ended");
   };
 
   const watch = () => {
@@ -120,13 +128,7 @@ export function createStream({ url, probe, onEvents, onStatus }) {
     retryNow() {
       if (running && !source) open();
     },
-    stop() {
-      running = false;
-      clearInterval(watchTimer);
-      drop();
-      lastId = "";
-      say("ended");
-    },
+    stop,
   };
 }
 

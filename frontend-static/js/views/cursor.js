@@ -43,6 +43,16 @@ export function listCursor({ store, actions, items, table = null, choose = false
     table?.row(id)?.scrollIntoView({ block: "nearest" });
     if (route.current().query.t) route.amend({ t: id }, true);
   };
+  // After a change of the list. A row that was decided here gives the cursor to the one that follows; one that others
+  // took away leaves it where it is, on no row, until it is moved.
+  const keep = () => {
+    const here = at(id);
+    if (here >= 0) return stand(here);
+    if (id === null || !items().length || !actions.decidedHere(id)) return;
+    const was = id;
+    stand(gap());
+    if (route.current().query.t === was) route.amend({ t: id }, true);
+  };
   const current = () => items().find((t) => t.threat_id === id) ?? null;
   const meant = () => {
     const { chosen } = store.get();
@@ -86,6 +96,7 @@ export function listCursor({ store, actions, items, table = null, choose = false
     const call = keys[e.key];
     if (!call) return;
     e.preventDefault();
+    keep(); // the key before may have decided its row since the list was drawn
     call();
   };
   document.addEventListener("keydown", onKey);
@@ -98,16 +109,7 @@ export function listCursor({ store, actions, items, table = null, choose = false
         actions.dispatch({ type: "cursor", id });
       } else if (at(next) >= 0) stand(at(next));
     },
-    // After a change of the list. A row that was decided here gives the cursor to the one that follows; one that others
-    // took away leaves it where it is, on no row, until it is moved.
-    keep() {
-      const here = at(id);
-      if (here >= 0) return stand(here);
-      if (id === null || !items().length || !actions.decidedHere(id)) return;
-      const was = id;
-      stand(gap());
-      if (route.current().query.t === was) route.amend({ t: id }, true);
-    },
+    keep,
     unmount() {
       document.removeEventListener("keydown", onKey);
       actions.dispatch({ type: "cursor", id: null });

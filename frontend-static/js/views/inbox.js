@@ -116,6 +116,7 @@ export function mount(root, store, actions) {
     setText(word, T.inbox.chosen(f.count(now.chosen.size)));
     more.hidden = !list.next && first + drawn >= list.items.length;
     more.disabled = list.loading;
+    if (before?.lists.inbox.loading && !list.loading && !list.error) nearing();
     const shows = list.error ? `error ${list.error.message}` : list.items.length ? "" : list.loaded ? "empty" : "loading";
     if (state.dataset.shows !== shows) {
       state.dataset.shows = shows;
@@ -124,10 +125,15 @@ export function mount(root, store, actions) {
       else put(state, shows ? loading() : null);
     }
   }
+  // Nearing the end of the list asks for more by itself; so does an answer that leaves the end near.
+  const watcher = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && !more.hidden && !more.disabled && further(), { rootMargin: "300px" });
+  const nearing = () => {
+    watcher.unobserve(more);
+    watcher.observe(more);
+  };
   draw(store.get());
   const leave = store.subscribe(draw);
-  const watcher = new IntersectionObserver((seen) => seen[0].isIntersecting && !more.hidden && !more.disabled && further(), { rootMargin: "300px" });
-  watcher.observe(more);
+  nearing();
   return () => {
     watcher.disconnect();
     leave();

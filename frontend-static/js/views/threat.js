@@ -10,7 +10,9 @@ export function mount(root, store, actions) {
   put(root, h("div", { class: "view view-threat" }, h("h1", { class: "sr-only" }, T.detail.title), place));
   const items = () => [store.get().detail.record].filter((t) => t?.threat_id === id);
   const cursor = listCursor({ store, actions, items });
-  const leave = store.subscribe(() => cursor.id() ?? cursor.set(id));
+  const stand = () => cursor.id() ?? cursor.set(id);
+  const leave = store.subscribe(stand); // before the detail is drawn
   const unmount = detail.mount(place, store, actions, { id });
+  stand();
   return () => (leave(), cursor.unmount(), unmount());
 }
