@@ -8,7 +8,7 @@ import { T } from "./texts.js";
 import { h, setText } from "./dom.js";
 import * as route from "./route.js";
 import * as f from "./format.js";
-import { failure } from "./parts.js";
+import { failure, once } from "./parts.js";
 import * as login from "./views/login.js";
 import * as shell from "./views/shell.js";
 import * as live from "./views/live.js";
@@ -141,7 +141,7 @@ addEventListener("hashchange", follow);
 follow();
 store.subscribe(draw);
 
-async function begin() {
+const begin = once(async () => {
   clearTimeout(again);
   try {
     await actions.resume();
@@ -149,5 +149,5 @@ async function begin() {
     root.replaceChildren(h("main", { class: "login" }, failure(T.login.unreachable, error.status ? error.message : "", begin)));
     again = setTimeout(begin, AGAIN_MS);
   }
-}
+});
 begin();

@@ -55,7 +55,47 @@ export function keyed(parent, items, key, make) {
   kept.set(parent, now);
 }
 
+const wanted = (children) => children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false);
+
 // Puts new children in place of the old ones; null and false are left out.
 export function put(parent, ...children) {
-  parent.replaceChildren(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
+  parent.replaceChildren(...wanted(children));
+}
+
+// Like put, but a node stays where the new one says the same or can be told by its attributes and texts: a click that has
+// begun finds its button, focus stays, an open fold stays open, what is being written stays. So what a node that stays
+// does when it is used may not depend on what was known when it was made.
+export function renew(parent, ...children) {
+  let old = parent.firstChild;
+  for (const child of wanted(children)) {
+    const node = child.nodeType ? child : document.createTextNode(child);
+    let same = old;
+    while (same && !stays(same, node)) same = same.nextSibling;
+    if (!same) parent.insertBefore(node, old);
+    else old = clear(parent, old, same).nextSibling;
+  }
+  clear(parent, old, null);
+}
+
+// Removes the children from one to before another, which it gives.
+function clear(parent, from, to) {
+  for (let node = from; node !== to;) {
+    const next = node.nextSibling;
+    node.remove();
+    node = next;
+  }
+  return to;
+}
+
+function stays(old, node) {
+  if (old.nodeName !== node.nodeName || old.getAttribute?.("name") !== node.getAttribute?.("name")) return false;
+  const { value } = node;
+  if (!old.isEqualNode(node)) {
+    if (["BUTTON", "#text"].includes(old.nodeName)) return false;
+    for (const { name } of [...old.attributes]) if (!node.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    for (const { name, value: text } of node.attributes) setAttr(old, name, text);
+    renew(old, ...node.childNodes);
+  }
+  if (old.nodeName === "SELECT" && old.value !== value) old.value = value;
+  return true;
 }

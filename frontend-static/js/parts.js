@@ -52,6 +52,21 @@ export const select = (options, value, onchange) =>
   h("select", { onchange: (e) => onchange?.(e.target.value) },
     options.map(([v, label]) => h("option", { value: v, selected: String(v) === String(value) }, label)));
 
+// What was sent is not sent again before its answer, however often one presses.
+export const once = (call) => {
+  let busy = false;
+  return async (...args) => {
+    args[0]?.preventDefault?.();
+    if (busy) return;
+    busy = true;
+    try {
+      await call(...args);
+    } finally {
+      busy = false;
+    }
+  };
+};
+
 // A dialog that is gone once it closes, whatever closed it. The browser puts focus back to where it was as it closes; the
 // event comes later, when the next key may have moved it already.
 export function dialog(title, ...content) {
@@ -64,19 +79,19 @@ export function dialog(title, ...content) {
   return box;
 }
 
-// Says an error of the API at the fields it names, the rest above them.
-export function explain(form, error) {
+// Says an error of the API at the fields it names, the rest above them. Focus goes there, unless nobody has sent the form yet.
+export function explain(form, error, sent = true) {
   for (const old of form.querySelectorAll(".wrong")) old.remove();
   for (const control of form.querySelectorAll("[aria-invalid]")) control.removeAttribute("aria-invalid");
   if (!error) return;
   let told = false;
   for (const { field: name, expected } of error.details ?? []) {
-    const control = form.elements?.namedItem(name.split(".").pop());
-    if (!(control instanceof Element)) continue;
+    const control = [...form.querySelectorAll("[name]")].find((o) => o.getAttribute("name") === name.split(".").pop());
+    if (!control) continue;
     told = true;
     control.setAttribute("aria-invalid", "true");
     control.after(h("p", { class: "wrong" }, expected));
   }
   if (!told) form.prepend(h("p", { class: "wrong", role: "alert" }, error.message));
-  form.querySelector("[aria-invalid]")?.focus();
+  if (sent) form.querySelector("[aria-invalid]")?.focus();
 }

@@ -1,5 +1,5 @@
 // charts.js: three small drawings, each with a table of the same figures for who does not see them.
-import { h, put, s, setText } from "../dom.js";
+import { h, keyed, put, renew, s, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 
@@ -121,13 +121,18 @@ export function bars({ title, span = "", none: nothing = T.charts.none, onPick, 
       const most = Math.max(1, ...items.map(([, n]) => n));
       none.hidden = items.some(([, n]) => n > 0);
       list.hidden = !none.hidden;
-      put(list, items.map(([key, n]) => {
+      // A row stays while its number grows, or a click that has begun would find it gone.
+      keyed(list, items.map(([key, n]) => ({ key, n, part: n / most })), (o) => o.key, ({ key, ...first }) => {
         const bar = h("span", { class: `bar${tone ? ` fill-${key}` : ""}`, "aria-hidden": "true" });
-        bar.style.setProperty("--part", n / most);
-        return h("li", {}, h("button", { type: "button", class: "bar-row", title: T.charts.search, onclick: () => onPick(key) },
-          h("span", { class: mono ? "bar-name mono" : "bar-name" }, label(key)), h("span", { class: "bar-track", "aria-hidden": "true" }, bar),
-          h("span", { class: "num" }, f.count(n))));
-      }));
+        const many = h("span", { class: "num" });
+        const update = ({ n, part }) => {
+          bar.style.setProperty("--part", part);
+          setText(many, f.count(n));
+        };
+        update(first);
+        return { update, node: h("li", {}, h("button", { type: "button", class: "bar-row", title: T.charts.search, onclick: () => onPick(key) },
+          h("span", { class: mono ? "bar-name mono" : "bar-name" }, label(key)), h("span", { class: "bar-track", "aria-hidden": "true" }, bar), many)) };
+      });
     },
   };
 }
@@ -151,7 +156,7 @@ function figures(caption) {
     },
     draw(names, rows) {
       put(head, names.map((n) => h("th", { scope: "col" }, n)));
-      put(body, rows.map(([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), rest.map((c) => h("td", { class: "num" }, c)))));
+      renew(body, rows.map(([first, ...rest]) => h("tr", {}, h("th", { scope: "row" }, first), rest.map((c) => h("td", { class: "num" }, c)))));
     },
   };
 }

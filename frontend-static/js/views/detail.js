@@ -1,9 +1,9 @@
 // detail.js: everything about one threat, beside the list or, by its permalink, alone.
-import { h, put, s } from "../dom.js";
+import { h, put, renew, s } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { badge, button, explain, failure, field, fullWhen, loading, marks, select, statusChip, typeWord, when } from "../parts.js";
+import { badge, button, explain, failure, field, fullWhen, loading, marks, once, select, statusChip, typeWord, when } from "../parts.js";
 import { icon } from "../icons.js";
 import { mayDecide } from "./cursor.js";
 import { wayOut } from "./nowhere.js";
@@ -22,6 +22,7 @@ export function mount(root, store, actions, { id, onClose = null }) {
   actions.loadDetail(id);
   if (!store.get().users.length) actions.loadUsers();
   let shown = null;
+  const now = () => shown; // what the analyst sees when something is pressed
   let around = "";
   let decided = "";
   const grown = []; // what was known of it, revision by revision, since it was opened
@@ -43,10 +44,9 @@ export function mount(root, store, actions, { id, onClose = null }) {
     const first = !shown;
     shown = t;
     if (first) put(body, ...Object.values(parts));
-    drawHead(parts.head, t, actions, onClose, state);
-    // A menu that is open, a field that is being written in: they are drawn anew only when the decision itself changed.
+    drawHead(parts.head, t, now, actions, onClose, state);
     const decision = JSON.stringify([t.triage, state.users]);
-    if (first || decision !== decided) drawTriage(parts.triage, t, actions, state);
+    if (first || decision !== decided) drawTriage(parts.triage, t, now, actions, state);
     decided = decision;
     drawFacts(parts.facts, t);
     drawGrowth(parts.growth, t, grown);
@@ -83,8 +83,8 @@ async function copyText(text) {
 const closeButton = (onClose) => h("button", { type: "button", class: "icon-button", "aria-label": T.detail.close, onclick: onClose }, icon("close"));
 const head = (text, ...more) => h("div", { class: "part-head" }, h("h3", {}, text), ...more);
 
-function drawHead(root, t, actions, onClose, state) {
-  const link = `${location.origin}${location.pathname}${route.format({ view: "threat", id: t.threat_id })}`;
+function drawHead(root, t, now, actions, onClose, state) {
+  const link = () => `${location.origin}${location.pathname}${route.format({ view: "threat", id: t.threat_id })}`;
   const copy = (text) => async () => {
     try {
       await copyText(text());
@@ -94,64 +94,57 @@ function drawHead(root, t, actions, onClose, state) {
     }
   };
   const decide = mayDecide(state);
-  put(root,
+  renew(root,
     h("div", { class: "detail-title" }, badge(t.severity), h("h2", {}, f.typeName(t.threat_type)), ...marks(t), h("span", { class: "spacer" }),
       onClose ? closeButton(onClose) : null),
     h("p", { class: "detail-id mono" }, h("a", { href: route.format({ view: "threat", id: t.threat_id }), title: T.detail.permalink }, t.threat_id)),
     h("p", { class: "route mono" }, f.address(t.source_ip, t.source_port), h("span", { class: "muted" }, h("span", { "aria-hidden": "true" }, " → "), h("span", { class: "sr-only" }, T.detail.to)), f.address(t.destination_ip, t.destination_port)),
     t.suppressedBy ? h("p", { class: "notice-line" }, `${T.detail.suppressedBy} ${t.suppressedBy}`) : null,
     h("div", { class: "detail-actions" },
-      decide ? button(T.detail.suppress, () => suppressDialog(t, actions), { kind: "small", image: "mute" }) : null,
-      decide ? button(T.detail.block, () => blockDialog(t, actions), { kind: "small", image: "block" }) : null,
-      button(T.detail.link, copy(() => link), { kind: "small", image: "link" }),
-      button(T.detail.copy, copy(() => JSON.stringify(t, null, 2)), { kind: "small", image: "copy" })));
+      decide ? button(T.detail.suppress, () => suppressDialog(now(), actions), { kind: "small", image: "mute" }) : null,
+      decide ? button(T.detail.block, () => blockDialog(now(), actions), { kind: "small", image: "block" }) : null,
+      button(T.detail.link, copy(link), { kind: "small", image: "link" }),
+      button(T.detail.copy, copy(() => JSON.stringify(now(), null, 2)), { kind: "small", image: "copy" })));
 }
 
-function drawTriage(root, t, actions, state) {
+function drawTriage(root, t, now, actions, state) {
   const triage = { status: "new", verdict: "", assignee: "", history: [], ...t.triage };
-  // A draft that is being written stays where it is, and is there again when one comes back.
-  const old = root.querySelector("textarea");
+  // A draft is there again when one comes back.
   const mine = `${state.session.user.id} ${t.threat_id}`;
   const keep = (words) => {
     drafts.delete(mine);
     if (words) drafts.set(mine, words);
     if (drafts.size > DRAFTS_MAX) drafts.delete(drafts.keys().next().value);
   };
-  const held = old === document.activeElement ? [old.selectionStart, old.selectionEnd] : null;
   const change = (set) => actions.shield(async () => {
-    const result = await actions.change(t, set);
+    const result = await actions.change(now(), set);
     if (!result.ok) actions.notify(T.detail.lost, { kind: "bad" });
   })();
   const decide = mayDecide(state);
   const me = state.session.user;
   const names = [...new Set(["", me.username, triage.assignee ?? "", ...state.users])];
   const text = h("textarea", { name: "text", rows: "1", value: drafts.get(mine) ?? "", oninput: () => keep(text.value) });
-  const form = h("form", { class: "comment", novalidate: true, onsubmit: async (e) => {
-    e.preventDefault();
+  const form = h("form", { class: "comment", novalidate: true, onsubmit: once(async () => {
     if (!text.value.trim()) return text.focus();
     const words = text.value;
     try {
       text.value = "";
       keep("");
-      await actions.comment(t, words);
+      await actions.comment(now(), words);
     } catch (error) {
-      text.value = words;
-      keep(words);
+      text.value = [words, text.value].filter(Boolean).join("\n"); // one may have written on
+      keep(text.value);
       explain(form, error);
     }
-  } }, field(T.detail.comment, text), h("button", { class: "button small", type: "submit" }, T.detail.addComment));
-  put(root, head(T.detail.triage, statusChip(triage.status), triage.verdict ? h("span", { class: "chip" }, T.verdict[triage.verdict] ?? triage.verdict) : null),
-    decide ? h("div", { class: "decide" }, MOVES[triage.status]?.map((status) => h("button", { type: "button", class: "button", onclick: () => actions.setStatus([t], status) }, T.inbox[WORDS[status]],
+  }) }, field(T.detail.comment, text), h("button", { class: "button small", type: "submit" }, T.detail.addComment));
+  renew(root, head(T.detail.triage, statusChip(triage.status), triage.verdict ? h("span", { class: "chip" }, T.verdict[triage.verdict] ?? triage.verdict) : null),
+    decide ? h("div", { class: "decide" }, MOVES[triage.status]?.map((status) => h("button", { type: "button", class: "button", onclick: () => actions.setStatus([now()], status) }, T.inbox[WORDS[status]],
       h("kbd", { "aria-hidden": "true" }, KEYS[status])))) : null,
     decide ? h("div", { class: "two" },
       field(T.detail.assignee, select(names.map((n) => [n, n || T.detail.nobody]), triage.assignee ?? "", (v) => change({ assignee: v }))),
       field(T.detail.verdict, select(["", "true_positive", "false_positive"].map((v) => [v, T.verdict[v]]), triage.verdict ?? "", (v) => change({ verdict: v || null })))) : null,
     triage.history?.length ? h("ol", { class: "log", "aria-label": T.detail.history }, triage.history.map(logLine)) : null,
     decide ? form : null);
-  if (held) {
-    text.focus();
-    text.setSelectionRange(...held);
-  }
 }
 
 // What someone did: a change is told by what it became.
@@ -196,7 +189,7 @@ function drawFacts(root, t) {
     [T.detail.received, t.receivedAt && fullWhen(t.receivedAt)],
   ].filter(([, v]) => v !== undefined && v !== null && v !== false && v !== "");
   const kept = d.evidence?.packets;
-  put(root, head(T.detail.facts), h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
+  renew(root, head(T.detail.facts), h("dl", { class: "facts" }, rows.map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
     kept ? h("p", { class: "evidence" }, T.detail.evidence_(f.count(kept)), " ",
       h("a", { class: "button small", href: `/api/network/threats/${encodeURIComponent(t.threat_id)}/evidence.pcap`, download: `${t.threat_id}.pcap` }, icon("download"), T.detail.download)) : null);
 }
@@ -213,10 +206,9 @@ function drawGrowth(root, t, grown) {
   if (grown.length > GROWN_MAX) grown.splice(1, 1);
   const points = grown.filter((p) => Number.isFinite(p.at) && Number.isFinite(p.flows));
   const known = (n) => Number.isFinite(n) && f.count(n);
-  const open = Boolean(root.querySelector("details")?.open);
-  return put(root, head(T.detail.growth, h("span", { class: "muted num" }, T.detail.grew(known(d.flow_count), countsAll(d) && known(d.packet_count), last > first && spell((last - first) / 1000)))),
+  return renew(root, head(T.detail.growth, h("span", { class: "muted num" }, T.detail.grew(known(d.flow_count), countsAll(d) && known(d.packet_count), last > first && spell((last - first) / 1000)))),
     points.length > 1 ? growthCurve(points) : null,
-    points.length > 1 ? h("details", { class: "fold", open }, h("summary", {}, T.charts.asTable), h("table", { class: "plain" }, h("caption", { class: "sr-only" }, T.detail.growthChart),
+    points.length > 1 ? h("details", { class: "fold" }, h("summary", {}, T.charts.asTable), h("table", { class: "plain" }, h("caption", { class: "sr-only" }, T.detail.growthChart),
       h("thead", {}, h("tr", {}, [T.detail.revision, T.detail.growthAt, T.detail.flows, T.detail.packets].map((n, i) => h("th", { scope: "col", class: i ? "num" : null }, n)))),
       h("tbody", {}, points.toReversed().map((p) => h("tr", {}, h("th", { scope: "row" }, f.count(p.revision)), h("td", {}, when(new Date(p.at).toISOString())),
         h("td", { class: "num" }, f.count(p.flows)), h("td", { class: "num" }, f.count(p.packets))))))) : null);
@@ -236,7 +228,7 @@ function drawWhy(root, t) {
   if (Number.isFinite(d.rf_confidence)) lines.push([T.detail.forest, `${T.detail.attack} ${f.confidence(d.rf_confidence)}${d.rf_prediction === 1 ? "" : ` · ${T.detail.below}`}`, d.rf_prediction === 1]);
   if (Number.isFinite(d.iso_score)) lines.push([T.detail.isolation, `${d.iso_prediction === -1 ? T.detail.anomaly : T.detail.normal} · ${T.detail.score} ${f.figure(d.iso_score)}`, d.iso_prediction === -1]);
   const explanation = Array.isArray(d.explanation) ? d.explanation : [];
-  put(root, head(T.detail.why),
+  renew(root, head(T.detail.why),
     lines.length ? h("ul", { class: "forests" }, lines.map(([name, text, fired]) => h("li", { class: fired ? "fired" : "" }, h("span", {}, name), h("span", { class: "num" }, text)))) : null,
     typeof d.explanation === "string" ? h("p", { class: "said" }, d.explanation) : null,
     explanation.length ? h("ul", { class: "because" }, explanation.map(because)) : d.explanation ? null : h("p", { class: "muted small" }, T.detail.noExplanation));
@@ -286,14 +278,13 @@ function drawFeatures(root, t) {
   const features = t.details?.features;
   if (!features || typeof features !== "object") return put(root);
   const usual = new Map((Array.isArray(t.details.explanation) ? t.details.explanation : []).map((e) => [e?.feature, e]));
-  put(root, h("details", { class: "fold" }, h("summary", {}, `${T.detail.features} (${Object.keys(features).length})`),
+  renew(root, h("details", { class: "fold" }, h("summary", {}, `${T.detail.features} (${Object.keys(features).length})`),
     h("table", { class: "plain" }, h("caption", { class: "sr-only" }, T.detail.features), h("tbody", {}, Object.entries(features).map(([name, value]) =>
       h("tr", { class: usual.has(name) ? "told" : "" }, h("th", { scope: "row" }, featureName(name)), h("td", { class: "num" }, typeof value === "number" ? f.figure(value) : String(value))))))));
 }
 
 function drawRecord(root, t) {
-  const open = root.querySelector("details")?.open;
-  put(root, h("details", { class: "fold", open: Boolean(open) }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(t, null, 2))));
+  renew(root, h("details", { class: "fold" }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(t, null, 2))));
 }
 
 async function drawNames(root, t, actions, decide) {

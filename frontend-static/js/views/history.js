@@ -1,9 +1,9 @@
 // history.js: search in everything that is stored; what is asked stands in the address.
-import { h, put, setText } from "../dom.js";
+import { h, keyed, put, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { button, explain, failure, field, loading, nothing, select } from "../parts.js";
+import { button, explain, failure, field, loading, nothing, once, select } from "../parts.js";
 import { icon } from "../icons.js";
 import { LIST_MAX } from "../state.js";
 import { threatTable } from "./table.js";
@@ -137,6 +137,7 @@ export function mount(root, store, actions) {
       setText(end, list.items.length && !list.next && !list.loading ? (list.items.length >= LIST_MAX ? T.history.cut : T.history.end) : "");
       drawError(wrong, query, q, list.error);
       drawFacets(facets, list, q, ask);
+      if (before?.lists.history.loading && !list.loading && !list.error) nearing();
     }
     table.draw(list.items, { open: now.route.query.t, cursor: cursor.id() });
     table.node.hidden = !list.items.length;
@@ -158,11 +159,15 @@ export function mount(root, store, actions) {
     return nothing(T.history.empty, q.includes("is:suppressed") ? "" : T.history.emptyHint, h("div", { class: "ways" },
       spanned ? button(T.history.anyTime, () => ask({ range: "", from: "", to: "" })) : null, q ? button(T.history.clear, () => ask({ q: "" })) : null));
   }
+  // Nearing the end of the list asks for the next page by itself; so does an answer that leaves the end near.
+  const watcher = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && !more.hidden && !more.disabled && load(true), { rootMargin: "300px" });
+  const nearing = () => {
+    watcher.unobserve(more);
+    watcher.observe(more);
+  };
   draw(store.get());
   const leave = store.subscribe(draw);
-  // Nearing the end of the list asks for the next page by itself.
-  const watcher = new IntersectionObserver((seen) => seen[0].isIntersecting && !more.hidden && !more.disabled && load(true), { rootMargin: "300px" });
-  watcher.observe(more);
+  nearing();
   return () => {
     leave();
     cursor.unmount();
@@ -212,10 +217,16 @@ function drawFacets(root, { items, next }, q, ask) {
   };
   const chips = [["severity", (t) => t.severity], ["type", (t) => t.threat_type], ["source", (t) => t.source_ip]].flatMap(([name, get]) => {
     const list = tally(get);
-    return list.length < 2 || q.includes(`${name}:`) ? [] : list.map(([value, n]) => h("button", { type: "button", class: "facet", onclick: () => ask({ q: `${q} ${name}:${value}`.trim() }) },
-      h("span", { class: "muted" }, `${name}:`), name === "type" ? f.typeName(value) : value, h("span", { class: "num muted" }, f.compact(n))));
+    return list.length < 2 || q.includes(`${name}:`) ? [] : list.map(([value, n]) => ({ name, value, n }));
   });
-  put(root, chips.length ? [h("span", { class: "small muted" }, all ? T.history.facets : T.history.facetsOf(f.count(items.length))), h("div", { class: "facet-row" }, chips)] : null);
+  if (!chips.length) return put(root);
+  if (!root.firstChild) put(root, h("span", { class: "small muted" }), h("div", { class: "facet-row" }));
+  setText(root.firstChild, all ? T.history.facets : T.history.facetsOf(f.count(items.length)));
+  return keyed(root.lastChild, chips, (o) => `${q} ${o.name}:${o.value}`, ({ name, value, n }) => {
+    const many = h("span", { class: "num muted" }, f.compact(n));
+    return { update: (o) => setText(many, f.compact(o.n)), node: h("button", { type: "button", class: "facet", onclick: () => ask({ q: `${q} ${name}:${value}`.trim() }) },
+      h("span", { class: "muted" }, `${name}:`), name === "type" ? f.typeName(value) : value, many) };
+  });
 }
 
 function complete(input, list, state) {
@@ -232,33 +243,33 @@ function savedSearches(ask, { api }) {
   const body = h("div", { class: "menu-body" });
   const box = h("details", { class: "menu" }, h("summary", {}, T.history.saved), body);
   const at = "/api/searches";
+  let turn = 0;
+  // The form stays, and what is being written in it; an answer that was overtaken by a later one is old.
   async function load() {
-    try {
-      draw((await api.get(at)).searches);
-    } catch (error) {
-      put(body, failure(T.history.savedError, error.message, load));
-    }
+    turn += 1;
+    const mine = turn;
+    const told = await api.get(at).then(({ searches }) => [...searches, { form: true }], (error) => [{ error: error.message }]);
+    if (mine === turn) keyed(body, told, (o) => o.id ?? o.error ?? form, (o) => (o.form ? { node: form } : o.error === undefined ? row(o) : { node: failure(T.history.savedError, o.error, load) }));
   }
   // Does it, then shows what the server has; a refusal is told in the form.
-  const then = async (form, call) => {
+  const then = async (call) => {
     try {
       await call();
-      await load();
-      body.querySelector("input")?.focus();
+      form.reset();
+      explain(form, null);
+      load().then(() => (box.contains(document.activeElement) || document.activeElement === document.body) && name.focus());
     } catch (error) {
       explain(form, error);
     }
   };
-  const draw = (all) => {
-    const name = h("input", { name: "name", "aria-label": T.history.saveName, placeholder: T.history.saveName, maxlength: "60" });
-    const form = h("form", { class: "menu-row", novalidate: true, onsubmit: (e) => {
-      e.preventDefault();
-      then(form, () => api.post(at, { name: name.value.trim(), q: route.current().query.q ?? "" }));
-    } }, name, h("button", { class: "button small", type: "submit" }, T.history.save));
-    put(body, all.map((one) => h("div", { class: "menu-row" },
+  const name = h("input", { name: "name", "aria-label": T.history.saveName, placeholder: T.history.saveName, maxlength: "60" });
+  const form = h("form", { class: "menu-row", novalidate: true,
+    onsubmit: once(() => then(() => api.post(at, { name: name.value.trim(), q: route.current().query.q ?? "" }))) }, name, h("button", { class: "button small", type: "submit" }, T.history.save));
+  const row = (first) => {
+    let one = first;
+    return { update: (o) => (one = o), node: h("div", { class: "menu-row" },
       h("button", { type: "button", class: "link", onclick: () => (ask({ q: one.q }), (box.open = false)) }, one.name),
-      h("button", { type: "button", class: "icon-button", "aria-label": `${T.history.remove} ${one.name}`, onclick: () => then(form, () => api.del(`${at}/${encodeURIComponent(one.id)}`)) }, icon("close")))),
-    form);
+      h("button", { type: "button", class: "icon-button", "aria-label": `${T.history.remove} ${one.name}`, onclick: once(() => then(() => api.del(`${at}/${encodeURIComponent(one.id)}`))) }, icon("close"))) };
   };
   box.addEventListener("toggle", () => box.open && load());
   return box;

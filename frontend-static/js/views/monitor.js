@@ -1,5 +1,5 @@
 // monitor.js: whether the detector watches, told by the server, and the switch for it.
-import { h, put, setText } from "../dom.js";
+import { h, renew, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import { button, field, select } from "../parts.js";
@@ -42,7 +42,7 @@ export function monitorBar(store, actions) {
       const stop = button(busy ? T.monitor.stopping : T.monitor.stop, () => actions.stop(), { disabled: busy });
       const start = button(busy ? T.monitor.starting : T.monitor.start, () => actions.start(choice.interface, Number(choice.duration)),
         { kind: "primary", disabled: busy || healthy === false });
-      put(form, none ? null : active ? stop : [field(T.monitor.interface, interfaces(state.interfaces.items)),
+      renew(form, none ? null : active ? stop : [field(T.monitor.interface, interfaces(state.interfaces.items)),
         field(T.monitor.duration, select(["60", "300", "900", "3600", "0"].map((s) => [s, T.monitor.durations[s]]), choice.duration,
           (v) => (choice = { ...choice, duration: v }))), start]);
     }

@@ -1,8 +1,8 @@
 // sensors.js: who watches, how well, and with which models.
-import { h, put, setText } from "../dom.js";
+import { h, put, renew, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
-import { button, failure, loading, nothing, when } from "../parts.js";
+import { button, failure, loading, nothing, once, when } from "../parts.js";
 import { serverNow } from "../api.js";
 
 const REPORT_S = 10; // so often a sensor reports
@@ -15,10 +15,10 @@ export function mount(root, store, actions) {
   const decided = h("div");
   const panels = h("div", { class: "panels", hidden: true });
   const isAdmin = store.get().session.user?.role === "admin";
-  const check = isAdmin ? button(T.sensors.check, actions.shield(async () => {
+  const check = isAdmin ? button(T.sensors.check, once(actions.shield(async () => {
     const { ms } = await actions.api.post("/api/network/test-connection");
     actions.notify(`${T.sensors.health} ${T.sensors.healthy}${Number.isFinite(ms) ? ` (${f.count(ms)} ms)` : ""}.`);
-  })) : null;
+  }))) : null;
   put(root, h("div", { class: "view view-sensors" },
     h("header", { class: "view-head" }, h("h1", {}, T.sensors.title), h("span", { class: "spacer" }), check), state, cards, panels));
   put(panels,
@@ -99,7 +99,7 @@ function drawDecided(root, value) {
 function drawModels(root, models) {
   const list = Array.isArray(models) ? models : Object.entries(models ?? {}).map(([name, value]) => ({ name, ...value }));
   if (!list.some((m) => Object.keys(m).length > 1)) return put(root, h("p", { class: "pad muted" }, T.sensors.noModels));
-  return put(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""), facts([...plain(m), ...tuned(m)]),
+  return renew(root, list.map((m) => h("div", { class: "model" }, h("h3", {}, m.name ?? m.sensor ?? ""), facts([...plain(m), ...tuned(m)]),
     (m.models ?? []).map((one) => h("div", {}, h("h3", {}, one.name), facts(plain(one)))),
     h("details", { class: "fold" }, h("summary", {}, T.detail.record), h("pre", { class: "mono", tabindex: "0" }, JSON.stringify(m, null, 2))))));
 }

@@ -1,7 +1,7 @@
 // settings.js: you, and for who may: users, keys, suppressions, blocklist, notices, what was not delivered, the audit log.
 import { h, put, setAttr } from "../dom.js";
 import { T } from "../texts.js";
-import { button, dialog, explain, field, nothing } from "../parts.js";
+import { button, dialog, explain, field, nothing, once } from "../parts.js";
 import * as shelves from "./shelves.js";
 import { desktopWanted, setDesktop } from "../desktop.js";
 
@@ -30,8 +30,7 @@ export function mount(root, store, actions) {
 
 function you(root, store, actions) {
   const { user } = store.get().session;
-  const form = h("form", { class: "stack", novalidate: true, onsubmit: async (e) => {
-    e.preventDefault();
+  const form = h("form", { class: "stack", novalidate: true, onsubmit: once(async () => {
     const { currentPassword, newPassword } = form.elements;
     try {
       await actions.api.put("/api/auth/password", { currentPassword: currentPassword.value, newPassword: newPassword.value }, { quiet: true });
@@ -41,7 +40,7 @@ function you(root, store, actions) {
     } catch (error) {
       explain(form, error);
     }
-  } }, h("input", { type: "text", name: "username", value: user.username, autocomplete: "username", hidden: true, readonly: true }),
+  }) }, h("input", { type: "text", name: "username", value: user.username, autocomplete: "username", hidden: true, readonly: true }),
   field(T.settings.oldPassword, h("input", { type: "password", name: "currentPassword", autocomplete: "current-password" })),
   field(T.settings.newPassword, h("input", { type: "password", name: "newPassword", autocomplete: "new-password" })),
   h("button", { class: "button primary", type: "submit" }, T.settings.change));
@@ -57,11 +56,11 @@ function clear(root, actions) {
   put(root, h("section", { class: "panel pad" }, h("h2", {}, T.settings.clear), h("p", { class: "muted" }, T.settings.clearLead),
     button(T.settings.clear, () => {
       const box = dialog(T.settings.sure(T.settings.clear.toLowerCase()), h("p", {}, T.settings.clearLead), h("div", { class: "dialog-foot" }, button(T.settings.no, () => box.close()),
-        button(T.settings.yes, actions.shield(async () => {
+        button(T.settings.yes, once(actions.shield(async () => {
           const answer = await actions.api.post("/api/network/clear-threats");
           box.close();
           actions.notify(T.settings.cleared(answer.count ?? answer.removed ?? 0));
           actions.sync();
-        }), { kind: "danger" })));
+        })), { kind: "danger" })));
     }, { kind: "danger" })));
 }

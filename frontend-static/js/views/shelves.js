@@ -1,8 +1,8 @@
 // shelves.js: the lists of the settings. Each is a row of a table: where it lives, its columns, its form.
-import { h, put, setText } from "../dom.js";
+import { h, keyed, put, renew, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
-import { button, dialog, explain, failure, field, loading, nothing, select, when } from "../parts.js";
+import { button, dialog, explain, failure, field, loading, nothing, once, select, when } from "../parts.js";
 
 const ADMIN = ["admin"];
 const STAFF = ["analyst", "admin"];
@@ -44,19 +44,19 @@ export const all = {
     columns: [[T.settings.name, (o) => o.name], [T.settings.kind, (o) => o.type], [T.settings.target, (o) => h("span", { class: "mono" }, o.url), "text"], [T.settings.filter, (o) => h("span", { class: "mono" }, o.filter || "–"), "text"], [T.settings.sent, (o) => f.count(o.state?.sent), "num"], [T.settings.problem, (o) => o.state?.lastError || "–", "text"]],
     made: (answer) => answer.secret, hint: T.settings.noticeHint,
     form: [["name", T.settings.name], ["type", T.settings.kind, { of: [["webhook", "Webhook"], ["syslog", "Syslog"]], value: "webhook" }], ["url", T.settings.target], ["filter", T.settings.filter, { optional: true }]],
-    more: (o, c) => [button(T.settings.test, c.shield(async () => {
+    more: (o, c) => [button(T.settings.test, once(c.shield(async () => {
       await c.api.post(`/api/notifications/${encodeURIComponent(o.id)}/test`);
       c.notify(T.settings.tested);
-    }), { kind: "small" })],
+    })), { kind: "small" })],
   },
   letters: {
     roles: STAFF, path: "/api/dead-letters", list: ["deadLetters", "letters", "dead_letters"], named: (o) => o.id,
     columns: [[T.columns.id, (o) => h("span", { class: "mono" }, o.threat_id ?? o.id), "text"], [T.settings.target, (o) => o.target ?? o.detector ?? "–"], [T.settings.problem, (o) => o.message ?? o.error ?? "–", "text"], [T.uploads.when, (o) => (o.createdAt ? when(o.createdAt) : "–")]],
-    more: (o, c) => [button(T.settings.replay, c.shield(async () => {
+    more: (o, c) => [button(T.settings.replay, once(c.shield(async () => {
       await c.api.post(`/api/dead-letters/${encodeURIComponent(o.id)}/replay`);
       c.notify(T.settings.replayed);
       c.load();
-    }), { kind: "small" })],
+    })), { kind: "small" })],
     fixed: () => true,
   },
   audit: {
@@ -121,8 +121,13 @@ export function mount(root, name, store, actions) {
   }
 
   function draw() {
-    put(body, items.map((o) => h("tr", {}, shelf.columns.map(([, cell, kind], i) => h(i ? "td" : "th", { scope: i ? null : "row", class: kind }, cell(o, context))),
-      acts ? h("td", { class: "acts" }, shelf.more?.(o, context), shelf.fixed?.(o, context) ? null : button(T.settings.remove, () => sure(o), { kind: "small" })) : null)));
+    keyed(body, items, (o) => o.id, (first) => {
+      const row = h("tr");
+      const update = (o) => renew(row, shelf.columns.map(([, cell, kind], i) => h(i ? "td" : "th", { scope: i ? null : "row", class: kind }, cell(o, context))),
+        acts ? h("td", { class: "acts" }, shelf.more?.(o, context), shelf.fixed?.(o, context) ? null : button(T.settings.remove, () => sure(o), { kind: "small" })) : null);
+      update(first);
+      return { node: row, update };
+    });
     table.hidden = !items.length;
     more.hidden = !next;
     put(state, items.length ? null : nothing(T.settings.empty));
@@ -137,8 +142,7 @@ export function mount(root, name, store, actions) {
     }), { kind: "danger" })));
   }
 
-  const form = shelf.form ? h("form", { class: "add", novalidate: true, onsubmit: async (e) => {
-    e.preventDefault();
+  const form = shelf.form ? h("form", { class: "add", novalidate: true, onsubmit: once(async () => {
     const wanted = {};
     for (const [key, , how = {}] of shelf.form) {
       const value = form.elements.namedItem(key).value.trim();
@@ -151,11 +155,11 @@ export function mount(root, name, store, actions) {
       const secret = shelf.made?.(answer);
       put(made, secret ? h("p", { class: "secret" }, T.settings.keyOnce, " ", h("code", { class: "mono" }, secret)) : null);
       actions.notify(T.settings.created);
-      await load();
+      load(); // meanwhile the next may be sent
     } catch (error) {
       explain(form, error);
     }
-  } }, shelf.form.map(([key, label, how = {}]) => {
+  }) }, shelf.form.map(([key, label, how = {}]) => {
     const control = how.of ? select(how.of, how.value) : h("input", { type: how.type ?? "text", autocomplete: how.type === "password" ? "new-password" : "off" });
     control.setAttribute("name", key);
     return field(label, control);

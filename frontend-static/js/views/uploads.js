@@ -1,10 +1,10 @@
 // uploads.js: capture files: dropped or chosen, sent with a progress, read as jobs, and told what was found.
-import { h, keyed, put, setText } from "../dom.js";
+import { h, keyed, put, renew, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
 import { upload } from "../api.js";
-import { button, failure, loading, nothing, when } from "../parts.js";
+import { button, failure, loading, nothing, once, when } from "../parts.js";
 import { icon } from "../icons.js";
 import { mayDecide } from "./cursor.js";
 
@@ -47,16 +47,23 @@ export function mount(root, store, actions) {
   let timer = 0;
   let gone = false;
 
+  let turn = 0;
+
+  // An answer that was overtaken by a later one is old, and the later one asks on.
   async function load() {
     clearTimeout(timer);
+    turn += 1;
+    const mine = turn;
     try {
       const { uploads } = await actions.api.get(BASE);
+      if (gone || mine !== turn) return;
       jobs = uploads;
       draw();
     } catch (error) {
+      if (gone || mine !== turn) return;
       if (!jobs) put(state, failure(T.uploads.error, error.message, load));
     }
-    if (!gone && jobs?.some((j) => !ENDED.includes(j.state))) timer = setTimeout(load, 1000);
+    if (jobs?.some((j) => !ENDED.includes(j.state))) timer = setTimeout(load, 1000);
   }
 
   function draw() {
@@ -78,11 +85,11 @@ export function mount(root, store, actions) {
 
   function fillRow(row, j) {
     const nothingFound = j.state === "done" && !j.threats;
-    const remove = actions.shield(async () => {
+    const remove = once(actions.shield(async () => {
       await actions.api.del(`${BASE}/${encodeURIComponent(j.id)}`);
       await load();
-    });
-    put(row, h("th", { scope: "row", class: "text" }, h("span", {}, j.fileName), j.sha256 ? h("span", { class: "sum mono muted", title: j.sha256 }, `${T.uploads.sum} ${j.sha256.slice(0, 12)}…`) : null),
+    }));
+    renew(row, h("th", { scope: "row", class: "text" }, h("span", {}, j.fileName), j.sha256 ? h("span", { class: "sum mono muted", title: j.sha256 }, `${T.uploads.sum} ${j.sha256.slice(0, 12)}…`) : null),
       h("td", {}, h("span", { class: `chip job-${j.state}` }, nothingFound ? T.uploads.nothing : T.uploads.states[j.state] ?? j.state), j.message && j.state !== "done" ? h("p", { class: "small muted" }, j.message) : null),
       ...[f.bytes(j.bytes), f.count(j.packets), f.count(j.flows), f.count(j.threats)].map((v) => h("td", { class: "num" }, v)),
       h("td", {}, when(j.createdAt)),
