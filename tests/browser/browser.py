@@ -4,7 +4,7 @@ import os
 from playwright.sync_api import expect
 
 from records import threat
-from sites import PASSWORD
+from sites import PASSWORD, wait_for
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 ARGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -35,4 +35,16 @@ def visit(page, site, where):
     expect(page.locator("aside.detail")).to_be_visible(visible="?t=" in where or "&t=" in where)
 
 
-__all__ = ["ARGS", "CHROMIUM", "PASSWORD", "expect", "fill_in", "sign_in", "threat", "visit"]
+def settled(page):
+    """Waits until what a view shows first has come: its list, its panel, and on Live the charts."""
+    expect(page.locator(".loading")).to_have_count(0)
+    if page.locator(".view-live").count():
+        expect(page.locator(".charts")).to_be_visible()
+
+
+def measured(page, rows, script):
+    """What script finds where so many rows stand; both in one step, so that no redraw comes between."""
+    return wait_for(lambda: page.evaluate(f"() => document.querySelectorAll('tbody tr[data-id]').length === {rows} ? {{ found: ({script})() }} : null"))["found"]
+
+
+__all__ = ["ARGS", "CHROMIUM", "PASSWORD", "expect", "fill_in", "measured", "settled", "sign_in", "threat", "visit"]

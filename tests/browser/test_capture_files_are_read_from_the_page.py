@@ -4,7 +4,7 @@ import pytest
 
 import crafted
 from browser import expect, sign_in, visit
-from sites import site_with_detector
+from sites import site_with_detector, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def test_a_scan_in_a_file_is_found_and_shown(tab, watched, tmp_path):
     expect(page.get_by_text("No file has been read yet.")).to_be_visible()
     expect(page.get_by_text("cannot be read now")).to_be_hidden()
     page.locator("#capture").set_input_files(capture)
-    expect(page.locator(".said-now")).to_have_text("scan.pcap: 1 threat found.", timeout=20000)
+    expect(page.locator(".said-now")).to_have_text("scan.pcap: 1 threat found.")
     page.get_by_role("link", name="Show threats").click()
     row = page.locator(".view-history tbody tr[data-id]")
     expect(row).to_contain_text("PORT_SCAN")
@@ -41,7 +41,7 @@ def test_a_harmless_file_is_told_to_have_nothing(tab, watched, tmp_path):
       return held;
     }""", list(pathlib.Path(crafted.write_pcap(tmp_path / "calm.pcap", calm)).read_bytes()))
     page.dispatch_event(".drop", "drop", {"dataTransfer": dropped})
-    expect(page.locator(".said-now")).to_have_text("calm.pcap: read to the end, nothing found.", timeout=20000)
+    expect(page.locator(".said-now")).to_have_text("calm.pcap: read to the end, nothing found.")
     expect(page.locator("tr", has_text="calm.pcap")).to_contain_text("Nothing found")
 
 
@@ -54,7 +54,7 @@ def test_what_is_no_capture_is_refused_in_words(tab, watched, tmp_path):
 
 def test_the_sensor_and_its_detector_are_shown(tab, watched):
     page = sign_in(tab, watched, "sensors")
-    expect(page.get_by_role("region", name="edge-1")).to_contain_text("ok", timeout=20000)
+    expect(page.get_by_role("region", name="edge-1")).to_contain_text("ok")
     page.get_by_role("button", name="Test connection").click()
     expect(page.locator(".notice")).to_contain_text("Detector answers")
 
@@ -92,6 +92,8 @@ def test_a_file_on_its_way_goes_on_while_another_view_is_open(tab, watched, tmp_
     expect(page.get_by_role("progressbar", name="wandering.pcap")).to_be_visible()
     expect(page.locator(".sending").get_by_role("button", name="Cancel")).to_be_visible()
     page.get_by_role("link", name="Inbox").click()
+    expect(page.get_by_role("heading", name="Inbox", exact=True)).to_be_visible()
+    wait_for(lambda: page.evaluate("1") and held)
     held[0].continue_()
     expect(page.locator(".notice")).to_contain_text("wandering.pcap: File received.")
     page.get_by_role("link", name="Uploads").click()

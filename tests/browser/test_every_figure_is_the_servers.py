@@ -54,7 +54,8 @@ def test_after_a_reload_and_while_threats_come(thousands, tab):
             pass  # what was counted on is asked of the server a little later
         page.reload()
     tops = {name: {o["address"]: o["count"] for o in statistics[key][:5]} for name, key in (("Top sources", "topSources"), ("Top destinations", "topDestinations"))}
-    # The tops are of a day, and all of this came today.
+    # The tops are of a day, and all of this came today; they come in an answer of their own.
+    expect(page.locator(".charts")).to_be_visible()
     assert {name: sorted(found.values()) for name, found in shown(page)[1].items() if name in tops} == {name: sorted(found.values()) for name, found in tops.items()}
 
 
@@ -96,6 +97,7 @@ def test_the_counts_of_the_inbox_move_with_the_decision(site, tab):
     page = sign_in(tab, site, "inbox")
     tabs = page.locator(".tabs a")
     expect(tabs.nth(0)).to_have_text("New 3")
+    expect(page.locator("tbody tr[data-id]")).to_have_count(3)
     page.route("**/api/network/statistics", lambda route: route.abort())
     page.keyboard.press("j")
     page.keyboard.press("a")

@@ -3,7 +3,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 import axe
-from browser import expect, fill_in, sign_in, threat, visit
+from browser import expect, fill_in, measured, settled, sign_in, threat, visit
+from sites import wait_for
 
 VIEWS = ["live", "live?t=threat_000003", "inbox", "history?q=type:port_scan", "history?q=colour:red", "threat/threat_000003", "sensors", "uploads",
          "settings", "settings/users", "settings/keys", "settings/suppressions", "settings/blocklist", "settings/notifications", "settings/letters", "settings/audit",
@@ -32,7 +33,7 @@ def test_axe_finds_nothing_on_any_view(chromium, filled, theme):
     expect(page.locator(".connection")).to_have_attribute("data-phase", "live")
     for view in VIEWS:
         visit(page, filled, view)
-        page.wait_for_timeout(600)
+        settled(page)
         found[view] = axe.violations(page)
     page.keyboard.press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
@@ -41,7 +42,7 @@ def test_axe_finds_nothing_on_any_view(chromium, filled, theme):
         page.goto("about:blank")
         page.goto(f"{filled.url}/#/{view}")
         page.locator("button, summary").filter(has_text=button).or_(page.locator(f"summary[aria-label='{button}']")).click()
-        page.wait_for_timeout(600)
+        expect(page.locator("dialog input, .menu[open] select, .menu[open] input").first).to_be_visible()
         found[name] = axe.violations(page, "dialog, .menu[open]")  # what it covers is not looked at
     context.close()
     assert not [f"{view}: {fault}" for view, faults in found.items() for fault in faults]
@@ -53,7 +54,7 @@ def test_no_view_scrolls_sideways(chromium, filled, width):
     page = sign_in(context.new_page(), filled)
     for view in VIEWS:
         visit(page, filled, view)
-        page.wait_for_timeout(300)
+        settled(page)
         wide = page.evaluate("""() => {
           const main = document.querySelector("main");
           return [document.documentElement.scrollWidth - innerWidth, main.scrollWidth - main.clientWidth];
@@ -72,8 +73,7 @@ def test_no_date_is_cut_at_any_width(chromium, site, locale):
         page.set_viewport_size({"width": width, "height": 900})
         for view in ("live", "inbox", "inbox?status=all&t=threat_000002", "history?t=threat_000001"):
             visit(page, site, view)
-            expect(page.locator("tbody tr[data-id]")).to_have_count(3)
-            cut = page.evaluate("""() => [...document.querySelectorAll("tbody .c-time")].filter((c) => {
+            cut = measured(page, 3, """() => [...document.querySelectorAll("tbody .c-time")].filter((c) => {
               const [cell, text] = [c.getBoundingClientRect(), c.querySelector("time").getBoundingClientRect()];
               return c.scrollWidth > c.clientWidth || text.left < cell.left || text.right > cell.right || text.height > 40;
             }).map((c) => c.textContent)""")
@@ -89,8 +89,7 @@ def test_a_time_of_today_takes_one_line_on_a_desk(chromium, site):
         page.set_viewport_size({"width": width, "height": 900})
         for view in ("live", "inbox", "history"):
             visit(page, site, view)
-            expect(page.locator("tbody tr[data-id]")).to_have_count(2)
-            tall = page.evaluate("[...document.querySelectorAll('tbody .c-time time')].map((o) => o.getBoundingClientRect().height)")
+            tall = measured(page, 2, "() => [...document.querySelectorAll('tbody .c-time time')].map((o) => o.getBoundingClientRect().height)")
             assert max(tall) < 24, (width, view, tall)
     context.close()
 
@@ -145,8 +144,7 @@ def test_the_type_of_a_threat_is_readable_at_any_width(chromium, site, panel):
         page.set_viewport_size({"width": width, "height": 900})
         for view in ("live", "inbox", "history"):
             visit(page, site, f"{view}?{panel}")
-            expect(page.locator("tbody tr[data-id]")).to_have_count(4)
-            cut = page.evaluate("""() => [...document.querySelectorAll("tbody .row-open")].filter((o) => {
+            cut = measured(page, 4, """() => [...document.querySelectorAll("tbody .row-open")].filter((o) => {
               const cell = o.closest("th").getBoundingClientRect();
               const text = document.createRange();
               text.selectNodeContents(o);
@@ -190,8 +188,7 @@ def test_a_critical_threat_is_told_on_the_desktop_if_one_asks_for_it(chromium, s
     page.get_by_label("Desktop notice for critical threats").check()
     page.evaluate("window.away = true")
     site.send(threat(1, severity="high"), threat(2, severity="critical", threat_type="malware", source_ip="198.51.100.9", source_port=4, destination_ip="192.0.2.8", destination_port=5))
-    page.wait_for_function("window.told.length > 0")
-    assert page.evaluate("window.told") == ["Critical: MALWARE: 198.51.100.9:4 → 192.0.2.8:5"]
+    assert wait_for(lambda: page.evaluate("window.told")) == ["Critical: MALWARE: 198.51.100.9:4 → 192.0.2.8:5"]
     context.close()
 
 
@@ -219,7 +216,7 @@ def test_a_menu_opens_within_the_page(chromium, filled, width):
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_a_button_stays_legible_under_the_pointer(chromium, site, theme):
-    context = chromium.new_context(color_scheme=theme, bypass_csp=True)
+    context = chromium.new_context(color_scheme=theme, bypass_csp=True, reduced_motion="reduce")  # a colour that is changing is none of the two
     page = sign_in(context.new_page(), site, "settings/users")
     for name in ("Add", "Disable"):
         page.get_by_role("button", name=name, exact=True).first.hover()

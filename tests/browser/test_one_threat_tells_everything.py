@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from browser import expect, sign_in, threat, visit
+from browser import expect, settled, sign_in, threat, visit
 from sites import wait_for
 
 MARKUP = "<img src=x onerror=\"document.title='broken'\"><b>bold</b> \u202emirrored\u202c 🦊"
@@ -116,7 +116,7 @@ def test_foreign_text_stays_text(site, signed_in):
     expect(panel(page).locator("pre")).to_contain_text("x" * 9999)
     for where in ("live", "inbox", "threat/threat_000001", "settings/audit"):
         visit(page, site, where)
-        page.wait_for_timeout(200)
+        settled(page)
         assert page.locator("img, main b:not(.log b)").count() == 0 and "broken" not in page.title()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), where
 
@@ -130,7 +130,7 @@ def test_a_long_word_stays_within_the_panel(site, signed_in):
         for where in (f"live?t={ident}", f"inbox?t={ident}", f"threat/{ident}"):
             visit(page, site, where)
             expect(page.get_by_role("heading", name="Why it fired")).to_be_visible()
-            page.get_by_text("Flow features (").first.click()
+            page.locator("details.fold").evaluate_all("(folds) => { for (const fold of folds) fold.open = true; }")
             wide = page.evaluate("""[...document.querySelectorAll("main, .detail, .detail-body > section, tbody .row-open")]
               .filter((o) => o.offsetWidth && !o.matches(".row-open") && o.scrollWidth > o.clientWidth || o.getBoundingClientRect().right > innerWidth)
               .map((o) => `${o.className} ${o.textContent.slice(0, 40)}`)""")
@@ -166,7 +166,8 @@ def test_what_is_refused_is_said_at_the_field_and_not_lost(site, signed_in):
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Source", exact=True).last.fill("not an address")
     dialog.get_by_label("Reason").fill("x")
-    dialog.get_by_role("button", name="Suppress").click()
+    with page.expect_response("**/api/suppressions"):
+        dialog.get_by_role("button", name="Suppress").click()
     expect(dialog.locator(".wrong").first).to_be_visible()
     assert not site.shelf("suppressions")
 
@@ -229,7 +230,8 @@ def test_a_nul_is_told_at_its_field_and_a_type_that_cannot_be_too(site, signed_i
     kind = dialog.get_by_role("textbox", name="Type")
     kind.fill("no such type!")
     dialog.get_by_label("Reason").fill("x")
-    dialog.get_by_role("button", name="Suppress").click()
+    with page.expect_response("**/api/suppressions"):
+        dialog.get_by_role("button", name="Suppress").click()
     expect(dialog.locator(".match-row", has=page.get_by_role("textbox", name="Type")).locator(".wrong")).to_have_text("1 to 64 of a-z 0-9 _")
     assert not site.shelf("suppressions")
     kind.fill("PORT_SCAN")  # as it stands on the card
@@ -316,6 +318,7 @@ def test_link_and_record_are_copied_also_where_the_page_came_without_tls(chromiu
         if secure:
             assert held in page.evaluate("navigator.clipboard.readText()")
         page.get_by_role("button", name="Dismiss").click()
+        expect(page.locator(".notice")).to_have_count(0)  # or it would be taken for the next one
     if not secure:
         page.locator("textarea").fill("")
         page.locator("textarea").focus()
@@ -329,7 +332,7 @@ def test_on_a_phone_the_back_button_closes_what_covers_the_list(chromium, site):
     context = chromium.new_context(viewport={"width": 390, "height": 800})
     page = sign_in(context.new_page(), site, "live")
     page.get_by_role("link", name="Inbox").click()
-    page.locator("[data-id=threat_000001] .row-open").click()
+    page.locator(".view-inbox [data-id=threat_000001] .row-open").click()
     expect(panel(page)).to_be_visible()
     page.go_back()
     expect(panel(page)).to_be_hidden()
