@@ -27,9 +27,7 @@ def test_what_is_pressed_twice_is_sent_once(site, signed_in):
 
 def press_while(page, button, meanwhile):
     """The pointer goes down on a button, something happens, and it goes up."""
-    button.scroll_into_view_if_needed()
-    box = button.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    button.hover()
     page.mouse.down()
     meanwhile()
     page.mouse.up()
