@@ -317,7 +317,7 @@ export function createActions(store, makeLink) {
     },
     // Moves threats to a status, with an undo.
     setStatus(threats, status) {
-      const moved = threats.filter((t) => (t.triage?.status ?? "new") !== status);
+      const moved = threats.filter((t) => (asDecided(t).triage?.status ?? "new") !== status); // what is shown may be a frame old
       dispatch({ type: "choose", ids: [] });
       if (!moved.length) return deciding;
       for (const t of moved) decided.set(t.threat_id, { status, version: versionOf(t) });

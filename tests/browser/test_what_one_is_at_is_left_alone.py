@@ -7,12 +7,14 @@ def test_what_is_pressed_twice_is_sent_once(site, signed_in):
     site.send(threat(1))
     page = signed_in("settings/keys")
     sent = []
-    page.on("request", lambda request: sent.append(request.url.rpartition("/")[2]) if request.method in ("POST", "PUT") else None)
+    page.on("request", lambda request: sent.append(request.url.rpartition("/")[2]) if request.method in ("POST", "PUT", "PATCH") else None)
     twice = "(button) => { button.click(); button.click(); }"
     page.locator("form.add").get_by_label("Name").fill("firewall")
     page.locator("form.add").get_by_role("button", name="Add").evaluate(twice)
     expect(page.locator(".secret")).to_contain_text("tlk_")
     visit(page, site, "live?t=threat_000001")
+    page.get_by_role("button", name="Acknowledge").evaluate(twice)
+    expect(page.get_by_text("1 threat acknowledged")).to_be_visible()
     page.get_by_role("button", name="Suppress…").click()
     page.get_by_role("dialog").get_by_label("Reason").fill("twice")
     page.get_by_role("dialog").get_by_role("button", name="Suppress").evaluate(twice)
@@ -22,7 +24,7 @@ def test_what_is_pressed_twice_is_sent_once(site, signed_in):
     page.get_by_label("New password").fill("twice as long as it was")
     page.get_by_role("button", name="Change password").evaluate(twice)
     expect(page.locator("form .wrong").first).to_be_visible()
-    assert [sent.count(name) for name in ("keys", "suppressions", "password")] == [1, 1, 1]
+    assert [sent.count(name) for name in ("keys", "threat_000001", "suppressions", "password")] == [1, 1, 1, 1]
 
 
 def press_while(page, button, meanwhile):
