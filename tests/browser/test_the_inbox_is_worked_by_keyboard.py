@@ -226,6 +226,7 @@ def test_a_page_is_not_left_unasked_before_the_server_has_the_decision(site, tab
     page.keyboard.press("j")
     page.keyboard.press("a")
     expect(page.locator("tbody tr[data-id]")).to_have_count(1)  # it shows at once
+    wait_for(lambda: page.evaluate("1") and held)
     page.close(run_before_unload=True)
     wait_for(lambda: page.wait_for_timeout(50) or asked == ["beforeunload"], 30)
     held[0].continue_()

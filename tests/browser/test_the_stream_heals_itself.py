@@ -133,6 +133,7 @@ def test_what_is_stored_between_the_list_and_the_stream_is_shown(tab, site, view
     tab.goto(f"{site.url}/#/{view}")
     fill_in(tab)
     expect(tab.locator("tbody tr[data-id]")).to_have_count(1)
+    wait_for(lambda: tab.evaluate("1") and held)
     site.send(threat(2))
     for route in held:
         route.continue_()
