@@ -119,6 +119,17 @@ __attribute__((constructor)) static void order(void)
     PHRASES_ORDER(&other_errors, errors);
 }
 
+/* Calls and subscriptions are forbidden, too, whoever asks; a capture may be cut before it says which it was. */
+static bool sip_refused(const struct packet *packet)
+{
+    enum { HEAD = 1024 };
+    bool cut = packet->payload_captured < packet->payload_bytes && packet->payload_captured < HEAD;
+
+    if (begins(packet, "SIP/2.0 403 ", 12))
+        return cut || PAYLOAD_HOLDS(packet, " REGISTER\r\n", HEAD);
+    return begins(packet, "SIP/2.0 404 ", 12) && PAYLOAD_HOLDS(packet, " REGISTER\r\n", HEAD);
+}
+
 static bool is_refused(const struct packet *packet)
 {
     switch (packet->source_port) {
@@ -144,9 +155,8 @@ static bool is_refused(const struct packet *packet)
     case 139:
     case 445:
         return smb_refused(packet);
-    case PORT_SIP: /* calls and subscriptions are forbidden, too, whoever asks */
-        return (begins(packet, "SIP/2.0 403 ", 12) || begins(packet, "SIP/2.0 404 ", 12)) &&
-               PAYLOAD_HOLDS(packet, " REGISTER\r\n", 1024);
+    case PORT_SIP:
+        return sip_refused(packet);
     default:
         return database_refused(packet);
     }

@@ -40,6 +40,10 @@ static void a_telephone_is_refused_by_datagram(void **state)
 
     (void)state;
     assert_int_equal(talk_of(&packet), TALK_REFUSED);
+    packet = segment(17, 5060, 5060, refused, 23);
+    assert_int_equal(talk_of(&packet), TALK_NOTHING);
+    packet.payload_bytes = sizeof refused - 1; /* the capture is cut */
+    assert_int_equal(talk_of(&packet), TALK_REFUSED);
     packet = segment(17, 5060, 5060, asked, sizeof asked - 1);
     assert_int_equal(talk_of(&packet), TALK_NOTHING);
     packet = segment(17, 40000, 5060, refused, sizeof refused - 1);
