@@ -25,8 +25,8 @@ const struct limit limits[COUNTERS] = {
     [COUNT_HOSTS_SILENT] =
         {"silent_hosts", "port_scan", LIMIT_SOURCE, LIMIT_DISTINCT, 10, 12, 1,
          "different hosts asked for an echo that did not answer; monitors ask hosts that are there", 8},
-    [COUNT_HOSTS_ASKED] = {"arp_asked_hosts", "port_scan", LIMIT_SOURCE, LIMIT_DISTINCT, 10, 58, 29,
-                           "different addresses asked for by ARP"},
+    [COUNT_HOSTS_ASKED] = {"arp_asked_hosts", "port_scan", LIMIT_SOURCE, LIMIT_DISTINCT, 10, 40, 5,
+                           "different addresses of one net of 256 asked for by ARP, for which nobody answered"},
     [COUNT_ICMP_PROBES] = {"icmp_probe_kinds", "port_scan", LIMIT_PAIR, LIMIT_DISTINCT, 60, 2, 0,
                            "kinds of ICMP question other than a plain echo: they only serve to tell systems apart"},
     [COUNT_FUNCTIONS] = {"refused_functions", "port_scan", LIMIT_PAIR, LIMIT_DISTINCT, 60, 40, 0,
