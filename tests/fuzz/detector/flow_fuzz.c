@@ -38,7 +38,8 @@ static void sink(void *context, enum flow_event event, const struct flow *flow, 
                  flow->last_dir_ns[d] <= flow->last_ns));
     require(flow->packets[0] + flow->packets[1] > 0);
     require(event != FLOW_NEW || packet != NULL);
-    require(event != FLOW_ANSWERED || (flow->packets[0] > 0 && flow->packets[1] > 0));
+    require(event != FLOW_ANSWERED || (flow->packets[0] > 0 && flow->packets[1] > 0) ||
+            (flow->protocol == 6 && flow->packets[FLOW_FORWARD] > 1 && (packet->tcp_flags & TCP_ACK) != 0));
     if (event == FLOW_NEW) {
         w->open[flow->id] = true;
         w->told++;
