@@ -4,7 +4,7 @@
 #include "detector/ports.h"
 #include "detector/window.h"
 
-enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PRIVILEGED = 1024, PORT_DNS = 53, PORT_QUIC = 443 };
+enum { PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PRIVILEGED = 1024, PORT_QUIC = 443 };
 
 bool flow_is_half_open(const struct flow *flow)
 {

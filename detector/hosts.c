@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PROTOCOL_SCTP = 132 };
-enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, CLIENTS_FROM = 10000, PORT_DNS = 53 };
+enum { HOSTS_DEFAULT = 16384, PRIVILEGED = 1024, CLIENTS_FROM = 10000 };
 /* What is worth reflecting. An answer by DNS that every resolver takes (RFC 1035, 4.2.1) was asked for before the
  * capture began, or is seen without its question. */
 enum { REFLECTED_BYTES = 100, DNS_PLAIN = 513 };

@@ -4,11 +4,12 @@
 #include "detector/guess.h"
 #include "detector/hosts_state.h"
 #include "detector/http.h"
+#include "detector/ports.h"
 #include "detector/talk.h"
 
 #include <string.h>
 
-enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58, PORT_DNS = 53 };
+enum { PROTOCOL_ICMP = 1, PROTOCOL_TCP = 6, PROTOCOL_UDP = 17, PROTOCOL_ICMP6 = 58 };
 enum { LONG_PART = 30, ECHO_CARRIES = 32 };
 static const int64_t minute_ns = 60000000000;
 
@@ -351,22 +352,23 @@ static void note_web(struct mark *mark, uint64_t what, const void *bytes, size_t
                window_hash(18, bytes, length));
 }
 
+static bool web_peek(const struct mark *mark, uint64_t what, struct window *out)
+{
+    return windows_peek(mark->hosts->scope[LIMIT_PAIR], web_key(mark, what), mark->now_ns, minute_ns, out);
+}
+
 static double web_distinct(const struct mark *mark, uint64_t what)
 {
     struct window window;
 
-    return windows_peek(mark->hosts->scope[LIMIT_PAIR], web_key(mark, what), mark->now_ns, minute_ns, &window)
-               ? window_distinct(&window)
-               : 0;
+    return web_peek(mark, what, &window) ? window_distinct(&window) : 0;
 }
 
 static double web_sum(const struct mark *mark, uint64_t what)
 {
     struct window window;
 
-    return windows_peek(mark->hosts->scope[LIMIT_PAIR], web_key(mark, what), mark->now_ns, minute_ns, &window)
-               ? window_sum(&window)
-               : 0;
+    return web_peek(mark, what, &window) ? window_sum(&window) : 0;
 }
 
 /* A name and a password that come again and again are a program's to which nobody told the new one. */

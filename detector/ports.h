@@ -10,8 +10,11 @@ enum {
     PORT_FTP = 21,
     PORT_TELNET = 23,
     PORT_MAIL = 25,
+    PORT_DNS = 53,
     PORT_TFTP = 69,
+    PORT_POP = 110,
     PORT_NAMES = 137, /* NetBIOS */
+    PORT_IMAP = 143,
     PORT_LOGIN = 513,
     PORT_RDP = 3389,
     PORT_SIP = 5060

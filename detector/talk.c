@@ -14,8 +14,6 @@
 enum {
     PROTOCOL_UDP = 17,
     PORT_KERBEROS = 88,
-    PORT_POP = 110,
-    PORT_IMAP = 143,
     PORT_LDAP = 389,
     PORT_LOG = 514,
     PORT_MQTT = 1883,
@@ -141,7 +139,7 @@ static bool is_refused(const struct packet *packet)
         return begins(packet, "535 ", 4);
     case PORT_POP:
         return begins(packet, "-ERR", 4) && !payload_finds(packet, &other_errors, BANNER);
-    case 143:
+    case PORT_IMAP:
         return PAYLOAD_HOLDS(packet, " NO ", BANNER) &&
                (PAYLOAD_HOLDS(packet, "LOGIN", BANNER) || PAYLOAD_HOLDS(packet, "uthenticat", BANNER));
     case 23:

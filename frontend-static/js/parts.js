@@ -67,6 +67,16 @@ export const once = (call) => {
   };
 };
 
+// Calls when the end of a list, its button for more, comes near; again() is for an answer that may leave it near.
+export function nearEnd(more, call) {
+  const watcher = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && !more.hidden && !more.disabled && call(), { rootMargin: "300px" });
+  const again = () => {
+    watcher.unobserve(more);
+    watcher.observe(more);
+  };
+  return { again, stop: () => watcher.disconnect() };
+}
+
 // A dialog that is gone once it closes, whatever closed it. The browser puts focus back to where it was as it closes; the
 // event comes later, when the next key may have moved it already.
 export function dialog(title, ...content) {

@@ -3,7 +3,7 @@ import { h, keyed, put, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { button, explain, failure, field, loading, nothing, once, select } from "../parts.js";
+import { button, explain, failure, field, loading, nearEnd, nothing, once, select } from "../parts.js";
 import { icon } from "../icons.js";
 import { LIST_MAX } from "../state.js";
 import { threatTable } from "./table.js";
@@ -137,7 +137,7 @@ export function mount(root, store, actions) {
       setText(end, list.items.length && !list.next && !list.loading ? (list.items.length >= LIST_MAX ? T.history.cut : T.history.end) : "");
       drawError(wrong, query, q, list.error);
       drawFacets(facets, list, q, ask);
-      if (before?.lists.history.loading && !list.loading && !list.error) nearing();
+      if (before?.lists.history.loading && !list.loading && !list.error) nearing.again();
     }
     table.draw(list.items, { open: now.route.query.t, cursor: cursor.id() });
     table.node.hidden = !list.items.length;
@@ -159,19 +159,15 @@ export function mount(root, store, actions) {
     return nothing(T.history.empty, q.includes("is:suppressed") ? "" : T.history.emptyHint, h("div", { class: "ways" },
       spanned ? button(T.history.anyTime, () => ask({ range: "", from: "", to: "" })) : null, q ? button(T.history.clear, () => ask({ q: "" })) : null));
   }
-  // Nearing the end of the list asks for the next page by itself; so does an answer that leaves the end near.
-  const watcher = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && !more.hidden && !more.disabled && load(true), { rootMargin: "300px" });
-  const nearing = () => {
-    watcher.unobserve(more);
-    watcher.observe(more);
-  };
+  // So the next rows are asked for by themselves.
+  const nearing = nearEnd(more, () => load(true));
   draw(store.get());
   const leave = store.subscribe(draw);
-  nearing();
+  nearing.again();
   return () => {
     leave();
     cursor.unmount();
-    watcher.disconnect();
+    nearing.stop();
   };
 }
 

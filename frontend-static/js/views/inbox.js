@@ -3,7 +3,7 @@ import { h, put, setAttr, setText } from "../dom.js";
 import { T } from "../texts.js";
 import * as f from "../format.js";
 import * as route from "../route.js";
-import { button, failure, loading, nothing, uncounted } from "../parts.js";
+import { button, failure, loading, nearEnd, nothing, uncounted } from "../parts.js";
 import { threatTable } from "./table.js";
 import { listCursor, mayDecide, showKeys, toggleDetail } from "./cursor.js";
 
@@ -116,7 +116,7 @@ export function mount(root, store, actions) {
     setText(word, T.inbox.chosen(f.count(now.chosen.size)));
     more.hidden = !list.next && first + drawn >= list.items.length;
     more.disabled = list.loading;
-    if (before?.lists.inbox.loading && !list.loading && !list.error) nearing();
+    if (before?.lists.inbox.loading && !list.loading && !list.error) nearing.again();
     const shows = list.error ? `error ${list.error.message}` : list.items.length ? "" : list.loaded ? "empty" : "loading";
     if (state.dataset.shows !== shows) {
       state.dataset.shows = shows;
@@ -125,17 +125,13 @@ export function mount(root, store, actions) {
       else put(state, shows ? loading() : null);
     }
   }
-  // Nearing the end of the list asks for more by itself; so does an answer that leaves the end near.
-  const watcher = new IntersectionObserver((seen) => seen.at(-1).isIntersecting && !more.hidden && !more.disabled && further(), { rootMargin: "300px" });
-  const nearing = () => {
-    watcher.unobserve(more);
-    watcher.observe(more);
-  };
+  // So the next rows are asked for by themselves.
+  const nearing = nearEnd(more, further);
   draw(store.get());
   const leave = store.subscribe(draw);
-  nearing();
+  nearing.again();
   return () => {
-    watcher.disconnect();
+    nearing.stop();
     leave();
     cursor.unmount();
     choose([]);

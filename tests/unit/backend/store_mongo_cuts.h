@@ -38,16 +38,14 @@ static void let_write(void)
 static void a_lost_race_is_tried_again(void **state)
 {
     struct threat t = make_threat("raced");
-    struct store_item item = item_of(&t);
-    struct err err = {0};
+    struct store_item item;
     int64_t seq = 0;
 
     if (!store_shared(*state) || !make_fail("insert", 2, 112, "TransientTransactionError")) {
         threat_clear(&t);
         skip();
     }
-    if (!store_insert(*state, &item, 1, &err))
-        fail_msg("%s", err.text);
+    item = put_threat(*state, &t);
     assert_int_equal(item.result, STORE_STORED);
     free(item.json);
     assert_true(store_last_seq(*state, &seq, NULL));
@@ -66,8 +64,7 @@ static bool hold_an_insert(int ms)
 static void a_slow_server_learns_that_one_is_known(void **state)
 {
     struct threat t = make_threat("known");
-    struct store_item item = item_of(&t);
-    struct err err = {0};
+    struct store_item item;
 
     put_many(*state, 1);
     free(put_threat(*state, &t).json);
@@ -75,8 +72,7 @@ static void a_slow_server_learns_that_one_is_known(void **state)
         threat_clear(&t);
         skip();
     }
-    if (!store_insert(*state, &item, 1, &err))
-        fail_msg("%s", err.text);
+    item = put_threat(*state, &t);
     assert_int_equal(item.result, STORE_DUPLICATE);
     threat_clear(&t);
 }
@@ -84,16 +80,14 @@ static void a_slow_server_learns_that_one_is_known(void **state)
 static void the_uri_says_how_long_an_answer_may_take(void **state)
 {
     struct threat t = make_threat("late");
-    struct store_item item = item_of(&t);
-    struct err err = {0};
+    struct store_item item;
 
     put_many(*state, 1);
     if (!store_shared(*state) || !hold_an_insert(MONGO_SOCKET_MS + 1000)) {
         threat_clear(&t);
         skip();
     }
-    if (!store_insert(*state, &item, 1, &err))
-        fail_msg("%s", err.text);
+    item = put_threat(*state, &t);
     assert_int_equal(item.result, STORE_STORED);
     free(item.json);
     threat_clear(&t);
